@@ -1,0 +1,1 @@
+"""The marketer's console: one file per page."""

@@ -1,0 +1,90 @@
+"""Why someone did or did not enter, wait or leave: every recorded reason in a marketer's words. Pure."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Entry(StrEnum):
+    """What became of one event at one campaign that listens for it."""
+
+    ENTERED = "entered"
+    FILTERED = "filtered"
+    ALREADY_IN = "already_in"
+    NOT_AGAIN = "not_again"
+    TOO_SOON = "too_soon"
+    TOO_OLD = "too_old"
+
+    @property
+    def label(self) -> str:
+        return ENTRY_LABELS[self]
+
+    @classmethod
+    def choices(cls) -> list[tuple[str, str]]:
+        return [(entry.value, ENTRY_LABELS[entry]) for entry in cls]
+
+
+ENTRY_LABELS: dict[Entry, str] = {
+    Entry.ENTERED: "Entered the campaign",
+    Entry.FILTERED: "The trigger's conditions were not met",
+    Entry.ALREADY_IN: "Was in the campaign already",
+    Entry.NOT_AGAIN: "Had been in the campaign before, and it lets everybody in only once",
+    Entry.TOO_SOON: "Had entered too short a time ago",
+    Entry.TOO_OLD: "The event was too old to answer: it counts as history",
+}
+
+
+class Outcome(StrEnum):
+    """How a visit to a step ended."""
+
+    DONE = "done"
+    WAITED = "waited"
+    SKIPPED_BY_HAND = "skipped_by_hand"
+    PATH = "path"
+    SENT = "sent"
+    INTERRUPTED = "interrupted"
+
+    @property
+    def label(self) -> str:
+        return OUTCOME_LABELS[self]
+
+    @classmethod
+    def choices(cls) -> list[tuple[str, str]]:
+        return [(outcome.value, OUTCOME_LABELS[outcome]) for outcome in cls]
+
+
+OUTCOME_LABELS: dict[Outcome, str] = {
+    Outcome.DONE: "Passed",
+    Outcome.WAITED: "Waited until the time had come",
+    Outcome.SKIPPED_BY_HAND: "Wait skipped by hand",
+    Outcome.PATH: "Took a path",
+    Outcome.SENT: "Message handed to the outbox",
+    Outcome.INTERRUPTED: "Left early: the journey ended here",
+}
+
+
+class Ending(StrEnum):
+    """Why a journey is over."""
+
+    COMPLETED = "completed"
+    GOAL = "goal"
+    EXIT_STEP = "exit_step"
+    STOPPED = "stopped"
+    ERASED = "erased"
+
+    @property
+    def label(self) -> str:
+        return ENDING_LABELS[self]
+
+    @classmethod
+    def choices(cls) -> list[tuple[str, str]]:
+        return [(ending.value, ENDING_LABELS[ending]) for ending in cls]
+
+
+ENDING_LABELS: dict[Ending, str] = {
+    Ending.COMPLETED: "Went through every step",
+    Ending.GOAL: "Reached the goal",
+    Ending.EXIT_STEP: "Came to an exit step",
+    Ending.STOPPED: "Stopped by hand",
+    Ending.ERASED: "The person was erased",
+}

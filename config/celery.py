@@ -1,0 +1,37 @@
+"""The Celery application and the whole beat table.
+
+Celery carries nudges and sweeps; every piece of work is a row in PostgreSQL that tasks claim. A sweep that could not
+run in time is dropped (``expires``): the next one does its work.
+"""
+
+from __future__ import annotations
+
+import os
+
+from celery import Celery
+from celery.schedules import crontab
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+app = Celery("cuebird")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks(["events", "messaging", "campaigns"])
+app.autodiscover_tasks(["config"], related_name="health")
+
+
+def every(seconds: float, task: str) -> dict[str, object]:
+    """Return a beat entry that runs ``task`` each ``seconds`` and lets a late run lapse."""
+    return {"task": task, "schedule": seconds, "options": {"expires": max(5.0, seconds)}}
+
+
+app.conf.beat_schedule = {
+    "evaluate pending events": every(1.0, "campaigns.tasks.enroll"),
+    "move due journeys": every(1.0, "campaigns.tasks.run_journeys"),
+    "send due messages": every(1.0, "messaging.tasks.deliver"),
+    "settle interrupted messages": every(10.0, "messaging.tasks.recover"),
+    "fold campaign figures": every(10.0, "campaigns.tasks.fold_counts"),
+    "fold event counts": every(10.0, "events.tasks.fold_counts"),
+    "show that beat and worker live": every(5.0, "config.health.heartbeat"),
+    "make partitions ahead": {"task": "events.tasks.make_partitions", "schedule": crontab(minute="17")},
+    "forget old message ids and requests": {"task": "events.tasks.forget", "schedule": crontab(minute="37")},
+}

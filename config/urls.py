@@ -1,0 +1,23 @@
+"""The map of addresses."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.contrib import admin
+from django.urls import include, path
+from django.views.generic import RedirectView
+
+from config.health import healthz
+
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("healthz", healthz, name="healthz"),
+    path("admin/", admin.site.urls),
+    path("v1/", include("events.api.segment")),
+    path("api/v1/manage/", include("events.api.manage")),
+    path("api/v1/manage/", include("messaging.api")),
+    path("m/", include("messaging.urls")),
+    path("webhooks/anymail/", include("messaging.webhooks")),
+]
+if settings.DEMO:
+    urlpatterns.append(path("demo/", include("campaigns.demo.urls")))

@@ -1,0 +1,65 @@
+"""Monthly partitions of the event log: made ahead of time, and any month can be dropped whole.
+
+What falls into no month (imported history, a clock far in the future) lands in the default partition; making the
+month later moves it out.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+from django.db import connection, transaction
+from psycopg import sql
+
+TABLE = "events_event"
+DEFAULT = "events_event_default"
+
+
+def month_of(day: date, offset: int = 0) -> date:
+    """Return the first day of the month ``offset`` months after that of ``day``."""
+    count = day.year * 12 + day.month - 1 + offset
+    return date(count // 12, count % 12 + 1, 1)
+
+
+def partition_name(month: date) -> str:
+    return f"{TABLE}_{month:%Y_%m}"
+
+
+def ensure(today: date, back: int, ahead: int) -> list[str]:
+    """Make the missing partitions from ``back`` months before ``today`` to ``ahead`` after. Returns the new names."""
+    made = []
+    for offset in range(-back, ahead + 1):
+        month = month_of(today, offset)
+        if not _exists(partition_name(month)):
+            _make(month)
+            made.append(partition_name(month))
+    return made
+
+
+def _exists(name: str) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [name])
+        return bool(cursor.fetchone()[0])
+
+
+@transaction.atomic
+def _make(month: date) -> None:
+    """Create one month, taking over rows that were waiting for it in the default partition."""
+    start, end = (datetime(m.year, m.month, 1, tzinfo=UTC) for m in (month, month_of(month, 1)))
+    names = {
+        "name": sql.Identifier(partition_name(month)),
+        "table": sql.Identifier(TABLE),
+        "default": sql.Identifier(DEFAULT),
+        "start": sql.Literal(start),
+        "end": sql.Literal(end),
+    }
+    statements = [
+        "LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE",
+        "CREATE TABLE {name} (LIKE {table} INCLUDING DEFAULTS INCLUDING STORAGE)",
+        "WITH moved AS (DELETE FROM {default} WHERE timestamp >= {start} AND timestamp < {end} RETURNING *)"
+        " INSERT INTO {name} SELECT * FROM moved",
+        "ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES FROM ({start}) TO ({end})",
+    ]
+    with connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(sql.SQL(statement).format(**names))

@@ -1,0 +1,248 @@
+"""What is said to whom: templates, providers, the outbox and what became of each message."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, ClassVar
+
+from django.db import models
+from django.db.models.functions import Now
+
+from events.models import Profile
+from messaging.reasons import Reason
+from messaging.states import Status
+
+
+class Purpose(models.TextChoices):
+    """Why a message is written: the law treats the two differently."""
+
+    MARKETING = "marketing", "Marketing (needs consent, carries an unsubscribe link)"
+    TRANSACTIONAL = "transactional", "Transactional (receipts, passwords: sent in any case)"
+
+
+class Provider(models.Model):
+    """An account that carries messages: the built-in mailbox, SendGrid, Postmark, an SMTP server.
+
+    ``settings`` holds what may be shown, ``secrets`` an encrypted JSON object; see ``messaging.credentials``.
+    """
+
+    class Kind(models.TextChoices):
+        MAILBOX = "mailbox", "Built-in mailbox (nothing leaves this machine)"
+        SENDGRID = "sendgrid", "SendGrid"
+        POSTMARK = "postmark", "Postmark"
+        SMTP = "smtp", "SMTP server"
+
+    name = models.CharField(max_length=100, unique=True)
+    kind = models.CharField(max_length=20, choices=Kind, default=Kind.MAILBOX)
+    from_email = models.CharField(
+        max_length=254, verbose_name="sender", help_text="For example: Acme <hello@mail.acme.com>"
+    )
+    settings = models.JSONField(default=dict, blank=True)
+    secrets = models.TextField(blank=True, editable=False)
+    is_default = models.BooleanField(default=False, help_text="Used by every template that names no provider.")
+    enabled = models.BooleanField(default=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    checked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    check_ok = models.BooleanField(null=True, editable=False)
+    check_message = models.TextField(blank=True, editable=False)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["is_default"], condition=models.Q(is_default=True), name="one_default_provider"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Layout(models.Model):
+    """The frame around a mail: logo, footer, address. ``{{ content }}`` marks where the template goes."""
+
+    name = models.CharField(max_length=100, unique=True)
+    html = models.TextField()
+    text = models.TextField(blank=True, help_text="Frame of the plain-text part; {{ content }} marks the place.")
+    updated_at = models.DateTimeField(auto_now=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Template(models.Model):
+    """A message as its author edits it. Publishing a campaign freezes it into a ``TemplateVersion``."""
+
+    name = models.CharField(max_length=100, unique=True)
+    purpose = models.CharField(max_length=20, choices=Purpose, default=Purpose.MARKETING)
+    layout = models.ForeignKey(Layout, null=True, blank=True, on_delete=models.PROTECT)
+    provider = models.ForeignKey(
+        Provider, null=True, blank=True, on_delete=models.PROTECT, help_text="Empty: the default provider."
+    )
+    from_email = models.CharField(max_length=254, blank=True, verbose_name="sender", help_text="Empty: the provider's.")
+    reply_to = models.CharField(max_length=254, blank=True)
+    subject = models.TextField()
+    preheader = models.TextField(blank=True, help_text="The line an inbox shows after the subject.")
+    html = models.TextField(verbose_name="HTML")
+    text = models.TextField(blank=True, help_text="Plain text. Empty: made from the HTML.")
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering: ClassVar = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class TemplateVersion(models.Model):
+    """A frozen template: what a published campaign sends, whatever is edited afterwards.
+
+    ``content`` has the keys subject, preheader, html, text, layout_html, layout_text, from_email, reply_to.
+    """
+
+    template = models.ForeignKey(Template, on_delete=models.PROTECT, related_name="versions")
+    number = models.PositiveIntegerField()
+    purpose = models.CharField(max_length=20, choices=Purpose)
+    provider = models.ForeignKey(Provider, null=True, blank=True, on_delete=models.PROTECT)
+    content = models.JSONField()
+    content_hash = models.CharField(max_length=64)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["template", "number"], name="template_version_number"),
+            models.UniqueConstraint(fields=["template", "content_hash"], name="template_version_content"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.template} v{self.number}"
+
+
+class Message(models.Model):
+    """One thing to be said to one profile: the outbox row and, afterwards, the record of it.
+
+    ``key`` is what the caller considers "the same message" (a journey's step and visit); the unique constraint is the
+    promise that it is made once. Only ``messaging.outbox``, ``messaging.delivery`` and ``messaging.feedback`` write
+    ``status``, along the table in ``messaging.states``.
+    """
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    key = models.CharField(max_length=120, unique=True)
+    profile = models.ForeignKey(Profile, on_delete=models.DO_NOTHING, db_index=False, related_name="messages")
+    template_version = models.ForeignKey(TemplateVersion, on_delete=models.PROTECT)
+    purpose = models.CharField(max_length=20, choices=Purpose)
+    channel = models.CharField(max_length=20, default="email", db_default="email")
+    provider = models.ForeignKey(Provider, null=True, blank=True, on_delete=models.PROTECT, db_index=False)
+    variables = models.JSONField(
+        default=dict, help_text="What the sender knew: trigger, event, journey, campaign. The customer is read fresh."
+    )
+    is_test = models.BooleanField(default=False, db_default=False)
+    status = models.CharField(max_length=12, choices=Status.choices(), default=Status.QUEUED, db_default="queued")
+    reason = models.CharField(max_length=30, choices=Reason.choices(), blank=True, default="", db_default="")
+    detail = models.TextField(blank=True, default="", db_default="", help_text="The error or the provider's words.")
+    due_at = models.DateTimeField(db_default=Now())
+    attempts = models.PositiveSmallIntegerField(default=0, db_default=0)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    address = models.TextField(blank=True, default="", db_default="")
+    subject = models.TextField(blank=True, default="", db_default="")
+    provider_message_id = models.TextField(blank=True, default="", db_default="")
+    created_at = models.DateTimeField(db_default=Now())
+    updated_at = models.DateTimeField(db_default=Now())
+    sent_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["due_at", "id"], name="message_due", condition=models.Q(status="queued")),
+            models.Index(fields=["lease_until"], name="message_leased", condition=models.Q(status="sending")),
+            models.Index(fields=["profile", "-id"], name="message_profile"),
+            models.Index(fields=["provider", "-id"], name="message_provider"),
+            models.Index(
+                fields=["provider_message_id"], name="message_provider_id", condition=~models.Q(provider_message_id="")
+            ),
+            models.Index(fields=["status", "-id"], name="message_status"),
+        ]
+
+    def __str__(self) -> str:
+        return self.subject or f"Message {self.pk}"
+
+
+class MessageBody(models.Model):
+    """The rendered mail as it was handed to the provider; apart, so that the hot table stays narrow."""
+
+    message = models.OneToOneField(Message, primary_key=True, on_delete=models.CASCADE, related_name="body")
+    from_email = models.TextField()
+    reply_to = models.TextField(blank=True, default="")
+    html = models.TextField()
+    text = models.TextField()
+    headers = models.JSONField(default=dict)
+
+    def __str__(self) -> str:
+        return f"Body of message {self.message_id}"
+
+
+class DeliveryEvent(models.Model):
+    """One report about a message, in anymail's words. ``event_key`` makes a repeated report harmless."""
+
+    message = models.ForeignKey(Message, on_delete=models.CASCADE, db_index=False, related_name="delivery_events")
+    type = models.CharField(max_length=20)
+    event_key = models.CharField(max_length=150, unique=True)
+    timestamp = models.DateTimeField()
+    received_at = models.DateTimeField(db_default=Now())
+    reason = models.CharField(max_length=30, blank=True, default="", help_text="Bounce kind in anymail's words.")
+    description = models.TextField(blank=True, default="")
+    mta_response = models.TextField(blank=True, default="")
+    url = models.TextField(blank=True, default="")
+    user_agent = models.TextField(blank=True, default="")
+    raw = models.JSONField(default=dict)
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["message", "timestamp"], name="delivery_message_time")]
+
+    def __str__(self) -> str:
+        return f"{self.type} of message {self.message_id}"
+
+
+class Suppression(models.Model):
+    """An address that must not be written to, and why."""
+
+    class Cause(models.TextChoices):
+        BOUNCE = "bounce", "The mailbox does not exist"
+        COMPLAINT = "complaint", "The recipient reported a message as spam"
+        MANUAL = "manual", "Added by hand"
+
+    channel = models.CharField(max_length=20, default="email")
+    address = models.TextField(help_text="In lower case.")
+    cause = models.CharField(max_length=20, choices=Cause, default=Cause.MANUAL)
+    detail = models.TextField(blank=True)
+    message = models.ForeignKey(Message, null=True, blank=True, on_delete=models.SET_NULL)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["channel", "address"], name="suppression_unique")]
+
+    def __str__(self) -> str:
+        return self.address
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.address = self.address.strip().lower()
+        super().save(*args, **kwargs)
+
+
+class Unsubscription(models.Model):
+    """A person who wants no more marketing messages."""
+
+    profile = models.OneToOneField(Profile, primary_key=True, on_delete=models.DO_NOTHING, related_name="unsubscription")
+    message = models.ForeignKey(Message, null=True, blank=True, on_delete=models.SET_NULL)
+    method = models.CharField(
+        max_length=20,
+        choices=[
+            ("one_click", "One-click button of the mail program"),
+            ("page", "Unsubscribe page"),
+            ("provider", "Reported by the provider"),
+            ("manual", "By hand"),
+        ],
+    )
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    def __str__(self) -> str:
+        return f"{self.profile} unsubscribed"

@@ -1,0 +1,44 @@
+"""Why a message was not sent, or not yet: every reason in words a marketer understands. Pure."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """A recorded reason; ``label`` is what people read."""
+
+    NO_ADDRESS = "no_address"
+    BAD_ADDRESS = "bad_address"
+    UNSUBSCRIBED = "unsubscribed"
+    SUPPRESSED = "suppressed"
+    TEMPLATE_ERROR = "template_error"
+    NO_PROVIDER = "no_provider"
+    PROVIDER_DISABLED = "provider_disabled"
+    PROVIDER_REFUSED = "provider_refused"
+    PROVIDER_UNREACHABLE = "provider_unreachable"
+    OUTCOME_UNKNOWN = "outcome_unknown"
+    ERASED = "erased"
+
+    @property
+    def label(self) -> str:
+        return LABELS[self]
+
+    @classmethod
+    def choices(cls) -> list[tuple[str, str]]:
+        return [(reason.value, LABELS[reason]) for reason in cls]
+
+
+LABELS: dict[Reason, str] = {
+    Reason.NO_ADDRESS: "The profile has no email address",
+    Reason.BAD_ADDRESS: "The profile's email address is not valid",
+    Reason.UNSUBSCRIBED: "The person has unsubscribed",
+    Reason.SUPPRESSED: "The address is on the suppression list",
+    Reason.TEMPLATE_ERROR: "The template could not be rendered",
+    Reason.NO_PROVIDER: "No provider is set up: choose a default provider",
+    Reason.PROVIDER_DISABLED: "The provider is switched off",
+    Reason.PROVIDER_REFUSED: "The provider refused the message",
+    Reason.PROVIDER_UNREACHABLE: "The provider could not be reached, also after several tries",
+    Reason.OUTCOME_UNKNOWN: "Sending was cut off: it may or may not have gone out",
+    Reason.ERASED: "The person was erased",
+}
