@@ -7,6 +7,8 @@ from typing import Any
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
+from django.http import HttpRequest
+from django.templatetags.static import static
 from django.urls import reverse_lazy
 from psycopg.conninfo import conninfo_to_dict
 
@@ -187,13 +189,39 @@ LOGGING: dict[str, Any] = {
     "loggers": {"axes": {"level": "WARNING"}, "django.request": {"level": "ERROR"}},
 }
 
+# --- Admin ----------------------------------------------------------------------------------------------------------
+
+
+def console_stylesheet(request: HttpRequest) -> str:
+    """Return the address of the console's own stylesheet; asked per page, as static files know it only then."""
+    return static("events/console.css")
+
+
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Cuebird",
     "SITE_HEADER": "Cuebird",
     "SITE_SUBHEADER": "Messages that answer what people do",
     "SITE_URL": None,
-    "SITE_SYMBOL": "campaign",
+    "SITE_SYMBOL": "notifications_active",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
-    "DASHBOARD_CALLBACK": "campaigns.admin.home.dashboard",
+    "DASHBOARD_CALLBACK": "config.dashboard.dashboard",
+    "STYLES": [console_stylesheet],
+    "SIDEBAR": {"navigation": "config.sidebar.navigation"},
+    # Petrol: dark enough at 600 for white text, light enough at 500 to be read on the dark theme.
+    "COLORS": {
+        "primary": {
+            "50": "oklch(97.5% .016 195)",
+            "100": "oklch(94.5% .035 195)",
+            "200": "oklch(89.5% .065 195)",
+            "300": "oklch(83% .095 195)",
+            "400": "oklch(76% .115 195)",
+            "500": "oklch(69% .115 197)",
+            "600": "oklch(50.5% .09 205)",
+            "700": "oklch(43.5% .078 208)",
+            "800": "oklch(38% .066 210)",
+            "900": "oklch(33% .055 212)",
+            "950": "oklch(25% .042 214)",
+        },
+    },
 }

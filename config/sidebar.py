@@ -1,0 +1,90 @@
+"""The admin's menu: what there is to see, in the order of use. Pages that do not exist are left out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line: the page's URL name in the admin and the permission that opens it ("" = every log-in)."""
+
+    title: str
+    icon: str
+    name: str
+    permission: str = ""
+
+
+GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
+    ("", (Entry("Home", "monitor_heart", "index"),)),
+    (
+        "Campaigns",
+        (Entry("Campaigns", "route", "campaigns_campaign_changelist", "campaigns.view_campaign"),),
+    ),
+    (
+        "People",
+        (
+            Entry("Profiles", "person", "events_profile_changelist", "events.view_profile"),
+            Entry(
+                "Unsubscribed",
+                "unsubscribe",
+                "messaging_unsubscription_changelist",
+                "messaging.view_unsubscription",
+            ),
+            Entry("Suppressed addresses", "block", "messaging_suppression_changelist", "messaging.view_suppression"),
+        ),
+    ),
+    (
+        "Messages",
+        (
+            Entry("Messages", "outgoing_mail", "messaging_message_changelist", "messaging.view_message"),
+            Entry("Mailbox", "inbox", "messaging_mailbox", "messaging.view_message"),
+            Entry("Templates", "draft", "messaging_template_changelist", "messaging.view_template"),
+            Entry("Layouts", "web_asset", "messaging_layout_changelist", "messaging.view_layout"),
+            Entry("Providers", "send", "messaging_provider_changelist", "messaging.view_provider"),
+        ),
+    ),
+    (
+        "Data",
+        (
+            Entry("Live events", "bolt", "events_event_changelist", "events.view_event"),
+            Entry("Parked events", "report", "events_pending_changelist", "events.view_pending"),
+            Entry("Sources", "sensors", "events_source_changelist", "events.view_source"),
+            Entry("API tokens", "key", "events_apitoken_changelist", "events.view_apitoken"),
+        ),
+    ),
+    (
+        "System",
+        (
+            Entry("Users", "manage_accounts", "auth_user_changelist", "auth.view_user"),
+            Entry("Groups", "groups", "auth_group_changelist", "auth.view_group"),
+            Entry(
+                "Periodic tasks",
+                "schedule",
+                "django_celery_beat_periodictask_changelist",
+                "django_celery_beat.view_periodictask",
+            ),
+        ),
+    ),
+)
+
+
+def navigation(request: HttpRequest) -> list[dict[str, Any]]:
+    """Return Unfold's groups with the pages this user may open."""
+    groups = ((title, [_item(request, entry) for entry in entries]) for title, entries in GROUPS)
+    return [{"title": title, "items": [item for item in items if item]} for title, items in groups if any(items)]
+
+
+def _item(request: HttpRequest, entry: Entry) -> dict[str, Any] | None:
+    try:
+        link = reverse(f"admin:{entry.name}")
+    except NoReverseMatch:
+        return None
+    if entry.permission and not request.user.has_perm(entry.permission):
+        return None
+    active = request.path == link or (entry.name != "index" and request.path.startswith(link))
+    return {"title": entry.title, "icon": entry.icon, "link": link, "active": active}
