@@ -1,0 +1,78 @@
+"""Queue messages: one row each, made once by its key, in the transaction of whoever decided to send.
+
+Nothing is sent here. ``messaging.delivery`` claims what is due; the nudge that wakes it goes out after the commit.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import connection
+
+from events import nudges
+
+# One parameter for the whole batch: it costs the same number of statements for 1 message as for 500, and PostgreSQL
+# reads it at about 30,000 rows/s.
+INSERT = """
+INSERT INTO messaging_message
+    (public_id, key, profile_id, template_version_id, purpose, provider_id, variables, is_test, due_at)
+SELECT gen_random_uuid(), key, profile_id, template_version_id, purpose, provider_id, variables, is_test, due_at
+FROM jsonb_to_recordset(%s::jsonb) AS draft(
+    key text, profile_id bigint, template_version_id bigint, purpose text, provider_id bigint, variables jsonb,
+    is_test boolean, due_at timestamptz)
+ORDER BY key
+ON CONFLICT (key) DO NOTHING
+"""
+SELECT = "SELECT key, id FROM messaging_message WHERE key = ANY(%s)"
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A message to be sent.
+
+    ``key`` says what counts as the same message, at most 120 characters. ``variables`` is JSON: ``trigger`` (the
+    triggering event's properties; ``event`` in a template is the same), ``journey``, ``campaign``; the customer is
+    read when the message is sent. ``provider_id`` None means the default provider at that time.
+    """
+
+    key: str
+    profile_id: int
+    template_version_id: int
+    purpose: str
+    provider_id: int | None
+    variables: Mapping[str, object]
+    is_test: bool
+    due_at: datetime
+
+
+def queue(drafts: Sequence[Draft]) -> dict[str, int]:
+    """Put ``drafts`` into the outbox and return key → message id, also for those that were there already.
+
+    Two statements, whatever the number of drafts, in the caller's transaction; nudges "messages" on commit.
+    """
+    if not drafts:
+        return {}
+    rows = json.dumps([_row(draft) for draft in drafts], cls=DjangoJSONEncoder)
+    with connection.cursor() as cursor:
+        cursor.execute(INSERT, [rows])
+        cursor.execute(SELECT, [[draft.key for draft in drafts]])
+        ids: dict[str, int] = dict(cursor.fetchall())
+    nudges.nudge("messages")
+    return ids
+
+
+def _row(draft: Draft) -> dict[str, object]:
+    return {
+        "key": draft.key,
+        "profile_id": draft.profile_id,
+        "template_version_id": draft.template_version_id,
+        "purpose": draft.purpose,
+        "provider_id": draft.provider_id,
+        "variables": draft.variables,
+        "is_test": draft.is_test,
+        "due_at": draft.due_at,
+    }
