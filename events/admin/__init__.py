@@ -1,0 +1,1 @@
+"""The admin of people and events: one file per page."""

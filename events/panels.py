@@ -1,0 +1,56 @@
+"""Let the rooms on the left add to pages of this one: a person's messages and journeys, what an event triggered.
+
+In ``AppConfig.ready`` of the other room::
+
+    from events import panels
+    panels.register(panels.PROFILE, "Journeys", journeys_panel)
+
+    def journeys_panel(profile: Profile, request: HttpRequest) -> panels.Content | None:
+        return panels.Content("admin/campaigns/profile_journeys.html", {"journeys": ...}, link="/admin/…")
+
+``PROFILE`` panels get a Profile, ``EVENT`` panels an Event. None leaves the panel out. The template is a fragment
+without card or heading; it sees the content's context, ``request`` and ``subject``. Keep to a handful of statements
+that do not grow with history: a page shows every panel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.http import HttpRequest
+
+PROFILE = "profile"
+EVENT = "event"
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a panel shows. ``link`` leads to the full page, if there is one."""
+
+    template: str
+    context: Mapping[str, Any] = field(default_factory=dict)
+    link: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    title: str
+    content: Content
+
+
+Build = Callable[[Any, HttpRequest], Content | None]
+
+_builders: dict[str, dict[str, Build]] = {PROFILE: {}, EVENT: {}}
+
+
+def register(place: str, title: str, build: Build) -> None:
+    """Show what ``build`` returns on every page of ``place``. A title is taken once; the last one counts."""
+    _builders[place][title] = build
+
+
+def shown(place: str, subject: Any, request: HttpRequest) -> list[Panel]:
+    """Return the panels for ``subject`` in the order of registration."""
+    built = ((title, build(subject, request)) for title, build in _builders[place].items())
+    return [Panel(title, content) for title, content in built if content is not None]
