@@ -4,3 +4,11 @@ from django.apps import AppConfig
 class CampaignsConfig(AppConfig):
     name = "campaigns"
     verbose_name = "Campaigns"
+
+    def ready(self) -> None:
+        from campaigns import merging, tasks
+        from events import nudges, signals
+
+        nudges.register("pending", tasks.enroll)
+        nudges.register("journeys", tasks.run_journeys)
+        signals.profiles_merged.connect(merging.follow_merge, dispatch_uid="campaigns.follow_merge")

@@ -52,7 +52,9 @@ class CampaignVersion(models.Model):
     definition = models.JSONField()
     reason = models.TextField(help_text="Why this version was published.")
     published_at = models.DateTimeField(db_default=Now())
-    published_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
+    published_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL
+    )
 
     class Meta:
         constraints: ClassVar = [
@@ -120,7 +122,9 @@ class Journey(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["campaign", "profile", "entry_key"], name="journey_entry_once"),
             models.UniqueConstraint(
-                fields=["campaign", "profile"], condition=~models.Q(state="ended"), name="journey_one_at_a_time"
+                fields=["campaign", "profile"],
+                condition=~models.Q(state="ended"),
+                name="journey_one_at_a_time",
             ),
         ]
         indexes: ClassVar = [
@@ -143,14 +147,18 @@ class Visit(models.Model):
     step_id = models.CharField(max_length=60)
     entered_at = models.DateTimeField()
     left_at = models.DateTimeField(null=True, blank=True)
-    outcome = models.CharField(max_length=20, choices=Outcome.choices(), blank=True, default="", db_default="")
+    outcome = models.CharField(
+        max_length=20, choices=Outcome.choices(), blank=True, default="", db_default=""
+    )
     detail = models.TextField(blank=True, default="", db_default="", help_text="The path taken, or why.")
     message = models.OneToOneField(
         Message, null=True, blank=True, on_delete=models.SET_NULL, related_name="visit"
     )
 
     class Meta:
-        constraints: ClassVar = [models.UniqueConstraint(fields=["journey", "number"], name="visit_number_unique")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["journey", "number"], name="visit_number_unique")
+        ]
 
     def __str__(self) -> str:
         return f"Visit {self.number} at {self.step_id}"
@@ -171,7 +179,9 @@ class Decision(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["event_id", "version"], name="decision_once_per_event")
         ]
-        indexes: ClassVar = [models.Index(fields=["profile", "campaign", "-id"], name="decision_profile_campaign")]
+        indexes: ClassVar = [
+            models.Index(fields=["profile", "campaign", "-id"], name="decision_profile_campaign")
+        ]
 
     def __str__(self) -> str:
         return f"{self.campaign}: {self.entry}"
@@ -207,7 +217,9 @@ class StepCount(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["campaign", "version", "step_id", "day", "metric"], name="step_count_key")
+            models.UniqueConstraint(
+                fields=["campaign", "version", "step_id", "day", "metric"], name="step_count_key"
+            )
         ]
 
     def __str__(self) -> str:

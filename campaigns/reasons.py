@@ -70,6 +70,7 @@ class Ending(StrEnum):
     GOAL = "goal"
     EXIT_STEP = "exit_step"
     STOPPED = "stopped"
+    MERGED = "merged"
     ERASED = "erased"
 
     @property
@@ -86,5 +87,6 @@ ENDING_LABELS: dict[Ending, str] = {
     Ending.GOAL: "Reached the goal",
     Ending.EXIT_STEP: "Came to an exit step",
     Ending.STOPPED: "Stopped by hand",
+    Ending.MERGED: "Two profiles turned out to be one person; the older journey goes on",
     Ending.ERASED: "The person was erased",
 }

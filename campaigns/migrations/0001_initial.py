@@ -66,7 +66,7 @@ class Migration(migrations.Migration):
                 ('trigger_at', models.DateTimeField(help_text='When the triggering event happened.')),
                 ('entered_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ('ended_at', models.DateTimeField(blank=True, null=True)),
-                ('ending', models.CharField(blank=True, choices=[('completed', 'Went through every step'), ('goal', 'Reached the goal'), ('exit_step', 'Came to an exit step'), ('stopped', 'Stopped by hand'), ('erased', 'The person was erased')], db_default='', default='', max_length=20)),
+                ('ending', models.CharField(blank=True, choices=[('completed', 'Went through every step'), ('goal', 'Reached the goal'), ('exit_step', 'Came to an exit step'), ('stopped', 'Stopped by hand'), ('merged', 'Two profiles turned out to be one person; the older journey goes on'), ('erased', 'The person was erased')], db_default='', default='', max_length=20)),
                 ('converted_at', models.DateTimeField(blank=True, null=True)),
                 ('is_test', models.BooleanField(db_default=False, default=False)),
                 ('error', models.TextField(blank=True, db_default='', default='')),

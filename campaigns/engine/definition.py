@@ -1,0 +1,247 @@
+"""Read a campaign's definition (see docs/architecture.md for its shape) into a Workflow. Pure.
+
+Every mistake is reported with its place, such as ``steps[2].paths[0].if``, and all of them at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import time
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from campaigns.engine.steps import (
+    Branch,
+    Definition,
+    Delay,
+    Exit,
+    Goal,
+    Path,
+    Reentry,
+    Send,
+    Step,
+    Trigger,
+    Window,
+    Workflow,
+)
+from events.conditions import ConditionError, Node
+from events.conditions import parse as parse_condition
+
+MAX_DELAY = 400 * 24 * 3600
+MAX_SPEED = 100_000
+MAX_DEPTH = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A mistake: ``path`` is the place in the definition, ``message`` says what to do."""
+
+    path: str
+    message: str
+
+
+class DefinitionError(ValueError):
+    """Raised for a definition that cannot run; ``problems`` lists every mistake found."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__("; ".join(f"{problem.path}: {problem.message}" for problem in problems))
+        self.problems = problems
+
+
+def parse(definition: Definition) -> Workflow:
+    """Return the workflow. Raises DefinitionError with all problems."""
+    reader = _Reader()
+    workflow = reader.workflow(definition)
+    if reader.problems:
+        raise DefinitionError(reader.problems)
+    return workflow
+
+
+def problems(definition: Definition) -> list[Problem]:
+    """Return every mistake of ``definition``; none means that it can run."""
+    try:
+        parse(definition)
+    except DefinitionError as error:
+        return error.problems
+    return []
+
+
+class _Reader:
+    """Collects problems while it builds; what it returns is only good when there are none."""
+
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+        self.by_id: dict[str, Step] = {}
+        self.following: dict[str, str | None] = {}
+
+    def workflow(self, tree: Definition) -> Workflow:
+        steps = self.steps(tree.get("steps") or [], "steps", 0)
+        if not steps:
+            self.problem("steps", "add at least one step, such as sending a message")
+        self.chain(steps, None)
+        return Workflow(
+            trigger=self.trigger(tree.get("trigger") or {}),
+            reentry=self.reentry(tree.get("reentry") or {}),
+            steps=steps,
+            goal=self.goal(tree.get("goal")),
+            time_zone=self.zone(tree.get("time_zone") or "UTC"),
+            speed=self.whole(tree, "speed", "", 1, MAX_SPEED, default=1),
+            by_id=self.by_id,
+            following=self.following,
+        )
+
+    def problem(self, path: str, message: str) -> None:
+        self.problems.append(Problem(path, message))
+
+    def trigger(self, tree: dict[str, Any]) -> Trigger:
+        return Trigger(
+            self.text(tree, "event", "trigger", "choose the event that starts this campaign"),
+            self.condition(tree.get("where"), "trigger.where"),
+        )
+
+    def reentry(self, tree: dict[str, Any]) -> Reentry:
+        rule = tree.get("rule", "once")
+        if rule not in ("once", "always", "period"):
+            self.problem("reentry.rule", "must be once, always or period")
+        return Reentry(rule, self.whole(tree, "hours", "reentry", 1, 24 * 400, default=24))
+
+    def goal(self, tree: dict[str, Any] | None) -> Goal | None:
+        if not tree:
+            return None
+        return Goal(
+            self.text(tree, "event", "goal", "choose the event that counts as success, or remove the goal"),
+            self.condition(tree.get("where"), "goal.where"),
+            self.whole(tree, "hours", "goal", 1, 24 * 90, default=168),
+        )
+
+    def zone(self, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ValueError, OSError):
+            self.problem("time_zone", f"{name} is not a time zone; write one such as Europe/Vienna")
+        return name
+
+    def steps(self, trees: Any, path: str, depth: int) -> tuple[Step, ...]:
+        if not isinstance(trees, list):
+            self.problem(path, "must be a list of steps")
+            return ()
+        if depth > MAX_DEPTH:
+            self.problem(path, f"branches are nested more than {MAX_DEPTH} deep")
+            return ()
+        found = [self.step(tree, f"{path}[{index}]", depth) for index, tree in enumerate(trees)]
+        return tuple(step for step in found if step is not None)
+
+    def step(self, tree: Any, path: str, depth: int) -> Step | None:
+        build = _BUILDERS.get(tree.get("kind")) if isinstance(tree, dict) else None
+        if build is None:
+            self.problem(path, f"must be a step of one of the kinds {', '.join(_BUILDERS)}")
+            return None
+        step_id = self.text(tree, "id", path, "needs an id")
+        if step_id in self.by_id:
+            self.problem(f"{path}.id", f"the id {step_id} is used twice")
+        step = build(self, tree, path, step_id, str(tree.get("name") or step_id), depth)
+        self.by_id[step_id] = step
+        return step
+
+    def chain(self, steps: tuple[Step, ...], after: str | None) -> None:
+        """Note what follows each step: branches rejoin behind themselves."""
+        for index, step in enumerate(steps):
+            following = steps[index + 1].id if index + 1 < len(steps) else after
+            self.following[step.id] = following
+            if isinstance(step, Branch):
+                for path in step.paths:
+                    self.chain(path.steps, following)
+
+    def path(self, tree: Any, path: str, depth: int, is_last: bool) -> Path:
+        tree = tree if isinstance(tree, dict) else {}
+        condition = self.condition(tree.get("if"), f"{path}.if")
+        if condition is None and not is_last:
+            self.problem(f"{path}.if", "needs a condition; only the last path may be for everybody else")
+        return Path(
+            self.text(tree, "id", path, "needs an id"),
+            str(tree.get("name") or tree.get("id") or ""),
+            condition,
+            self.steps(tree.get("steps") or [], f"{path}.steps", depth + 1),
+        )
+
+    def condition(self, tree: Any, path: str) -> Node | None:
+        if tree is None:
+            return None
+        try:
+            return parse_condition(tree)
+        except ConditionError as error:
+            place = f"{path}.{error.path}" if error.path else path
+            self.problem(place, error.message)
+            return None
+
+    def text(self, tree: dict[str, Any], key: str, path: str, message: str) -> str:
+        value = tree.get(key)
+        if not isinstance(value, str) or not value.strip():
+            self.problem(f"{path}.{key}", message)
+            return ""
+        return value
+
+    def whole(
+        self, tree: Definition, key: str, path: str, low: int, high: int, default: int | None = None
+    ) -> int:
+        value = tree.get(key, default)
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            self.problem(f"{path}.{key}" if path else key, f"must be a whole number from {low:,} to {high:,}")
+            return low
+        return value
+
+    def clock(self, tree: dict[str, Any], key: str, path: str) -> time:
+        try:
+            return time.fromisoformat(tree[key])
+        except (KeyError, TypeError, ValueError):
+            self.problem(f"{path}.{key}", "must be a time of day such as 09:00")
+            return time(0)
+
+
+def _delay(reader: _Reader, tree: dict[str, Any], path: str, step_id: str, name: str, depth: int) -> Step:
+    return Delay(step_id, name, reader.whole(tree, "seconds", path, 1, MAX_DELAY))
+
+
+def _window(reader: _Reader, tree: dict[str, Any], path: str, step_id: str, name: str, depth: int) -> Step:
+    days = tree.get("days")
+    if not isinstance(days, list) or not days or not all(day in range(7) for day in days):
+        reader.problem(f"{path}.days", "choose at least one day of the week")
+        days = []
+    return Window(
+        step_id, name, frozenset(days), reader.clock(tree, "start", path), reader.clock(tree, "end", path)
+    )
+
+
+def _send(reader: _Reader, tree: dict[str, Any], path: str, step_id: str, name: str, depth: int) -> Step:
+    template = tree.get("template")
+    if not isinstance(template, int) or isinstance(template, bool):
+        reader.problem(f"{path}.template", "choose the template to send")
+        template = 0
+    return Send(step_id, name, template, tree.get("template_version"))
+
+
+def _branch(reader: _Reader, tree: dict[str, Any], path: str, step_id: str, name: str, depth: int) -> Step:
+    trees = tree.get("paths")
+    if not isinstance(trees, list) or not trees:
+        reader.problem(f"{path}.paths", "add at least one path with a condition")
+        trees = []
+    last = len(trees) - 1
+    return Branch(
+        step_id,
+        name,
+        tuple(reader.path(t, f"{path}.paths[{i}]", depth, i == last and i > 0) for i, t in enumerate(trees)),
+    )
+
+
+def _exit(reader: _Reader, tree: dict[str, Any], path: str, step_id: str, name: str, depth: int) -> Step:
+    return Exit(step_id, name)
+
+
+_BUILDERS: dict[str, Callable[[_Reader, dict[str, Any], str, str, str, int], Step]] = {
+    "delay": _delay,
+    "window": _window,
+    "send": _send,
+    "branch": _branch,
+    "exit": _exit,
+}

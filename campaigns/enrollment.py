@@ -1,0 +1,316 @@
+"""See what new events mean to the campaigns: who enters, who has reached a goal, what became of messages.
+
+Pending events are claimed and deleted in the transaction that acts on them, so each is evaluated exactly once. The
+number of statements depends on how many campaigns listen for the names in a batch, never on the number of events.
+An event that fails on its own is parked with its error; the others go on.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from django.db import OperationalError, connection, transaction
+from django.db.models import Max, Q
+from django.utils import timezone
+
+from campaigns import goals, ledger, metrics, workflows
+from campaigns.engine.steps import Workflow
+from campaigns.models import CampaignVersion, Journey, LivePeriod, Metric
+from campaigns.reasons import Entry
+from events import counts, log, nudges
+from events.audience import EVENTS, compile_condition
+from events.log import ClaimedEvent
+from events.models import Event, Pending
+
+logger = logging.getLogger(__name__)
+BATCH = 500
+# Older events are history: they count in conditions and start nothing.
+MAX_AGE = timedelta(hours=72)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One event before one version that listens for its name, and what comes of it."""
+
+    event: ClaimedEvent
+    period: LivePeriod
+    workflow: Workflow
+    entry: Entry = Entry.ENTERED
+    journey_id: int | None = None
+
+    @property
+    def entry_key(self) -> str:
+        return "once" if self.workflow.reentry.rule == "once" else f"event:{self.event.id}"
+
+
+def enroll_pending(deadline: float) -> int:
+    """Evaluate pending events until none is left or ``time.monotonic()`` passes ``deadline``. Returns how many."""
+    done = 0
+    while time.monotonic() < deadline:
+        try:
+            batch = enroll_batch(BATCH)
+        except OperationalError:
+            raise
+        except Exception:
+            logger.exception("a batch of events failed; trying them one by one")
+            batch = _enroll_one_by_one()
+        if not batch:
+            break
+        done += batch
+    return done
+
+
+@transaction.atomic
+def enroll_batch(limit: int, only: int | None = None) -> int:
+    """Claim up to ``limit`` pending events (or the one with the id ``only``) and act on them. Returns how many."""
+    events = log.claim_pending(limit, only)
+    if events:
+        counts.record(events)
+        candidates = [_judge_age(candidate) for candidate in _candidates(events)]
+        _enter(_check_reentry(_check_conditions(candidates)))
+        _convert(events)
+        metrics.record_messages(events)
+    return len(events)
+
+
+def _candidates(events: Sequence[ClaimedEvent]) -> list[Candidate]:
+    """Return each event with each version that was live, for its name, when it arrived."""
+    tracked = [event for event in events if event.type == Event.Type.TRACK]
+    if not tracked:
+        return []
+    names = {event.name for event in tracked}
+    earliest = min(event.received_at for event in tracked)
+    periods = LivePeriod.objects.filter(
+        Q(ended_at=None) | Q(ended_at__gt=earliest), version__definition__trigger__event__in=names
+    ).order_by("version_id", "started_at")
+    parsed = workflows.of_versions({period.version_id for period in periods})
+    return [
+        Candidate(event, period, parsed[period.version_id])
+        for period in periods
+        for event in tracked
+        if event.name == parsed[period.version_id].trigger.event
+        and period.started_at <= event.received_at
+        and (period.ended_at is None or event.received_at < period.ended_at)
+    ]
+
+
+def _judge_age(candidate: Candidate) -> Candidate:
+    event = candidate.event
+    return (
+        replace(candidate, entry=Entry.TOO_OLD)
+        if event.timestamp < event.received_at - MAX_AGE
+        else candidate
+    )
+
+
+def _check_conditions(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Ask the database which events meet their trigger's conditions: one statement a version that has any."""
+    asked: dict[int, list[Candidate]] = defaultdict(list)
+    for candidate in candidates:
+        if candidate.entry is Entry.ENTERED and candidate.workflow.trigger.where is not None:
+            asked[candidate.period.version_id].append(candidate)
+    failed = {
+        (version_id, event_id)
+        for version_id, group in asked.items()
+        for event_id in {c.event.id for c in group} - _matching(group)
+    }
+    return [
+        replace(c, entry=Entry.FILTERED) if (c.period.version_id, c.event.id) in failed else c
+        for c in candidates
+    ]
+
+
+def _matching(group: Sequence[Candidate]) -> set[int]:
+    where = group[0].workflow.trigger.where
+    assert where is not None
+    times = [candidate.event.timestamp for candidate in group]
+    events = Event.objects.filter(
+        pk__in=[candidate.event.id for candidate in group],
+        timestamp__gte=min(times),
+        timestamp__lte=max(times),
+    )
+    return set(events.filter(compile_condition(where, EVENTS)).values_list("pk", flat=True))
+
+
+def _check_reentry(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Turn away who entered too short a time ago: two statements when any campaign has such a rule."""
+    periodic = [c for c in candidates if c.entry is Entry.ENTERED and c.workflow.reentry.rule == "period"]
+    if not periodic:
+        return list(candidates)
+    last = _last_entries({(c.period.campaign_id, c.event.profile_id) for c in periodic})
+    checked = []
+    for candidate in sorted(candidates, key=lambda c: (c.event.timestamp, c.event.id)):
+        key = (candidate.period.campaign_id, candidate.event.profile_id)
+        if candidate.entry is Entry.ENTERED and candidate.workflow.reentry.rule == "period":
+            earliest = candidate.event.timestamp - timedelta(hours=candidate.workflow.reentry.hours)
+            if key in last and last[key] > earliest:
+                candidate = replace(candidate, entry=Entry.TOO_SOON)
+            else:
+                last[key] = candidate.event.timestamp
+        checked.append(candidate)
+    return checked
+
+
+def _last_entries(pairs: Collection[tuple[int, int]]) -> dict[tuple[int, int], datetime]:
+    """Return when each (campaign, profile) last entered; holds a lock on each pair until the transaction ends."""
+    campaign_ids, profile_ids = zip(*sorted(pairs), strict=True)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(pair.c, pair.p)"
+            " FROM unnest(%s::int[], %s::int[]) WITH ORDINALITY AS pair(c, p, n) ORDER BY n",
+            [list(campaign_ids), [profile_id % 2**31 for profile_id in profile_ids]],
+        )
+    rows = (
+        Journey.objects.filter(campaign_id__in=set(campaign_ids), profile_id__in=set(profile_ids))
+        .values("campaign_id", "profile_id")
+        .annotate(last=Max("trigger_at"))
+        .values_list("campaign_id", "profile_id", "last")
+    )
+    return {(campaign_id, profile_id): at for campaign_id, profile_id, at in rows}
+
+
+# Two unique constraints decide who enters: one journey an entry key, one at a time. Sorted, so that two workers that
+# let in the same people take the index entries in one order and never wait for each other in a circle.
+INSERT_JOURNEYS = """
+INSERT INTO campaigns_journey (campaign_id, version_id, profile_id, entry_key, state, due_at, trigger, trigger_name,
+                               trigger_event_id, trigger_at, entered_at, is_test)
+SELECT r.campaign_id, r.version_id, r.profile_id, r.entry_key, 'waiting', %s, r.trigger, r.trigger_name,
+       r.trigger_event_id, r.trigger_at, %s, r.is_test
+FROM jsonb_to_recordset(%s)
+    AS r(campaign_id bigint, version_id bigint, profile_id bigint, entry_key text, trigger jsonb, trigger_name text,
+         trigger_event_id bigint, trigger_at timestamptz, is_test boolean)
+ORDER BY r.campaign_id, r.profile_id, r.trigger_at, r.trigger_event_id
+ON CONFLICT DO NOTHING
+RETURNING id, version_id, trigger_event_id
+"""
+
+
+def _enter(candidates: Sequence[Candidate]) -> None:
+    """Start journeys and note a decision for every candidate."""
+    if not candidates:
+        return
+    wanted = [candidate for candidate in candidates if candidate.entry is Entry.ENTERED]
+    started = _insert_journeys(wanted) if wanted else {}
+    settled = [
+        replace(c, journey_id=started.get((c.period.version_id, c.event.id)))
+        if c.entry is Entry.ENTERED
+        else c
+        for c in candidates
+    ]
+    _note_decisions(_explain_refusals(settled))
+    ledger.count(
+        ledger.Count(c.period.campaign_id, c.period.version_id, "", timezone.now().date(), Metric.ENTERED)
+        for c in settled
+        if c.journey_id and not c.event.is_test
+    )
+    if started:
+        nudges.nudge("journeys")
+
+
+def _insert_journeys(wanted: Iterable[Candidate]) -> dict[tuple[int, int], int]:
+    """Insert the journeys that the constraints allow; return their ids by (version, event)."""
+    now = timezone.now()
+    rows = [
+        {
+            "campaign_id": c.period.campaign_id,
+            "version_id": c.period.version_id,
+            "profile_id": c.event.profile_id,
+            "entry_key": c.entry_key,
+            "trigger": c.event.properties,
+            "trigger_name": c.event.name,
+            "trigger_event_id": c.event.id,
+            "trigger_at": c.event.timestamp.isoformat(),
+            "is_test": c.event.is_test,
+        }
+        for c in wanted
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(INSERT_JOURNEYS, [now, now, json.dumps(rows)])
+        return {(version_id, event_id): journey_id for journey_id, version_id, event_id in cursor.fetchall()}
+
+
+def _explain_refusals(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Say why a wanted journey was not started: one statement when there is any."""
+    refused = [c for c in candidates if c.entry is Entry.ENTERED and c.journey_id is None]
+    if not refused:
+        return list(candidates)
+    active = set(
+        Journey.objects.filter(
+            campaign_id__in={c.period.campaign_id for c in refused},
+            profile_id__in={c.event.profile_id for c in refused},
+        )
+        .exclude(state=Journey.State.ENDED)
+        .values_list("campaign_id", "profile_id")
+    )
+    return [
+        c
+        if c.entry is not Entry.ENTERED or c.journey_id
+        else replace(
+            c,
+            entry=Entry.ALREADY_IN
+            if (c.period.campaign_id, c.event.profile_id) in active
+            else Entry.NOT_AGAIN,
+        )
+        for c in candidates
+    ]
+
+
+NOTE_DECISIONS = """
+INSERT INTO campaigns_decision (campaign_id, version_id, profile_id, event_id, entry, journey_id)
+SELECT r.campaign_id, r.version_id, r.profile_id, r.event_id, r.entry, r.journey_id
+FROM jsonb_to_recordset(%s)
+    AS r(campaign_id bigint, version_id bigint, profile_id bigint, event_id bigint, entry text, journey_id bigint)
+ON CONFLICT DO NOTHING
+"""
+
+
+def _note_decisions(candidates: Iterable[Candidate]) -> None:
+    rows = [
+        {
+            "campaign_id": c.period.campaign_id,
+            "version_id": c.period.version_id,
+            "profile_id": c.event.profile_id,
+            "event_id": c.event.id,
+            "entry": c.entry,
+            "journey_id": c.journey_id,
+        }
+        for c in candidates
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(NOTE_DECISIONS, [json.dumps(rows)])
+
+
+def _convert(events: Sequence[ClaimedEvent]) -> None:
+    """Note who has reached the goal of a journey: one statement to find the versions, one for each to find people."""
+    names = {event.name for event in events if event.type == Event.Type.TRACK}
+    version_ids = CampaignVersion.objects.filter(definition__goal__event__in=names).values_list(
+        "pk", flat=True
+    )
+    listening = goals.listening(names, workflows.of_versions(set(version_ids)))
+    if listening:
+        people = Journey.objects.filter(
+            profile_id__in={event.profile_id for event in events if event.name in names}
+        )
+        goals.convert(goals.find(people, listening), timezone.now())
+
+
+def _enroll_one_by_one() -> int:
+    """Evaluate pending events singly, so that the one that fails is found and parked."""
+    waiting = list(
+        Pending.objects.filter(parked_at=None).order_by("event_id").values_list("pk", flat=True)[:BATCH]
+    )
+    for event_id in waiting:
+        try:
+            enroll_batch(1, only=event_id)
+        except OperationalError:
+            raise
+        except Exception as error:
+            logger.exception("event %s is parked", event_id)
+            log.park(event_id, f"{type(error).__name__}: {error}")
+    return len(waiting)

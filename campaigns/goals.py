@@ -1,0 +1,121 @@
+"""See who has reached a goal, from the log itself, and end those journeys.
+
+Asked when a goal's event comes in, and again by the runner before a journey moves: a purchase that was stored a
+moment ago stops the reminder even when its own evaluation still waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import OuterRef, QuerySet, Subquery
+
+from campaigns import ledger
+from campaigns.engine.steps import Goal, Workflow
+from campaigns.models import Journey, Metric
+from campaigns.reasons import Ending, Outcome
+from events.audience import EVENTS, compile_condition
+from events.models import Event
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """A journey that has reached its goal, and when the event happened."""
+
+    journey: Journey
+    at: datetime
+
+
+def find(journeys: QuerySet[Journey], goals: Mapping[int, Goal]) -> dict[int, datetime]:
+    """Return the instant of the goal event by journey id, of those among ``journeys`` that have one.
+
+    ``goals`` is by version id: one statement for each.
+    """
+    found: dict[int, datetime] = {}
+    for version_id, goal in sorted(goals.items()):
+        rows = (
+            journeys.filter(version_id=version_id, converted_at=None)
+            .annotate(reached=Subquery(_first_event(goal)))
+            .exclude(reached=None)
+            .values_list("id", "reached")
+        )
+        found.update(rows)
+    return found
+
+
+def convert(reached: Mapping[int, datetime], now: datetime) -> set[int]:
+    """Note conversions and end the journeys still under way. Returns the ids of those that had not converted before.
+
+    Locks the journeys in id order. Five statements at most.
+    """
+    if not reached:
+        return set()
+    locked = Journey.objects.filter(pk__in=reached, converted_at=None).order_by("pk").select_for_update()
+    conversions = [Conversion(journey, reached[journey.pk]) for journey in locked]
+    for conversion in conversions:
+        conversion.journey.converted_at = conversion.at
+    Journey.objects.bulk_update([c.journey for c in conversions], ["converted_at"])
+    _end([c.journey for c in conversions if c.journey.state != Journey.State.ENDED], now)
+    ledger.count(
+        ledger.Count(c.journey.campaign_id, c.journey.version_id, "", c.at.date(), Metric.CONVERTED)
+        for c in conversions
+        if not c.journey.is_test
+    )
+    return {conversion.journey.pk for conversion in conversions}
+
+
+def of_workflows(workflows: Mapping[int, Workflow]) -> dict[int, Goal]:
+    """Return the goals by version id, of the versions that have one."""
+    return {version_id: workflow.goal for version_id, workflow in workflows.items() if workflow.goal}
+
+
+def listening(names: Collection[str], workflows: Mapping[int, Workflow]) -> dict[int, Goal]:
+    """Return the goals, by version id, that wait for an event of one of these names."""
+    return {version_id: goal for version_id, goal in of_workflows(workflows).items() if goal.event in names}
+
+
+def _first_event(goal: Goal) -> QuerySet[Event, datetime]:
+    events = Event.objects.filter(
+        profile_id=OuterRef("profile_id"),
+        name=goal.event,
+        type=Event.Type.TRACK,
+        timestamp__gt=OuterRef("trigger_at"),
+        timestamp__lte=OuterRef("trigger_at") + timedelta(hours=goal.hours),
+    )
+    if goal.where is not None:
+        events = events.filter(compile_condition(goal.where, EVENTS))
+    return events.order_by("timestamp").values_list("timestamp", flat=True)[:1]
+
+
+def _end(journeys: Collection[Journey], now: datetime) -> None:
+    ledger.move_journeys(
+        [
+            ledger.JourneyState(
+                journey_id=journey.pk,
+                state=Journey.State.ENDED,
+                step_id=journey.step_id,
+                visit_number=journey.visit_number,
+                step_entered_at=journey.step_entered_at,
+                due_at=None,
+                ended_at=now,
+                ending=Ending.GOAL,
+            )
+            for journey in journeys
+        ]
+    )
+    ledger.leave_visits(
+        [
+            ledger.VisitExit(
+                journey.pk, journey.visit_number, now, Outcome.INTERRUPTED, Ending.GOAL.label, None
+            )
+            for journey in journeys
+            if journey.visit_number
+        ]
+    )
+    ledger.count(
+        ledger.Count(journey.campaign_id, journey.version_id, "", now.date(), Metric.ENDED)
+        for journey in journeys
+        if not journey.is_test
+    )

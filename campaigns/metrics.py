@@ -1,0 +1,118 @@
+"""The figures of campaigns: rolled up per step and day, exact at any moment, test people excluded.
+
+Workers only ever append changes (``ledger.count``); ``fold`` adds them to the rolled-up rows, and readers add what is
+not folded yet. No page counts journeys or messages.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import date
+
+from django.db import connection, transaction
+from django.db.models import Q, QuerySet, Sum
+
+from campaigns import ledger
+from campaigns.models import Campaign, CampaignVersion, Metric, StepCount, StepCountChange, Visit
+from events.log import ClaimedEvent
+
+# What messaging reports in the log, and what it counts as.
+MESSAGE_METRICS = {
+    "Email Sent": Metric.SENT,
+    "Email Delivered": Metric.DELIVERED,
+    "Email Opened": Metric.OPENED,
+    "Email Clicked": Metric.CLICKED,
+    "Email Bounced": Metric.BOUNCED,
+    "Email Complained": Metric.COMPLAINED,
+    "Email Unsubscribed": Metric.UNSUBSCRIBED,
+    "Email Skipped": Metric.SKIPPED,
+    "Email Failed": Metric.FAILED,
+}
+
+FOLD = """
+WITH changes AS (
+    DELETE FROM campaigns_stepcountchange WHERE id IN (
+        SELECT id FROM campaigns_stepcountchange ORDER BY id LIMIT 20000 FOR UPDATE SKIP LOCKED
+    ) RETURNING campaign_id, version_id, step_id, day, metric, count
+)
+INSERT INTO campaigns_stepcount AS total (campaign_id, version_id, step_id, day, metric, count)
+SELECT campaign_id, version_id, step_id, day, metric, sum(count) FROM changes
+GROUP BY campaign_id, version_id, step_id, day, metric
+ORDER BY campaign_id, version_id, step_id, day, metric
+ON CONFLICT (campaign_id, version_id, step_id, day, metric) DO UPDATE SET count = total.count + excluded.count
+"""
+
+
+def record_messages(events: Sequence[ClaimedEvent]) -> None:
+    """Count what messaging reported of campaigns' messages. One statement to find the visits, one to count."""
+    reports = {
+        (event.properties["message_id"], MESSAGE_METRICS[event.name]): event
+        for event in events
+        if event.source_id is None and event.name in MESSAGE_METRICS and event.properties.get("first", True)
+    }
+    if not reports:
+        return
+    visits = Visit.objects.filter(
+        message__public_id__in={message_id for message_id, _ in reports}
+    ).values_list(
+        "message__public_id", "journey__campaign_id", "journey__version_id", "step_id", "journey__is_test"
+    )
+    places = {str(public_id): place for public_id, *place in visits}
+    ledger.count(
+        ledger.Count(
+            places[message_id][0],
+            places[message_id][1],
+            places[message_id][2],
+            event.timestamp.date(),
+            metric,
+        )
+        for (message_id, metric), event in reports.items()
+        if message_id in places and not places[message_id][3]
+    )
+
+
+def fold() -> None:
+    """Add waiting changes to the rolled-up figures, in one statement and so exactly once."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(FOLD)
+
+
+def totals(campaign: Campaign, version: CampaignVersion | None = None) -> dict[str, dict[str, int]]:
+    """Return step id ("" for the campaign as a whole) → metric → count, of all versions or one."""
+    result: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    wanted = Q(campaign=campaign) & (Q(version=version) if version else Q())
+    for step_id, metric, number in _summed(wanted, "step_id", "metric"):
+        result[step_id][metric] += number
+    return {step_id: dict(figures) for step_id, figures in result.items()}
+
+
+def by_day(
+    campaign: Campaign, since: date, version: CampaignVersion | None = None
+) -> list[tuple[date, str, str, int]]:
+    """Return (day, step id, metric, count) from ``since`` on, by day."""
+    result: dict[tuple[date, str, str], int] = defaultdict(int)
+    wanted = Q(campaign=campaign, day__gte=since) & (Q(version=version) if version else Q())
+    for day, step_id, metric, number in _summed(wanted, "day", "step_id", "metric"):
+        result[day, step_id, metric] += number
+    return [(*key, number) for key, number in sorted(result.items())]
+
+
+def of_campaigns(since: date) -> dict[int, dict[str, int]]:
+    """Return campaign id → metric → count from ``since`` on, over all steps. Two statements for all campaigns."""
+    result: dict[int, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for campaign_id, metric, number in _summed(Q(day__gte=since), "campaign_id", "metric"):
+        result[campaign_id][metric] += number
+    return {campaign_id: dict(figures) for campaign_id, figures in result.items()}
+
+
+def _summed(wanted: Q, *keys: str) -> list[tuple[object, ...]]:
+    tables: list[QuerySet[StepCount] | QuerySet[StepCountChange]] = [
+        StepCount.objects.filter(wanted),
+        StepCountChange.objects.filter(wanted),
+    ]
+    return [
+        row
+        for table in tables
+        for row in table.values(*keys).annotate(n=Sum("count")).values_list(*keys, "n")
+    ]

@@ -1,0 +1,129 @@
+"""Publish, pause and resume: the only ways in which what a live campaign does changes."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+from django.utils import timezone
+
+from campaigns.engine import definition as definitions
+from campaigns.engine.definition import Problem
+from campaigns.models import Campaign, CampaignVersion, Journey, LivePeriod
+from events import nudges
+from messaging import rendering
+from messaging.models import Template
+from messaging.versions import content_of, freeze
+
+
+class NotPublishable(ValueError):
+    """Raised when a draft cannot run; ``problems`` says where and what to do. Nothing has changed then."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__("; ".join(f"{problem.path}: {problem.message}" for problem in problems))
+        self.problems = problems
+
+
+def problems(campaign: Campaign) -> list[Problem]:
+    """Return what keeps the draft from being published: its structure, its templates."""
+    found = definitions.problems(campaign.draft)
+    templates = Template.objects.select_related("layout").in_bulk(
+        [step["template"] for _, step in send_steps(campaign.draft) if isinstance(step.get("template"), int)]
+    )
+    for path, step in send_steps(campaign.draft):
+        template = templates.get(step.get("template") or 0)
+        if template is None:
+            if isinstance(step.get("template"), int):
+                found.append(Problem(f"{path}.template", "this template no longer exists; choose another"))
+            continue
+        found.extend(
+            Problem(f"{path}.template", f"{template.name}: {text}")
+            for text in rendering.problems(content_of(template))
+        )
+    return found
+
+
+@transaction.atomic
+def publish(campaign: Campaign, user: AbstractBaseUser | None, reason: str) -> CampaignVersion:
+    """Freeze the draft as the next version and let it take people in. Raises NotPublishable."""
+    held = Campaign.objects.select_for_update().get(pk=campaign.pk)
+    found = problems(held)
+    if not reason.strip():
+        found.append(Problem("reason", "say in a few words why you publish this version"))
+    if found:
+        raise NotPublishable(found)
+    last = held.versions.order_by("-number").first()
+    version = CampaignVersion.objects.create(
+        campaign=held,
+        number=last.number + 1 if last else 1,
+        definition=frozen(held.draft),
+        reason=reason.strip(),
+        published_by=user,
+    )
+    _go_live(held, version)
+    campaign.refresh_from_db()
+    return version
+
+
+@transaction.atomic
+def pause(campaign: Campaign) -> None:
+    """Take nobody in and move nobody on. Journeys keep their place and go on after a resume."""
+    held = Campaign.objects.select_for_update().get(pk=campaign.pk)
+    if held.status == Campaign.Status.LIVE:
+        _close_period(held, timezone.now())
+        held.status = Campaign.Status.PAUSED
+        held.save(update_fields=["status", "updated_at"])
+    campaign.refresh_from_db()
+
+
+@transaction.atomic
+def resume(campaign: Campaign) -> None:
+    """Go on with the version that was live. Timers that ran out during the pause fire at once."""
+    held = Campaign.objects.select_for_update().get(pk=campaign.pk)
+    if held.status == Campaign.Status.PAUSED and held.live_version:
+        _go_live(held, held.live_version)
+    campaign.refresh_from_db()
+
+
+def frozen(draft: dict[str, Any]) -> dict[str, Any]:
+    """Return a copy of ``draft`` whose send steps name the frozen template version they send."""
+    definition = copy.deepcopy(draft)
+    for _, step in send_steps(definition):
+        step["template_version"] = freeze(Template.objects.get(pk=step["template"])).pk
+    return definition
+
+
+def send_steps(definition: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the place and the tree of every send step, also within branches; what is malformed is passed over."""
+    yield from _send_steps(definition.get("steps"), "steps")
+
+
+def _send_steps(steps: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    for index, step in enumerate(steps if isinstance(steps, list) else []):
+        if not isinstance(step, dict):
+            continue
+        here = f"{path}[{index}]"
+        if step.get("kind") == "send":
+            yield here, step
+        for number, way in enumerate(step.get("paths") or []):
+            if isinstance(way, dict):
+                yield from _send_steps(way.get("steps"), f"{here}.paths[{number}].steps")
+
+
+def _go_live(campaign: Campaign, version: CampaignVersion) -> None:
+    now = timezone.now()
+    _close_period(campaign, now)
+    LivePeriod.objects.create(campaign=campaign, version=version, started_at=now)
+    campaign.status = Campaign.Status.LIVE
+    campaign.live_version = version
+    campaign.save(update_fields=["status", "live_version", "updated_at"])
+    Journey.objects.filter(campaign=campaign, state=Journey.State.PAUSED).update(state=Journey.State.WAITING)
+    nudges.nudge("journeys")
+
+
+def _close_period(campaign: Campaign, now: datetime) -> None:
+    LivePeriod.objects.filter(campaign=campaign, ended_at=None).update(ended_at=now)

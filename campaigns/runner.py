@@ -1,0 +1,302 @@
+"""Move the journeys whose time has come: claim a batch, ask the engine, write everything in one transaction.
+
+The number of statements does not grow with the batch: it depends on how many different goals and branches the batch
+meets. A journey that fails on its own is set aside as stuck with the error; the others go on.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.conf import settings
+from django.db import OperationalError, connection, transaction
+from django.db.models import Case, CharField, F, QuerySet, Value, When
+from django.utils import timezone
+
+from campaigns import goals, ledger, workflows
+from campaigns.engine.machine import Decision, Effect, Entered, Facts, Left, Message, Position, advance
+from campaigns.engine.steps import Branch, Workflow
+from campaigns.engine.timing import zone_of
+from campaigns.models import Campaign, Journey, Metric
+from campaigns.reasons import Ending, Outcome
+from events.audience import Scope, compile_condition
+from messaging import outbox
+from messaging.models import TemplateVersion
+
+logger = logging.getLogger(__name__)
+BATCH = 500
+
+
+@dataclass(slots=True)
+class Trip:
+    """A claimed journey while it is being moved. ``paths`` holds the answers to branches it has asked about."""
+
+    journey: Journey
+    workflow: Workflow
+    position: Position
+    effects: list[Effect] = field(default_factory=list)
+    paths: dict[str, str] = field(default_factory=dict)
+    decision: Decision | None = None
+
+    @property
+    def time_zones(self) -> tuple[str, str, str]:
+        own: str = self.journey.own_time_zone  # type: ignore[attr-defined]  # annotated by _claim
+        return own, self.workflow.time_zone, settings.FALLBACK_TIME_ZONE
+
+
+def run_due(deadline: float) -> int:
+    """Move due journeys until none is left or ``time.monotonic()`` passes ``deadline``. Returns how many moved."""
+    moved = 0
+    while time.monotonic() < deadline:
+        try:
+            batch = run_batch(_due(timezone.now()), BATCH)
+        except OperationalError:
+            raise
+        except Exception:
+            logger.exception("a batch of journeys failed; trying them one by one")
+            batch = _run_one_by_one()
+        if not batch:
+            break
+        moved += batch
+    return moved
+
+
+@transaction.atomic
+def run_batch(due: QuerySet[Journey], limit: int) -> int:
+    """Claim up to ``limit`` of the ``due`` journeys and move them. Returns how many were claimed."""
+    now = timezone.now()
+    journeys = _claim(due, limit)
+    _move(_hold_paused(journeys), now)
+    return len(journeys)
+
+
+@transaction.atomic
+def skip_wait(journey: Journey, by: str) -> None:
+    """End the wait a test person's journey is in, and move on. Raises ValueError for anybody else's."""
+    for claimed in _claim(Journey.objects.filter(pk=journey.pk, state=Journey.State.WAITING), 1):
+        if not claimed.is_test:
+            raise ValueError("only the waits of test people can be skipped")
+        _move([claimed], timezone.now(), skipped_by=by)
+
+
+@transaction.atomic
+def stop(journey: Journey, ending: Ending = Ending.STOPPED) -> None:
+    """End a journey by hand; nothing more is sent from it. Does nothing when it is over already."""
+    now = timezone.now()
+    for held in Journey.objects.select_for_update().filter(pk=journey.pk).exclude(state=Journey.State.ENDED):
+        ledger.move_journeys(
+            [_state(held, Position(held.step_id, held.visit_number, held.step_entered_at), now, ending)]
+        )
+        ledger.leave_visits(
+            [ledger.VisitExit(held.pk, held.visit_number, now, Outcome.INTERRUPTED, ending.label, None)]
+        )
+
+
+def retry(journey: Journey) -> None:
+    """Let a stuck journey try again."""
+    Journey.objects.filter(pk=journey.pk, state=Journey.State.STUCK).update(
+        state=Journey.State.WAITING, due_at=timezone.now(), error=""
+    )
+
+
+def _due(now: datetime) -> QuerySet[Journey]:
+    return Journey.objects.filter(state=Journey.State.WAITING, due_at__lte=now).order_by("due_at", "id")
+
+
+def _claim(due: QuerySet[Journey], limit: int) -> list[Journey]:
+    claimed = due.annotate(own_time_zone=F("profile__time_zone")).select_for_update(
+        skip_locked=True, of=("self",)
+    )
+    return list(claimed[:limit])
+
+
+def _hold_paused(journeys: Sequence[Journey]) -> list[Journey]:
+    """Set aside the journeys of campaigns that are not live or paused; return the others.
+
+    The shared lock keeps a resume from slipping between the look and the write.
+    """
+    if not journeys:
+        return []
+    status = _campaign_statuses({journey.campaign_id for journey in journeys})
+    running = [journey for journey in journeys if status[journey.campaign_id] == Campaign.Status.LIVE]
+    held = [journey.pk for journey in journeys if status[journey.campaign_id] != Campaign.Status.LIVE]
+    if held:
+        Journey.objects.filter(pk__in=held).update(state=Journey.State.PAUSED)
+    return running
+
+
+def _campaign_statuses(campaign_ids: set[int]) -> dict[int, str]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id, status FROM campaigns_campaign WHERE id = ANY(%s) ORDER BY id FOR SHARE",
+            [list(campaign_ids)],
+        )
+        return dict(cursor.fetchall())
+
+
+def _move(journeys: Sequence[Journey], now: datetime, skipped_by: str = "") -> None:
+    """Advance claimed journeys as far as they go and write it all."""
+    if not journeys:
+        return
+    parsed = workflows.of_versions({journey.version_id for journey in journeys})
+    claimed = Journey.objects.filter(pk__in=[journey.pk for journey in journeys])
+    converted = goals.convert(goals.find(claimed, goals.of_workflows(parsed)), now)
+    trips = [
+        Trip(
+            journey,
+            parsed[journey.version_id],
+            Position(journey.step_id, journey.visit_number, journey.step_entered_at),
+        )
+        for journey in journeys
+        if journey.pk not in converted
+    ]
+    _decide(trips, now, skipped_by)
+    _write(trips, now)
+
+
+def _decide(trips: Sequence[Trip], now: datetime, skipped_by: str) -> None:
+    """Ask the engine about every trip; answer the branches it asks about, all of one branch in one statement."""
+    asking: Sequence[Trip] = trips
+    while asking:
+        for trip in asking:
+            facts = Facts(now, zone_of(trip.time_zones), trip.paths)
+            trip.decision = advance(trip.workflow, trip.position, facts, skipped_by)
+            trip.position = trip.decision.position
+            trip.effects.extend(trip.decision.effects)
+        asking = [trip for trip in asking if trip.decision and trip.decision.asks]
+        _answer(asking, now)
+
+
+def _answer(asking: Sequence[Trip], now: datetime) -> None:
+    groups: dict[tuple[int, str], list[Trip]] = defaultdict(list)
+    for trip in asking:
+        assert trip.decision and trip.decision.asks
+        groups[trip.journey.version_id, trip.decision.asks].append(trip)
+    for (_, step_id), trips in groups.items():
+        branch = trips[0].workflow.by_id[step_id]
+        assert isinstance(branch, Branch)
+        chosen = choose_paths(branch, [trip.journey.pk for trip in trips], now)
+        for trip in trips:
+            trip.paths[step_id] = chosen[trip.journey.pk]
+
+
+def choose_paths(branch: Branch, journey_ids: Sequence[int], now: datetime) -> dict[int, str]:
+    """Return the id of the path each journey takes at ``branch``, "" where no condition holds. One statement."""
+    scope = Scope(profile_id="profile_id", traits="profile__traits", properties="trigger", as_of=now)
+    whens = [
+        When(compile_condition(path.condition, scope), then=Value(path.id))
+        for path in branch.paths
+        if path.condition
+    ]
+    otherwise = next((path.id for path in branch.paths if path.condition is None), "")
+    path = Case(*whens, default=Value(otherwise), output_field=CharField())
+    return dict(Journey.objects.filter(pk__in=journey_ids).annotate(path=path).values_list("pk", "path"))
+
+
+def _write(trips: Sequence[Trip], now: datetime) -> None:
+    """Write all effects of a batch: outbox, visits, timers, figures."""
+    messages = _queue_messages(trips)
+    entered, left, counts = [], [], []
+    for trip in trips:
+        journey = trip.journey
+        for effect in trip.effects:
+            match effect:
+                case Entered(visit, step_id, at):
+                    entered.append(ledger.VisitEntry(journey.pk, visit, step_id, at))
+                    counts.append((journey, step_id, Metric.VISITED))
+                case Left(visit, step_id, at, outcome, detail):
+                    message_id = messages.get(message_key(journey.pk, step_id, visit))
+                    left.append(ledger.VisitExit(journey.pk, visit, at, outcome, detail, message_id))
+        if trip.decision and trip.decision.ending:
+            counts.append((journey, "", Metric.ENDED))
+    ledger.enter_visits(entered)
+    ledger.leave_visits(left)
+    ledger.move_journeys(
+        [
+            _state(trip.journey, trip.position, now, trip.decision.ending, trip.decision.due_at)
+            for trip in trips
+            if trip.decision
+        ]
+    )
+    ledger.count(
+        ledger.Count(journey.campaign_id, journey.version_id, step_id, now.date(), metric)
+        for journey, step_id, metric in counts
+        if not journey.is_test
+    )
+
+
+def message_key(journey_id: int, step_id: str, visit: int) -> str:
+    """Return what makes a journey's message unique: one per journey, step and visit."""
+    return f"journey:{journey_id}:{step_id}:{visit}"
+
+
+def _queue_messages(trips: Sequence[Trip]) -> Mapping[str, int]:
+    wanted = [(trip, effect) for trip in trips for effect in trip.effects if isinstance(effect, Message)]
+    if not wanted:
+        return {}
+    versions = TemplateVersion.objects.defer("content").in_bulk(
+        {effect.template_version for _, effect in wanted}
+    )
+    names = dict(
+        Campaign.objects.filter(pk__in={trip.journey.campaign_id for trip, _ in wanted}).values_list(
+            "pk", "name"
+        )
+    )
+    return outbox.queue(
+        [_draft(trip.journey, effect, versions[effect.template_version], names) for trip, effect in wanted]
+    )
+
+
+def _draft(
+    journey: Journey, effect: Message, version: TemplateVersion, names: Mapping[int, str]
+) -> outbox.Draft:
+    return outbox.Draft(
+        key=message_key(journey.pk, effect.step_id, effect.visit),
+        profile_id=journey.profile_id,
+        template_version_id=version.pk,
+        purpose=version.purpose,
+        provider_id=version.provider_id,
+        variables={
+            "trigger": journey.trigger,
+            "journey": {"id": journey.pk, "trigger_name": journey.trigger_name},
+            "campaign": {"id": journey.campaign_id, "name": names[journey.campaign_id]},
+        },
+        is_test=journey.is_test,
+        due_at=timezone.now(),
+    )
+
+
+def _state(
+    journey: Journey, position: Position, now: datetime, ending: Ending | None, due_at: datetime | None = None
+) -> ledger.JourneyState:
+    return ledger.JourneyState(
+        journey_id=journey.pk,
+        state=Journey.State.ENDED if ending else Journey.State.WAITING,
+        step_id=position.step_id,
+        visit_number=position.visit,
+        step_entered_at=position.entered_at,
+        due_at=due_at,
+        ended_at=now if ending else None,
+        ending=ending,
+    )
+
+
+def _run_one_by_one() -> int:
+    """Move due journeys singly, so that the one that fails is found and set aside with its error."""
+    due = list(_due(timezone.now()).values_list("pk", flat=True)[:BATCH])
+    for journey_id in due:
+        try:
+            run_batch(Journey.objects.filter(pk=journey_id, state=Journey.State.WAITING), 1)
+        except OperationalError:
+            raise
+        except Exception as error:
+            logger.exception("journey %s is stuck", journey_id)
+            Journey.objects.filter(pk=journey_id).update(
+                state=Journey.State.STUCK, error=f"{type(error).__name__}: {error}"
+            )
+    return len(due)
