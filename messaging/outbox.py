@@ -11,9 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db import connection
+from django.db import connection, transaction
+from django.db.models.functions import Now
 
 from events import nudges
+from messaging.models import Message
+from messaging.reasons import Reason
+from messaging.states import IllegalMove, Status, move
 
 # One parameter for the whole batch: it costs the same number of statements for 1 message as for 500, and PostgreSQL
 # reads it at about 30,000 rows/s.
@@ -63,6 +67,33 @@ def queue(drafts: Sequence[Draft]) -> dict[str, int]:
         ids: dict[str, int] = dict(cursor.fetchall())
     nudges.nudge("messages")
     return ids
+
+
+def requeue(message: Message) -> None:
+    """Send a message that failed, or may have gone out, again: an operator's decision. Raises IllegalMove.
+
+    Locks the row; nudges "messages" on commit. The person may get the mail twice.
+    """
+    fresh = {"reason": "", "detail": "", "attempts": 0, "due_at": Now()}
+    _settle(message, {Status.UNKNOWN, Status.FAILED}, Status.QUEUED, fresh)
+    nudges.nudge("messages")
+
+
+def give_up(message: Message) -> None:
+    """Settle a message of unknown outcome as not sent: an operator's decision. Raises IllegalMove. Locks the row."""
+    _settle(message, {Status.UNKNOWN}, Status.FAILED, {"reason": Reason.OUTCOME_UNKNOWN})
+
+
+def _settle(message: Message, settled: set[Status], wanted: Status, changes: Mapping[str, object]) -> None:
+    """Move ``message`` to ``wanted`` if no worker has it: its status is one of ``settled``."""
+    with transaction.atomic():
+        row = Message.objects.select_for_update(of=("self",)).only("status").get(pk=message.pk)
+        status = Status(row.status)
+        if status not in settled:
+            raise IllegalMove(f"a message that is {status} is not an operator's to settle")
+        Message.objects.filter(pk=message.pk).update(
+            status=move(status, wanted), lease_until=None, updated_at=Now(), **changes
+        )
 
 
 def _row(draft: Draft) -> dict[str, object]:
