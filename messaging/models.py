@@ -160,6 +160,7 @@ class Message(models.Model):
                 fields=["provider_message_id"], name="message_provider_id", condition=~models.Q(provider_message_id="")
             ),
             models.Index(fields=["status", "-id"], name="message_status"),
+            models.Index(fields=["address", "-id"], name="message_address", condition=~models.Q(address="")),
         ]
 
     def __str__(self) -> str:
@@ -231,7 +232,9 @@ class Suppression(models.Model):
 class Unsubscription(models.Model):
     """A person who wants no more marketing messages."""
 
-    profile = models.OneToOneField(Profile, primary_key=True, on_delete=models.DO_NOTHING, related_name="unsubscription")
+    profile = models.OneToOneField(
+        Profile, primary_key=True, on_delete=models.DO_NOTHING, related_name="unsubscription"
+    )
     message = models.ForeignKey(Message, null=True, blank=True, on_delete=models.SET_NULL)
     method = models.CharField(
         max_length=20,
@@ -243,6 +246,9 @@ class Unsubscription(models.Model):
         ],
     )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["-created_at"], name="unsubscription_newest")]
 
     def __str__(self) -> str:
         return f"{self.profile} unsubscribed"
