@@ -102,11 +102,7 @@ def _candidates(events: Sequence[ClaimedEvent]) -> list[Candidate]:
 
 def _judge_age(candidate: Candidate) -> Candidate:
     event = candidate.event
-    return (
-        replace(candidate, entry=Entry.TOO_OLD)
-        if event.timestamp < event.received_at - MAX_AGE
-        else candidate
-    )
+    return replace(candidate, entry=Entry.TOO_OLD) if event.timestamp < event.received_at - MAX_AGE else candidate
 
 
 def _check_conditions(candidates: Sequence[Candidate]) -> list[Candidate]:
@@ -120,10 +116,7 @@ def _check_conditions(candidates: Sequence[Candidate]) -> list[Candidate]:
         for version_id, group in asked.items()
         for event_id in {c.event.id for c in group} - _matching(group)
     }
-    return [
-        replace(c, entry=Entry.FILTERED) if (c.period.version_id, c.event.id) in failed else c
-        for c in candidates
-    ]
+    return [replace(c, entry=Entry.FILTERED) if (c.period.version_id, c.event.id) in failed else c for c in candidates]
 
 
 def _matching(group: Sequence[Candidate]) -> set[int]:
@@ -198,9 +191,7 @@ def _enter(candidates: Sequence[Candidate]) -> None:
     wanted = [candidate for candidate in candidates if candidate.entry is Entry.ENTERED]
     started = _insert_journeys(wanted) if wanted else {}
     settled = [
-        replace(c, journey_id=started.get((c.period.version_id, c.event.id)))
-        if c.entry is Entry.ENTERED
-        else c
+        replace(c, journey_id=started.get((c.period.version_id, c.event.id))) if c.entry is Entry.ENTERED else c
         for c in candidates
     ]
     _note_decisions(_explain_refusals(settled))
@@ -253,9 +244,7 @@ def _explain_refusals(candidates: Sequence[Candidate]) -> list[Candidate]:
         if c.entry is not Entry.ENTERED or c.journey_id
         else replace(
             c,
-            entry=Entry.ALREADY_IN
-            if (c.period.campaign_id, c.event.profile_id) in active
-            else Entry.NOT_AGAIN,
+            entry=Entry.ALREADY_IN if (c.period.campaign_id, c.event.profile_id) in active else Entry.NOT_AGAIN,
         )
         for c in candidates
     ]
@@ -289,22 +278,16 @@ def _note_decisions(candidates: Iterable[Candidate]) -> None:
 def _convert(events: Sequence[ClaimedEvent]) -> None:
     """Note who has reached the goal of a journey: one statement to find the versions, one for each to find people."""
     names = {event.name for event in events if event.type == Event.Type.TRACK}
-    version_ids = CampaignVersion.objects.filter(definition__goal__event__in=names).values_list(
-        "pk", flat=True
-    )
+    version_ids = CampaignVersion.objects.filter(definition__goal__event__in=names).values_list("pk", flat=True)
     listening = goals.listening(names, workflows.of_versions(set(version_ids)))
     if listening:
-        people = Journey.objects.filter(
-            profile_id__in={event.profile_id for event in events if event.name in names}
-        )
+        people = Journey.objects.filter(profile_id__in={event.profile_id for event in events if event.name in names})
         goals.convert(goals.find(people, listening), timezone.now())
 
 
 def _enroll_one_by_one() -> int:
     """Evaluate pending events singly, so that the one that fails is found and parked."""
-    waiting = list(
-        Pending.objects.filter(parked_at=None).order_by("event_id").values_list("pk", flat=True)[:BATCH]
-    )
+    waiting = list(Pending.objects.filter(parked_at=None).order_by("event_id").values_list("pk", flat=True)[:BATCH])
     for event_id in waiting:
         try:
             enroll_batch(1, only=event_id)

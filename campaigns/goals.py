@@ -107,9 +107,7 @@ def _end(journeys: Collection[Journey], now: datetime) -> None:
     )
     ledger.leave_visits(
         [
-            ledger.VisitExit(
-                journey.pk, journey.visit_number, now, Outcome.INTERRUPTED, Ending.GOAL.label, None
-            )
+            ledger.VisitExit(journey.pk, journey.visit_number, now, Outcome.INTERRUPTED, Ending.GOAL.label, None)
             for journey in journeys
             if journey.visit_number
         ]

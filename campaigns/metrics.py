@@ -53,9 +53,7 @@ def record_messages(events: Sequence[ClaimedEvent]) -> None:
     }
     if not reports:
         return
-    visits = Visit.objects.filter(
-        message__public_id__in={message_id for message_id, _ in reports}
-    ).values_list(
+    visits = Visit.objects.filter(message__public_id__in={message_id for message_id, _ in reports}).values_list(
         "message__public_id", "journey__campaign_id", "journey__version_id", "step_id", "journey__is_test"
     )
     places = {str(public_id): place for public_id, *place in visits}
@@ -87,9 +85,7 @@ def totals(campaign: Campaign, version: CampaignVersion | None = None) -> dict[s
     return {step_id: dict(figures) for step_id, figures in result.items()}
 
 
-def by_day(
-    campaign: Campaign, since: date, version: CampaignVersion | None = None
-) -> list[tuple[date, str, str, int]]:
+def by_day(campaign: Campaign, since: date, version: CampaignVersion | None = None) -> list[tuple[date, str, str, int]]:
     """Return (day, step id, metric, count) from ``since`` on, by day."""
     result: dict[tuple[date, str, str], int] = defaultdict(int)
     wanted = Q(campaign=campaign, day__gte=since) & (Q(version=version) if version else Q())
@@ -111,8 +107,4 @@ def _summed(wanted: Q, *keys: str) -> list[tuple[object, ...]]:
         StepCount.objects.filter(wanted),
         StepCountChange.objects.filter(wanted),
     ]
-    return [
-        row
-        for table in tables
-        for row in table.values(*keys).annotate(n=Sum("count")).values_list(*keys, "n")
-    ]
+    return [row for table in tables for row in table.values(*keys).annotate(n=Sum("count")).values_list(*keys, "n")]

@@ -52,14 +52,10 @@ class CampaignVersion(models.Model):
     definition = models.JSONField()
     reason = models.TextField(help_text="Why this version was published.")
     published_at = models.DateTimeField(db_default=Now())
-    published_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL
-    )
+    published_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
 
     class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["campaign", "number"], name="campaign_version_number")
-        ]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["campaign", "number"], name="campaign_version_number")]
 
     def __str__(self) -> str:
         return f"{self.campaign} v{self.number}"
@@ -75,9 +71,7 @@ class LivePeriod(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(
-                fields=["campaign"], condition=models.Q(ended_at=None), name="one_open_live_period"
-            )
+            models.UniqueConstraint(fields=["campaign"], condition=models.Q(ended_at=None), name="one_open_live_period")
         ]
 
     def __str__(self) -> str:
@@ -147,18 +141,12 @@ class Visit(models.Model):
     step_id = models.CharField(max_length=60)
     entered_at = models.DateTimeField()
     left_at = models.DateTimeField(null=True, blank=True)
-    outcome = models.CharField(
-        max_length=20, choices=Outcome.choices(), blank=True, default="", db_default=""
-    )
+    outcome = models.CharField(max_length=20, choices=Outcome.choices(), blank=True, default="", db_default="")
     detail = models.TextField(blank=True, default="", db_default="", help_text="The path taken, or why.")
-    message = models.OneToOneField(
-        Message, null=True, blank=True, on_delete=models.SET_NULL, related_name="visit"
-    )
+    message = models.OneToOneField(Message, null=True, blank=True, on_delete=models.SET_NULL, related_name="visit")
 
     class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["journey", "number"], name="visit_number_unique")
-        ]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["journey", "number"], name="visit_number_unique")]
 
     def __str__(self) -> str:
         return f"Visit {self.number} at {self.step_id}"
@@ -179,9 +167,7 @@ class Decision(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["event_id", "version"], name="decision_once_per_event")
         ]
-        indexes: ClassVar = [
-            models.Index(fields=["profile", "campaign", "-id"], name="decision_profile_campaign")
-        ]
+        indexes: ClassVar = [models.Index(fields=["profile", "campaign", "-id"], name="decision_profile_campaign")]
 
     def __str__(self) -> str:
         return f"{self.campaign}: {self.entry}"
@@ -217,9 +203,7 @@ class StepCount(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(
-                fields=["campaign", "version", "step_id", "day", "metric"], name="step_count_key"
-            )
+            models.UniqueConstraint(fields=["campaign", "version", "step_id", "day", "metric"], name="step_count_key")
         ]
 
     def __str__(self) -> str:

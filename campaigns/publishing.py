@@ -41,8 +41,7 @@ def problems(campaign: Campaign) -> list[Problem]:
                 found.append(Problem(f"{path}.template", "this template no longer exists; choose another"))
             continue
         found.extend(
-            Problem(f"{path}.template", f"{template.name}: {text}")
-            for text in rendering.problems(content_of(template))
+            Problem(f"{path}.template", f"{template.name}: {text}") for text in rendering.problems(content_of(template))
         )
     return found
 

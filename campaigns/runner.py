@@ -109,9 +109,7 @@ def _due(now: datetime) -> QuerySet[Journey]:
 
 
 def _claim(due: QuerySet[Journey], limit: int) -> list[Journey]:
-    claimed = due.annotate(own_time_zone=F("profile__time_zone")).select_for_update(
-        skip_locked=True, of=("self",)
-    )
+    claimed = due.annotate(own_time_zone=F("profile__time_zone")).select_for_update(skip_locked=True, of=("self",))
     return list(claimed[:limit])
 
 
@@ -189,9 +187,7 @@ def choose_paths(branch: Branch, journey_ids: Sequence[int], now: datetime) -> d
     """Return the id of the path each journey takes at ``branch``, "" where no condition holds. One statement."""
     scope = Scope(profile_id="profile_id", traits="profile__traits", properties="trigger", as_of=now)
     whens = [
-        When(compile_condition(path.condition, scope), then=Value(path.id))
-        for path in branch.paths
-        if path.condition
+        When(compile_condition(path.condition, scope), then=Value(path.id)) for path in branch.paths if path.condition
     ]
     otherwise = next((path.id for path in branch.paths if path.condition is None), "")
     path = Case(*whens, default=Value(otherwise), output_field=CharField())
@@ -239,22 +235,16 @@ def _queue_messages(trips: Sequence[Trip]) -> Mapping[str, int]:
     wanted = [(trip, effect) for trip in trips for effect in trip.effects if isinstance(effect, Message)]
     if not wanted:
         return {}
-    versions = TemplateVersion.objects.defer("content").in_bulk(
-        {effect.template_version for _, effect in wanted}
-    )
+    versions = TemplateVersion.objects.defer("content").in_bulk({effect.template_version for _, effect in wanted})
     names = dict(
-        Campaign.objects.filter(pk__in={trip.journey.campaign_id for trip, _ in wanted}).values_list(
-            "pk", "name"
-        )
+        Campaign.objects.filter(pk__in={trip.journey.campaign_id for trip, _ in wanted}).values_list("pk", "name")
     )
     return outbox.queue(
         [_draft(trip.journey, effect, versions[effect.template_version], names) for trip, effect in wanted]
     )
 
 
-def _draft(
-    journey: Journey, effect: Message, version: TemplateVersion, names: Mapping[int, str]
-) -> outbox.Draft:
+def _draft(journey: Journey, effect: Message, version: TemplateVersion, names: Mapping[int, str]) -> outbox.Draft:
     return outbox.Draft(
         key=message_key(journey.pk, effect.step_id, effect.visit),
         profile_id=journey.profile_id,

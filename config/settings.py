@@ -130,7 +130,6 @@ STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = env.str("STATIC_ROOT", default=str(BASE_DIR / ".static"))
 WHITENOISE_USE_FINDERS = True
-FORMS_URLFIELD_ASSUME_HTTPS = True
 
 # --- HTTP -----------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK: dict[str, Any] = {
@@ -197,6 +196,10 @@ def console_stylesheet(request: HttpRequest) -> str:
     return static("events/console.css")
 
 
+def console_script(request: HttpRequest) -> str:
+    return static("events/console.js")
+
+
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Cuebird",
     "SITE_HEADER": "Cuebird",
@@ -207,6 +210,7 @@ UNFOLD: dict[str, Any] = {
     "SHOW_VIEW_ON_SITE": False,
     "DASHBOARD_CALLBACK": "config.dashboard.dashboard",
     "STYLES": [console_stylesheet],
+    "SCRIPTS": [console_script],
     "SIDEBAR": {"navigation": "config.sidebar.navigation"},
     # Petrol: dark enough at 600 for white text, light enough at 500 to be read on the dark theme.
     "COLORS": {

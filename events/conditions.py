@@ -106,9 +106,7 @@ def _group(kind: str, make: Callable[[tuple[Node, ...]], Node]) -> Callable[[dic
         parts = tree[kind]
         if not isinstance(parts, list) or not parts:
             raise ConditionError(_join(path, kind), "must be a list with at least one condition")
-        return make(
-            tuple(_node(part, f"{_join(path, kind)}[{index}]", depth + 1) for index, part in enumerate(parts))
-        )
+        return make(tuple(_node(part, f"{_join(path, kind)}[{index}]", depth + 1) for index, part in enumerate(parts)))
 
     return build
 
@@ -158,9 +156,7 @@ _KINDS: dict[str, Callable[[dict[str, Any], str, int], Node]] = {
 
 
 def _check_value(operator: str, value: Any, path: str) -> None:
-    if operator in ("gt", "gte", "lt", "lte") and (
-        isinstance(value, bool) or not isinstance(value, int | float)
-    ):
+    if operator in ("gt", "gte", "lt", "lte") and (isinstance(value, bool) or not isinstance(value, int | float)):
         raise ConditionError(path, "must be a number")
     if operator == "starts" and not isinstance(value, str):
         raise ConditionError(path, "must be a text")

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import time
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from campaigns.engine.steps import (
     Branch,
@@ -25,6 +24,7 @@ from campaigns.engine.steps import (
     Window,
     Workflow,
 )
+from campaigns.engine.timing import find_zone
 from events.conditions import ConditionError, Node
 from events.conditions import parse as parse_condition
 
@@ -116,9 +116,7 @@ class _Reader:
         )
 
     def zone(self, name: str) -> str:
-        try:
-            ZoneInfo(name)
-        except (ValueError, OSError):
+        if find_zone(name) is None:
             self.problem("time_zone", f"{name} is not a time zone; write one such as Europe/Vienna")
         return name
 
@@ -182,9 +180,7 @@ class _Reader:
             return ""
         return value
 
-    def whole(
-        self, tree: Definition, key: str, path: str, low: int, high: int, default: int | None = None
-    ) -> int:
+    def whole(self, tree: Definition, key: str, path: str, low: int, high: int, default: int | None = None) -> int:
         value = tree.get(key, default)
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
             self.problem(f"{path}.{key}" if path else key, f"must be a whole number from {low:,} to {high:,}")
@@ -208,9 +204,7 @@ def _window(reader: _Reader, tree: dict[str, Any], path: str, step_id: str, name
     if not isinstance(days, list) or not days or not all(day in range(7) for day in days):
         reader.problem(f"{path}.days", "choose at least one day of the week")
         days = []
-    return Window(
-        step_id, name, frozenset(days), reader.clock(tree, "start", path), reader.clock(tree, "end", path)
-    )
+    return Window(step_id, name, frozenset(days), reader.clock(tree, "start", path), reader.clock(tree, "end", path))
 
 
 def _send(reader: _Reader, tree: dict[str, Any], path: str, step_id: str, name: str, depth: int) -> Step:

@@ -15,15 +15,17 @@ from campaigns.engine.steps import Window
 DAY = timedelta(days=1)
 
 
+def find_zone(name: str) -> ZoneInfo | None:
+    """Return the zone of that IANA name, None where there is none."""
+    try:
+        return ZoneInfo(name) if name else None
+    except (KeyError, ValueError, OSError):
+        return None
+
+
 def zone_of(candidates: Iterable[str]) -> ZoneInfo:
     """Return the first candidate that names a zone, else UTC."""
-    for name in candidates:
-        try:
-            if name:
-                return ZoneInfo(name)
-        except (ValueError, OSError):
-            continue
-    return ZoneInfo("UTC")
+    return next((zone for name in candidates if (zone := find_zone(name))), ZoneInfo("UTC"))
 
 
 def is_open(window: Window, now: datetime, zone: ZoneInfo) -> bool:
