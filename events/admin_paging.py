@@ -48,7 +48,7 @@ def page_before(queryset: QuerySet[Row], before: int | None, size: int = PAGE_SI
     return KeysetPage(rows[:size], rows[size - 1].pk if more else None)
 
 
-class UncountedPage(Page[Any]):
+class UncountedPage(Page):  # type: ignore[type-arg]  # not generic when it runs
     """A page that knows whether there is another by having fetched one row more."""
 
     paginator: UncountedPaginator
@@ -57,7 +57,7 @@ class UncountedPage(Page[Any]):
         return self.number in self.paginator.followed
 
 
-class UncountedPaginator(Paginator[Any]):
+class UncountedPaginator(Paginator):  # type: ignore[type-arg]  # not generic when it runs
     """Page numbers without a count, for look-ups that are read a page or two deep, such as autocomplete."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -69,7 +69,7 @@ class UncountedPaginator(Paginator[Any]):
         """Claim enough for any page number to be valid."""
         return LARGEST_KEY
 
-    def page(self, number: int | str) -> Page[Any]:
+    def page(self, number: int | str) -> UncountedPage:
         number = self.validate_number(number)
         bottom = (number - 1) * self.per_page
         rows = list(self.object_list[bottom : bottom + self.per_page + 1])
@@ -103,8 +103,8 @@ class KeysetChangeList(UnfoldChangeList):
         page = page_before(self.queryset, before, self.list_per_page)
         self.older, self.is_first_page = page.older, before is None
         self.result_list = page.rows
-        self.result_count = len(page.rows)
-        self.full_result_count = None
+        # Equal, so that no heading claims to know how many there are.
+        self.result_count = self.full_result_count = len(page.rows)
         self.show_full_result_count = False
         self.show_admin_actions = True
         self.can_show_all = self.multi_page = False

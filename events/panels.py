@@ -8,9 +8,10 @@ In ``AppConfig.ready`` of the other room::
     def journeys_panel(profile: Profile, request: HttpRequest) -> panels.Content | None:
         return panels.Content("admin/campaigns/profile_journeys.html", {"journeys": ...}, link="/admin/…")
 
-``PROFILE`` panels get a Profile, ``EVENT`` panels an Event. None leaves the panel out. The template is a fragment
-without card or heading; it sees the content's context, ``request`` and ``subject``. Keep to a handful of statements
-that do not grow with history: a page shows every panel.
+``PROFILE`` panels and ``BADGES`` (a word or two beside the person's name, ``<span class="cb-badge">``) get a Profile,
+``EVENT`` panels an Event. None leaves the panel out. The template is a fragment without card or heading, as narrow as
+360 px; it sees the content's context, ``request`` and ``subject``. Keep to a handful of statements that do not grow
+with history: a page shows every panel.
 """
 
 from __future__ import annotations
@@ -20,8 +21,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.http import HttpRequest
+from django.template.loader import render_to_string
 
 PROFILE = "profile"
+BADGES = "badges"
 EVENT = "event"
 
 
@@ -36,13 +39,16 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
+    """A rendered panel."""
+
     title: str
-    content: Content
+    html: str
+    link: str
 
 
 Build = Callable[[Any, HttpRequest], Content | None]
 
-_builders: dict[str, dict[str, Build]] = {PROFILE: {}, EVENT: {}}
+_builders: dict[str, dict[str, Build]] = {PROFILE: {}, BADGES: {}, EVENT: {}}
 
 
 def register(place: str, title: str, build: Build) -> None:
@@ -51,6 +57,10 @@ def register(place: str, title: str, build: Build) -> None:
 
 
 def shown(place: str, subject: Any, request: HttpRequest) -> list[Panel]:
-    """Return the panels for ``subject`` in the order of registration."""
+    """Render the panels for ``subject`` in the order of registration."""
     built = ((title, build(subject, request)) for title, build in _builders[place].items())
-    return [Panel(title, content) for title, content in built if content is not None]
+    return [
+        Panel(title, render_to_string(found.template, {**found.context, "subject": subject}, request), found.link)
+        for title, found in built
+        if found is not None
+    ]

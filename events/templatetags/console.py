@@ -16,7 +16,12 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from events.models import Event
+
 register = template.Library()
+
+GIST_PROPERTIES = 4
+GIST_LETTERS = 40
 
 # Up to this many seconds, the unit and its length.
 SPANS = ((90, "s", 1), (90 * 60, "min", 60), (36 * 3600, "h", 3600), (60 * 86400, "days", 86400))
@@ -78,3 +83,39 @@ def duration(span: timedelta | float | None) -> str:
         if number:
             parts.append(f"{number} {unit}")
     return " ".join(parts[:2]) or "0 s"
+
+
+@register.filter
+def compact(data: Any) -> str:
+    """Show data as JSON on one line."""
+    return json.dumps(data, ensure_ascii=False, default=str)
+
+
+@register.filter
+def is_nested(value: Any) -> bool:
+    return isinstance(value, dict | list)
+
+
+@register.filter
+def gist(properties: dict[str, Any]) -> str:
+    """Say the first few properties in one line: what is on a closed row."""
+    if not properties:
+        return "No properties"
+    shown = [f"{name}: {_short(value)}" for name, value in list(properties.items())[:GIST_PROPERTIES]]
+    return " · ".join(shown) + (" · …" if len(properties) > GIST_PROPERTIES else "")
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else compact(value)
+    return text if len(text) <= GIST_LETTERS else text[: GIST_LETTERS - 1] + "…"
+
+
+@register.filter
+def headline(event: Event) -> str:
+    """Say what an event is, in words where it has no name of its own."""
+    if event.type == Event.Type.IDENTIFY:
+        return "Traits reported"
+    if event.type == Event.Type.ALIAS:
+        return "Joined with another id"
+    prefix = {"page": "Viewed page ", "screen": "Viewed screen ", "group": "Joined group "}.get(event.type, "")
+    return f"{prefix}{event.name}".strip() or "Without a name"

@@ -1,0 +1,154 @@
+"""Profiles: find a person, and see everything known about them on one page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Lower, Now
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, render
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.safestring import SafeString
+from unfold.decorators import display
+
+from events import panels
+from events.admin.activity import KINDS, Wish, activity
+from events.admin_paging import KeysetAdmin
+from events.models import Identity, Profile
+from events.templatetags.console import moment
+
+IDENTITIES_SHOWN = 50
+
+
+@admin.register(Profile)
+class ProfileAdmin(KeysetAdmin):
+    list_display = ("person", "email", "test", "time_zone", "seen", "created")
+    list_filter = ("is_test",)
+    search_fields = ("user_id", "email")
+    search_help_text = "Begin of an email address or user id, or a whole anonymous id"
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """People come from the application, never from this page."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Profile | None = None) -> bool:
+        """Deleting a row would leave the person's history behind."""
+        return False
+
+    @display(description="Person")
+    def person(self, profile: Profile) -> str:
+        return str(profile)
+
+    @display(description="", label={"Test person": "info"})
+    def test(self, profile: Profile) -> str | None:
+        return "Test person" if profile.is_test else None
+
+    @display(description="Last seen")
+    def seen(self, profile: Profile) -> SafeString | str:
+        return moment(profile.last_seen_at)
+
+    @display(description="Known since")
+    def created(self, profile: Profile) -> SafeString | str:
+        return moment(profile.created_at)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Profile], search_term: str
+    ) -> tuple[QuerySet[Profile], bool]:
+        return found_by(queryset, search_term), False
+
+    def get_urls(self) -> list[URLPattern]:
+        wrap = self.admin_site.admin_view
+        own = [
+            path("by-user/<path:user_id>/", wrap(self.by_user), name="events_profile_by_user"),
+            path("<int:pk>/activity/", wrap(self.activity), name="events_profile_activity"),
+            path("<int:pk>/test/", wrap(self.set_test), name="events_profile_test"),
+        ]
+        return own + list(super().get_urls())
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Show the person. Nothing but the test switch can be changed here: the application owns the rest."""
+        profile = self._profile(request, object_id)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": str(profile),
+            "opts": self.opts,
+            "original": profile,
+            **profile_context(profile, request),
+            "may_change": self.has_change_permission(request, profile),
+        }
+        return TemplateResponse(request, "admin/events/profile.html", context)
+
+    def by_user(self, request: HttpRequest, user_id: str) -> HttpResponse:
+        """Lead from the application's id to the page."""
+        identity = get_object_or_404(Identity, kind=Identity.Kind.USER, value=user_id)
+        return HttpResponseRedirect(reverse("admin:events_profile_change", args=[identity.profile_id]))
+
+    def activity(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Return a page of the log; 204 when it is the one that ``?seen=`` names, which is what polling mostly asks."""
+        profile = self._profile(request, str(pk))
+        page = activity(profile, Wish.of(request))
+        if request.GET.get("seen") == page.seen:
+            return HttpResponse(status=204)
+        return render(request, "admin/events/activity.html", {"profile": profile, "activity": page})
+
+    def set_test(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Make the person a test person or an ordinary one."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        profile = self._profile(request, str(pk))
+        if not self.has_change_permission(request, profile):
+            raise PermissionDenied
+        wanted = request.POST.get("is_test") == "1"
+        Profile.objects.filter(pk=profile.pk).update(is_test=wanted, updated_at=Now())
+        self.log_change(request, profile, "Made a test person." if wanted else "No longer a test person.")
+        return HttpResponseRedirect(reverse("admin:events_profile_change", args=[profile.pk]))
+
+    def _profile(self, request: HttpRequest, object_id: str) -> Profile:
+        profile = self.get_object(request, object_id)
+        if profile is None:
+            raise Http404("No such person.")
+        if not self.has_view_permission(request, profile):
+            raise PermissionDenied
+        found: Profile = profile
+        return found
+
+
+def found_by(queryset: QuerySet[Profile], term: str) -> QuerySet[Profile]:
+    """Return those whose email or user id begins with ``term``, whatever its case, or whose anonymous id it is.
+
+    Written so that the pattern indexes serve it.
+    """
+    term = term.replace("\x00", "").strip()
+    if not term:
+        return queryset
+    known = list(
+        Identity.objects.filter(kind__in=Identity.Kind.values, value=term).values_list("profile_id", flat=True)
+    )
+    begin = term.lower()
+    queryset = queryset.alias(lower_email=Lower("email"), lower_user=Lower("user_id"))
+    return queryset.filter(Q(lower_email__startswith=begin) | Q(lower_user__startswith=begin) | Q(pk__in=known))
+
+
+def profile_context(profile: Profile, request: HttpRequest) -> dict[str, Any]:
+    """Return what the page shows. A handful of statements, and those of the panels."""
+    identities = list(profile.identities.order_by("pk")[: IDENTITIES_SHOWN + 1])
+    return {
+        "profile": profile,
+        "traits": sorted(profile.traits.items()),
+        "identities": identities[:IDENTITIES_SHOWN],
+        "more_identities": len(identities) > IDENTITIES_SHOWN,
+        "badges": panels.shown(panels.BADGES, profile, request),
+        "panels": panels.shown(panels.PROFILE, profile, request),
+        "activity": activity(profile, Wish.of(request)),
+        "kinds": [(key, label) for key, (label, _types) in KINDS.items()],
+    }

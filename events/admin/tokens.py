@@ -1,0 +1,76 @@
+"""API tokens: made here, shown once, revoked here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import URLPattern, path
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST
+from unfold.admin import ModelAdmin
+from unfold.decorators import display
+
+from events.models import ApiToken, hash_key, new_key
+from events.templatetags.console import moment
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(ModelAdmin):
+    list_display = ("label", "state", "last_used", "created", "created_by")
+    list_select_related = ("created_by",)
+    list_before_template = "admin/events/token_new.html"
+    fields = ("label",)
+    ordering = ("-pk",)
+    actions = ("revoke",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Tokens are made on the list, where the new one can be shown once."""
+        return False
+
+    @display(description="State", label={"In use": "success"})
+    def state(self, token: ApiToken) -> str:
+        return "Revoked" if token.revoked_at else "In use"
+
+    @display(description="Last used")
+    def last_used(self, token: ApiToken) -> SafeString | str:
+        return moment(token.last_used_at) if token.last_used_at else "never"
+
+    @display(description="Made")
+    def created(self, token: ApiToken) -> SafeString | str:
+        return moment(token.created_at)
+
+    @admin.action(description="Revoke: refuse the chosen tokens from now on", permissions=["change"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> None:
+        count = queryset.filter(revoked_at=None).update(revoked_at=timezone.now())
+        self.message_user(request, f"Revoked: {count}.", messages.SUCCESS)
+
+    def get_urls(self) -> list[URLPattern]:
+        own = [path("new/", self.admin_site.admin_view(self.new_token), name="events_apitoken_new")]
+        return own + list(super().get_urls())
+
+    def new_token(self, request: HttpRequest) -> HttpResponse:
+        if not request.user.has_perm("events.add_apitoken"):
+            raise PermissionDenied
+        return _new_token(request)
+
+
+@never_cache
+@require_POST
+def _new_token(request: HttpRequest) -> HttpResponse:
+    label = request.POST.get("label", "").strip()[:100]
+    context: dict[str, Any] = {"fresh": add_token(label, request.user)} if label else {"missing": True}
+    return render(request, "admin/events/token_new.html", context)
+
+
+def add_token(label: str, user: Any) -> str:
+    """Store a new token and return its text, which is kept nowhere."""
+    text = new_key("token")
+    ApiToken.objects.create(label=label, key_hash=hash_key(text), created_by=user)
+    return text

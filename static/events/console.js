@@ -1,0 +1,66 @@
+// Small manners of the console's pages; everything else is htmx and Alpine.
+"use strict";
+
+(() => {
+  // <button data-copy="#id">: put that element's text on the clipboard.
+  const copy = async (button) => {
+    const source = document.querySelector(button.dataset.copy);
+    if (!source) return;
+    const label = button.dataset.label || (button.dataset.label = button.textContent);
+    try {
+      await navigator.clipboard.writeText(source.textContent);
+      button.textContent = "Copied";
+    } catch {
+      // Without https the clipboard is closed to pages: mark the text, so that Ctrl-C takes it.
+      getSelection().selectAllChildren(source);
+      button.textContent = "Marked: press Ctrl-C";
+    }
+    setTimeout(() => { button.textContent = label; }, 2500);
+  };
+
+  // <a data-pane="#id" href="…">: on wide screens load the link into that pane instead of leaving the page.
+  const openInPane = (link, event) => {
+    const pane = document.querySelector(link.dataset.pane);
+    if (!pane || innerWidth < 1024 || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    document.querySelectorAll("[aria-selected=true][data-row]").forEach((row) => row.removeAttribute("aria-selected"));
+    const row = link.closest("[data-row]");
+    if (row) row.setAttribute("aria-selected", "true");
+    pane.dataset.row = row ? row.id : "";
+    htmx.ajax("GET", link.href, { target: pane, swap: "innerHTML" });
+  };
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-copy]");
+    if (button) copy(button);
+    const link = event.target.closest("[data-pane]");
+    if (link) openInPane(link, event);
+  });
+
+  // A list that refreshes itself (data-live) keeps what its reader has opened, and shows what is new.
+  const live = (event) => event.target.closest && event.target.closest("[data-live]");
+  let before = null;
+
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const list = live(event);
+    if (!list) return;
+    before = {
+      open: new Set([...list.querySelectorAll("details[open][id]")].map((element) => element.id)),
+      rows: new Set([...list.querySelectorAll("[data-row]")].map((element) => element.id)),
+      selected: list.querySelector("[data-row][aria-selected=true]")?.id,
+    };
+  });
+
+  document.addEventListener("htmx:afterSettle", (event) => {
+    const list = document.querySelector("[data-live]");
+    if (!before || !list || !live(event)) return;
+    for (const id of before.open) document.getElementById(id)?.setAttribute("open", "");
+    if (before.selected) document.getElementById(before.selected)?.setAttribute("aria-selected", "true");
+    if (before.rows.size) {
+      for (const row of list.querySelectorAll("[data-row]")) {
+        if (!before.rows.has(row.id)) row.classList.add("cb-is-new");
+      }
+    }
+    before = null;
+  });
+})();
