@@ -1,0 +1,173 @@
+"""What new events mean to campaigns: entries, refusals with their reasons, parked events."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from campaigns import enrollment, publishing
+from campaigns.models import Decision, Journey
+from campaigns.reasons import Entry
+from events.models import Pending, Profile
+from tests.campaigns.flow import delay, happens, make_campaign, send, settle, statements
+from tests.factories import make_profile
+
+pytestmark = pytest.mark.django_db
+
+
+def entries() -> list[str]:
+    return list(Decision.objects.order_by("event_id", "version_id").values_list("entry", flat=True))
+
+
+def test_an_event_of_the_trigger_starts_a_journey_and_is_no_longer_pending() -> None:
+    campaign, ada = make_campaign(delay(), send()), make_profile()
+    event_id = happens(ada, properties={"plan": "pro"})
+    settle()
+    journey = Journey.objects.get()
+    assert (journey.campaign, journey.version, journey.profile) == (campaign, campaign.live_version, ada)
+    assert (journey.trigger, journey.trigger_event_id) == ({"plan": "pro"}, event_id)
+    assert (journey.state, journey.step_id) == (Journey.State.WAITING, "wait")
+    assert not Pending.objects.exists()
+    assert Decision.objects.get().journey == journey
+
+
+@pytest.mark.parametrize(
+    ("where", "entered"),
+    [
+        ({"property": "plan", "is": "pro"}, True),
+        ({"property": "seats", "gt": 10}, False),
+        ({"trait": "country", "is": "AT"}, True),
+        ({"all": [{"trait": "country", "is": "AT"}, {"property": "plan", "is_not": "pro"}]}, False),
+        ({"not": {"event": "Order Completed", "within": "24h"}}, True),
+    ],
+)
+def test_conditions_of_the_trigger_decide(where: dict[str, Any], entered: bool) -> None:
+    make_campaign(trigger={"event": "Signed Up", "where": where})
+    happens(make_profile(traits={"country": "AT"}), properties={"plan": "pro", "seats": 3})
+    settle()
+    assert entries() == [Entry.ENTERED if entered else Entry.FILTERED]
+    assert Journey.objects.exists() is entered
+
+
+def test_other_events_and_other_kinds_of_the_same_name_mean_nothing() -> None:
+    make_campaign()
+    happens(make_profile(), "Order Completed")
+    happens(make_profile(), "Signed Up", type="page")
+    settle()
+    assert entries() == []
+
+
+def test_who_is_in_already_does_not_enter_twice() -> None:
+    make_campaign(delay(), send(), reentry={"rule": "always"})
+    ada = make_profile()
+    happens(ada)
+    happens(ada)
+    settle()
+    happens(ada)
+    settle()
+    assert entries() == [Entry.ENTERED, Entry.ALREADY_IN, Entry.ALREADY_IN]
+    assert Journey.objects.count() == 1
+
+
+def test_once_lets_everybody_in_only_once() -> None:
+    make_campaign(reentry={"rule": "once"})
+    ada = make_profile()
+    for _ in range(2):
+        happens(ada)
+        settle()
+    assert entries() == [Entry.ENTERED, Entry.NOT_AGAIN]
+
+
+def test_always_lets_people_in_again_once_they_are_through() -> None:
+    make_campaign(reentry={"rule": "always"})
+    ada = make_profile()
+    for _ in range(3):
+        happens(ada)
+        settle()
+    assert entries() == [Entry.ENTERED] * 3
+
+
+def test_period_keeps_entries_apart() -> None:
+    make_campaign(reentry={"rule": "period", "hours": 24})
+    ada, now = make_profile(), timezone.now()
+    for hours in (30, 29, 5, 1):
+        happens(ada, timestamp=now - timedelta(hours=hours))
+        settle()
+    assert entries() == [Entry.ENTERED, Entry.TOO_SOON, Entry.ENTERED, Entry.TOO_SOON]
+
+
+def test_period_holds_within_one_batch_too() -> None:
+    make_campaign(reentry={"rule": "period", "hours": 1})
+    ada = make_profile()
+    for _ in range(2):
+        happens(ada)
+    settle()
+    assert entries() == [Entry.ENTERED, Entry.TOO_SOON]
+
+
+def test_an_event_of_last_week_is_history() -> None:
+    make_campaign()
+    happens(make_profile(), timestamp=timezone.now() - timedelta(days=7))
+    settle()
+    assert entries() == [Entry.TOO_OLD]
+
+
+def test_an_event_belongs_to_the_version_that_was_live_when_it_arrived() -> None:
+    campaign, ada = make_campaign(), make_profile()
+    first = campaign.live_version
+    happens(ada)
+    publishing.publish(campaign, None, "Better words.")
+    settle()
+    assert Journey.objects.get().version == first
+    happens(make_profile())
+    settle()
+    assert Journey.objects.latest("id").version == campaign.live_version != first
+
+
+def test_events_before_the_publication_and_during_a_pause_start_nothing() -> None:
+    happens(make_profile())
+    campaign = make_campaign()
+    publishing.pause(campaign)
+    happens(make_profile())
+    publishing.resume(campaign)
+    settle()
+    assert entries() == []
+
+
+def test_an_event_that_fails_is_parked_and_the_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    make_campaign()
+    good, bad = make_profile(), make_profile()
+    bad_event = happens(bad)
+    happens(good)
+    real = enrollment._insert_journeys
+
+    def fail_for_bad(wanted: list[enrollment.Candidate]) -> dict[tuple[int, int], int]:
+        if any(candidate.event.id == bad_event for candidate in wanted):
+            raise ArithmeticError("bad luck")
+        return real(wanted)
+
+    monkeypatch.setattr(enrollment, "_insert_journeys", fail_for_bad)
+    settle()
+    assert [journey.profile for journey in Journey.objects.all()] == [good]
+    parked = Pending.objects.get()
+    assert (parked.event_id, parked.error) == (bad_event, "ArithmeticError: bad luck")
+    assert parked.parked_at is not None
+
+
+def test_statements_do_not_grow_with_the_batch() -> None:
+    make_campaign(trigger={"event": "Signed Up", "where": {"trait": "plan", "is": "pro"}})
+    make_campaign(delay(), reentry={"rule": "period", "hours": 5}, goal={"event": "Signed Up"})
+    people = [make_profile(traits={"plan": "pro"}) for _ in range(60)]
+
+    def enroll(some: list[Profile]) -> int:
+        for person in some:
+            happens(person)
+        return statements(lambda: enrollment.enroll_pending(time.monotonic() + 30))
+
+    enroll(people[:1])
+    few, many = enroll(people[1:3]), enroll(people[3:])
+    assert few == many
