@@ -7,189 +7,412 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('events', '0001_initial'),
-        ('messaging', '0001_initial'),
+        ("events", "0001_initial"),
+        ("messaging", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Campaign',
+            name="Campaign",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=120, unique=True)),
-                ('slug', models.SlugField(max_length=120, unique=True)),
-                ('description', models.TextField(blank=True)),
-                ('status', models.CharField(choices=[('draft', 'Draft'), ('live', 'Live'), ('paused', 'Paused'), ('archived', 'Archived')], default='draft', editable=False, max_length=10)),
-                ('draft', models.JSONField(default=dict, editable=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=120, unique=True)),
+                ("slug", models.SlugField(max_length=120, unique=True)),
+                ("description", models.TextField(blank=True)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("draft", "Draft"), ("live", "Live"), ("paused", "Paused"), ("archived", "Archived")],
+                        default="draft",
+                        editable=False,
+                        max_length=10,
+                    ),
+                ),
+                ("draft", models.JSONField(default=dict, editable=False)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
             ],
             options={
-                'ordering': ['name'],
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='CampaignVersion',
+            name="CampaignVersion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField()),
-                ('definition', models.JSONField()),
-                ('reason', models.TextField(help_text='Why this version was published.')),
-                ('published_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('campaign', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='versions', to='campaigns.campaign')),
-                ('published_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("number", models.PositiveIntegerField()),
+                ("definition", models.JSONField()),
+                ("reason", models.TextField(help_text="Why this version was published.")),
+                ("published_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "campaign",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="versions", to="campaigns.campaign"
+                    ),
+                ),
+                (
+                    "published_by",
+                    models.ForeignKey(
+                        blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, to=settings.AUTH_USER_MODEL
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='campaign',
-            name='live_version',
-            field=models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='campaigns.campaignversion'),
+            model_name="campaign",
+            name="live_version",
+            field=models.ForeignKey(
+                blank=True,
+                editable=False,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="campaigns.campaignversion",
+            ),
         ),
         migrations.CreateModel(
-            name='Journey',
+            name="Journey",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('entry_key', models.TextField()),
-                ('state', models.CharField(choices=[('waiting', 'Under way'), ('paused', 'Held: the campaign is paused'), ('stuck', 'Stuck: needs a look'), ('ended', 'Ended')], db_default='waiting', default='waiting', max_length=10)),
-                ('step_id', models.CharField(blank=True, db_default='', default='', max_length=60)),
-                ('visit_number', models.PositiveIntegerField(db_default=0, default=0)),
-                ('step_entered_at', models.DateTimeField(blank=True, null=True)),
-                ('due_at', models.DateTimeField(blank=True, null=True)),
-                ('trigger', models.JSONField(default=dict, help_text="The triggering event's properties.")),
-                ('trigger_name', models.TextField(blank=True, db_default='', default='')),
-                ('trigger_event_id', models.BigIntegerField(blank=True, null=True)),
-                ('trigger_at', models.DateTimeField(help_text='When the triggering event happened.')),
-                ('entered_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('ended_at', models.DateTimeField(blank=True, null=True)),
-                ('ending', models.CharField(blank=True, choices=[('completed', 'Went through every step'), ('goal', 'Reached the goal'), ('exit_step', 'Came to an exit step'), ('stopped', 'Stopped by hand'), ('merged', 'Two profiles turned out to be one person; the older journey goes on'), ('erased', 'The person was erased')], db_default='', default='', max_length=20)),
-                ('converted_at', models.DateTimeField(blank=True, null=True)),
-                ('is_test', models.BooleanField(db_default=False, default=False)),
-                ('error', models.TextField(blank=True, db_default='', default='')),
-                ('campaign', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='journeys', to='campaigns.campaign')),
-                ('profile', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='journeys', to='events.profile')),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='journeys', to='campaigns.campaignversion')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("entry_key", models.TextField()),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("waiting", "Under way"),
+                            ("paused", "Held: the campaign is paused"),
+                            ("stuck", "Stuck: needs a look"),
+                            ("ended", "Ended"),
+                        ],
+                        db_default="waiting",
+                        default="waiting",
+                        max_length=10,
+                    ),
+                ),
+                ("step_id", models.CharField(blank=True, db_default="", default="", max_length=60)),
+                ("visit_number", models.PositiveIntegerField(db_default=0, default=0)),
+                ("step_entered_at", models.DateTimeField(blank=True, null=True)),
+                ("due_at", models.DateTimeField(blank=True, null=True)),
+                ("trigger", models.JSONField(default=dict, help_text="The triggering event's properties.")),
+                ("trigger_name", models.TextField(blank=True, db_default="", default="")),
+                ("trigger_event_id", models.BigIntegerField(blank=True, null=True)),
+                ("trigger_at", models.DateTimeField(help_text="When the triggering event happened.")),
+                ("entered_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("ended_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "ending",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("completed", "Went through every step"),
+                            ("goal", "Reached the goal"),
+                            ("exit_step", "Came to an exit step"),
+                            ("stopped", "Stopped by hand"),
+                            ("merged", "Two profiles turned out to be one person; the older journey goes on"),
+                            ("erased", "The person was erased"),
+                        ],
+                        db_default="",
+                        default="",
+                        max_length=20,
+                    ),
+                ),
+                ("converted_at", models.DateTimeField(blank=True, null=True)),
+                ("is_test", models.BooleanField(db_default=False, default=False)),
+                ("error", models.TextField(blank=True, db_default="", default="")),
+                (
+                    "campaign",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="journeys",
+                        to="campaigns.campaign",
+                    ),
+                ),
+                (
+                    "profile",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="journeys",
+                        to="events.profile",
+                    ),
+                ),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="journeys",
+                        to="campaigns.campaignversion",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Decision',
+            name="Decision",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('event_id', models.BigIntegerField()),
-                ('entry', models.CharField(choices=[('entered', 'Entered the campaign'), ('filtered', "The trigger's conditions were not met"), ('already_in', 'Was in the campaign already'), ('not_again', 'Had been in the campaign before, and it lets everybody in only once'), ('too_soon', 'Had entered too short a time ago'), ('too_old', 'The event was too old to answer: it counts as history')], max_length=20)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('campaign', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, to='campaigns.campaign')),
-                ('profile', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='events.profile')),
-                ('version', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, to='campaigns.campaignversion')),
-                ('journey', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, to='campaigns.journey')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("event_id", models.BigIntegerField()),
+                (
+                    "entry",
+                    models.CharField(
+                        choices=[
+                            ("entered", "Entered the campaign"),
+                            ("filtered", "The trigger's conditions were not met"),
+                            ("already_in", "Was in the campaign already"),
+                            ("not_again", "Had been in the campaign before, and it lets everybody in only once"),
+                            ("too_soon", "Had entered too short a time ago"),
+                            ("too_old", "The event was too old to answer: it counts as history"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "campaign",
+                    models.ForeignKey(
+                        db_index=False, on_delete=django.db.models.deletion.CASCADE, to="campaigns.campaign"
+                    ),
+                ),
+                (
+                    "profile",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="events.profile",
+                    ),
+                ),
+                (
+                    "version",
+                    models.ForeignKey(
+                        db_index=False, on_delete=django.db.models.deletion.CASCADE, to="campaigns.campaignversion"
+                    ),
+                ),
+                (
+                    "journey",
+                    models.ForeignKey(
+                        blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, to="campaigns.journey"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='LivePeriod',
+            name="LivePeriod",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('started_at', models.DateTimeField()),
-                ('ended_at', models.DateTimeField(blank=True, null=True)),
-                ('campaign', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='live_periods', to='campaigns.campaign')),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='live_periods', to='campaigns.campaignversion')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("started_at", models.DateTimeField()),
+                ("ended_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "campaign",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="live_periods",
+                        to="campaigns.campaign",
+                    ),
+                ),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="live_periods",
+                        to="campaigns.campaignversion",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='StepCount',
+            name="StepCount",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('step_id', models.CharField(blank=True, max_length=60)),
-                ('day', models.DateField()),
-                ('metric', models.CharField(choices=[('entered', 'Entered'), ('ended', 'Ended'), ('converted', 'Converted'), ('visited', 'Reached the step'), ('sent', 'Sent'), ('delivered', 'Delivered'), ('opened', 'Opened'), ('clicked', 'Clicked'), ('bounced', 'Bounced'), ('complained', 'Reported as spam'), ('unsubscribed', 'Unsubscribed'), ('skipped', 'Not sent'), ('failed', 'Failed')], max_length=15)),
-                ('count', models.BigIntegerField(default=0)),
-                ('campaign', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='campaigns.campaign')),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='campaigns.campaignversion')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("step_id", models.CharField(blank=True, max_length=60)),
+                ("day", models.DateField()),
+                (
+                    "metric",
+                    models.CharField(
+                        choices=[
+                            ("entered", "Entered"),
+                            ("ended", "Ended"),
+                            ("converted", "Converted"),
+                            ("visited", "Reached the step"),
+                            ("sent", "Sent"),
+                            ("delivered", "Delivered"),
+                            ("opened", "Opened"),
+                            ("clicked", "Clicked"),
+                            ("bounced", "Bounced"),
+                            ("complained", "Reported as spam"),
+                            ("unsubscribed", "Unsubscribed"),
+                            ("skipped", "Not sent"),
+                            ("failed", "Failed"),
+                        ],
+                        max_length=15,
+                    ),
+                ),
+                ("count", models.BigIntegerField(default=0)),
+                ("campaign", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to="campaigns.campaign")),
+                (
+                    "version",
+                    models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to="campaigns.campaignversion"),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='StepCountChange',
+            name="StepCountChange",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('step_id', models.CharField(blank=True, max_length=60)),
-                ('day', models.DateField()),
-                ('metric', models.CharField(choices=[('entered', 'Entered'), ('ended', 'Ended'), ('converted', 'Converted'), ('visited', 'Reached the step'), ('sent', 'Sent'), ('delivered', 'Delivered'), ('opened', 'Opened'), ('clicked', 'Clicked'), ('bounced', 'Bounced'), ('complained', 'Reported as spam'), ('unsubscribed', 'Unsubscribed'), ('skipped', 'Not sent'), ('failed', 'Failed')], max_length=15)),
-                ('count', models.IntegerField(default=1)),
-                ('campaign', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, to='campaigns.campaign')),
-                ('version', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, to='campaigns.campaignversion')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("step_id", models.CharField(blank=True, max_length=60)),
+                ("day", models.DateField()),
+                (
+                    "metric",
+                    models.CharField(
+                        choices=[
+                            ("entered", "Entered"),
+                            ("ended", "Ended"),
+                            ("converted", "Converted"),
+                            ("visited", "Reached the step"),
+                            ("sent", "Sent"),
+                            ("delivered", "Delivered"),
+                            ("opened", "Opened"),
+                            ("clicked", "Clicked"),
+                            ("bounced", "Bounced"),
+                            ("complained", "Reported as spam"),
+                            ("unsubscribed", "Unsubscribed"),
+                            ("skipped", "Not sent"),
+                            ("failed", "Failed"),
+                        ],
+                        max_length=15,
+                    ),
+                ),
+                ("count", models.IntegerField(default=1)),
+                (
+                    "campaign",
+                    models.ForeignKey(
+                        db_index=False, on_delete=django.db.models.deletion.CASCADE, to="campaigns.campaign"
+                    ),
+                ),
+                (
+                    "version",
+                    models.ForeignKey(
+                        db_index=False, on_delete=django.db.models.deletion.CASCADE, to="campaigns.campaignversion"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Visit',
+            name="Visit",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField()),
-                ('step_id', models.CharField(max_length=60)),
-                ('entered_at', models.DateTimeField()),
-                ('left_at', models.DateTimeField(blank=True, null=True)),
-                ('outcome', models.CharField(blank=True, choices=[('done', 'Passed'), ('waited', 'Waited until the time had come'), ('skipped_by_hand', 'Wait skipped by hand'), ('path', 'Took a path'), ('sent', 'Message handed to the outbox'), ('interrupted', 'Left early: the journey ended here')], db_default='', default='', max_length=20)),
-                ('detail', models.TextField(blank=True, db_default='', default='', help_text='The path taken, or why.')),
-                ('journey', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='visits', to='campaigns.journey')),
-                ('message', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='visit', to='messaging.message')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("number", models.PositiveIntegerField()),
+                ("step_id", models.CharField(max_length=60)),
+                ("entered_at", models.DateTimeField()),
+                ("left_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "outcome",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("done", "Passed"),
+                            ("waited", "Waited until the time had come"),
+                            ("skipped_by_hand", "Wait skipped by hand"),
+                            ("path", "Took a path"),
+                            ("sent", "Message handed to the outbox"),
+                            ("interrupted", "Left early: the journey ended here"),
+                        ],
+                        db_default="",
+                        default="",
+                        max_length=20,
+                    ),
+                ),
+                (
+                    "detail",
+                    models.TextField(blank=True, db_default="", default="", help_text="The path taken, or why."),
+                ),
+                (
+                    "journey",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="visits",
+                        to="campaigns.journey",
+                    ),
+                ),
+                (
+                    "message",
+                    models.OneToOneField(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="visit",
+                        to="messaging.message",
+                    ),
+                ),
             ],
         ),
         migrations.AddConstraint(
-            model_name='campaignversion',
-            constraint=models.UniqueConstraint(fields=('campaign', 'number'), name='campaign_version_number'),
+            model_name="campaignversion",
+            constraint=models.UniqueConstraint(fields=("campaign", "number"), name="campaign_version_number"),
         ),
         migrations.AddIndex(
-            model_name='journey',
-            index=models.Index(condition=models.Q(('state', 'waiting')), fields=['due_at', 'id'], name='journey_due'),
+            model_name="journey",
+            index=models.Index(condition=models.Q(("state", "waiting")), fields=["due_at", "id"], name="journey_due"),
         ),
         migrations.AddIndex(
-            model_name='journey',
-            index=models.Index(fields=['campaign', '-id'], name='journey_campaign'),
+            model_name="journey",
+            index=models.Index(fields=["campaign", "-id"], name="journey_campaign"),
         ),
         migrations.AddIndex(
-            model_name='journey',
-            index=models.Index(fields=['campaign', 'state', '-id'], name='journey_campaign_state'),
+            model_name="journey",
+            index=models.Index(fields=["campaign", "state", "-id"], name="journey_campaign_state"),
         ),
         migrations.AddIndex(
-            model_name='journey',
-            index=models.Index(fields=['profile', '-id'], name='journey_profile'),
+            model_name="journey",
+            index=models.Index(fields=["profile", "-id"], name="journey_profile"),
         ),
         migrations.AddIndex(
-            model_name='journey',
-            index=models.Index(fields=['trigger_event_id'], name='journey_trigger_event'),
+            model_name="journey",
+            index=models.Index(fields=["trigger_event_id"], name="journey_trigger_event"),
         ),
         migrations.AddConstraint(
-            model_name='journey',
-            constraint=models.UniqueConstraint(fields=('campaign', 'profile', 'entry_key'), name='journey_entry_once'),
+            model_name="journey",
+            constraint=models.UniqueConstraint(fields=("campaign", "profile", "entry_key"), name="journey_entry_once"),
         ),
         migrations.AddConstraint(
-            model_name='journey',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'ended'), _negated=True), fields=('campaign', 'profile'), name='journey_one_at_a_time'),
+            model_name="journey",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state", "ended"), _negated=True),
+                fields=("campaign", "profile"),
+                name="journey_one_at_a_time",
+            ),
         ),
         migrations.AddIndex(
-            model_name='decision',
-            index=models.Index(fields=['profile', 'campaign', '-id'], name='decision_profile_campaign'),
+            model_name="decision",
+            index=models.Index(fields=["profile", "campaign", "-id"], name="decision_profile_campaign"),
         ),
         migrations.AddConstraint(
-            model_name='decision',
-            constraint=models.UniqueConstraint(fields=('event_id', 'version'), name='decision_once_per_event'),
+            model_name="decision",
+            constraint=models.UniqueConstraint(fields=("event_id", "version"), name="decision_once_per_event"),
         ),
         migrations.AddConstraint(
-            model_name='liveperiod',
-            constraint=models.UniqueConstraint(condition=models.Q(('ended_at', None)), fields=('campaign',), name='one_open_live_period'),
+            model_name="liveperiod",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("ended_at", None)), fields=("campaign",), name="one_open_live_period"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='stepcount',
-            constraint=models.UniqueConstraint(fields=('campaign', 'version', 'step_id', 'day', 'metric'), name='step_count_key'),
+            model_name="stepcount",
+            constraint=models.UniqueConstraint(
+                fields=("campaign", "version", "step_id", "day", "metric"), name="step_count_key"
+            ),
         ),
         migrations.AddIndex(
-            model_name='stepcountchange',
-            index=models.Index(fields=['campaign'], name='step_change_campaign'),
+            model_name="stepcountchange",
+            index=models.Index(fields=["campaign"], name="step_change_campaign"),
         ),
         migrations.AddConstraint(
-            model_name='visit',
-            constraint=models.UniqueConstraint(fields=('journey', 'number'), name='visit_number_unique'),
+            model_name="visit",
+            constraint=models.UniqueConstraint(fields=("journey", "number"), name="visit_number_unique"),
         ),
     ]
