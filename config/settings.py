@@ -118,6 +118,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 LOGIN_URL = reverse_lazy("admin:login")
+LOGIN_REDIRECT_URL = reverse_lazy("admin:index")
 
 # --- Language, time, files ------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"
@@ -196,6 +197,10 @@ def console_stylesheet(request: HttpRequest) -> str:
     return static("events/console.css")
 
 
+def favicon(request: HttpRequest) -> str:
+    return static("events/favicon.svg")
+
+
 def console_script(request: HttpRequest) -> str:
     return static("events/console.js")
 
@@ -206,6 +211,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_SUBHEADER": "Messages that answer what people do",
     "SITE_URL": None,
     "SITE_SYMBOL": "notifications_active",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": favicon}],
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "DASHBOARD_CALLBACK": "config.dashboard.dashboard",

@@ -90,6 +90,10 @@ class KeysetChangeList(UnfoldChangeList):
     older: int | None = None
     is_first_page = True
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.title = self.opts.verbose_name_plural.capitalize()
+
     def get_filters_params(self, params: Any = None) -> dict[str, Any]:
         lookup: dict[str, Any] = super().get_filters_params(params)
         lookup.pop(BEFORE, None)

@@ -29,7 +29,8 @@ class ProfileAdmin(KeysetAdmin):
     list_display = ("person", "email", "test", "time_zone", "seen", "created")
     list_filter = ("is_test",)
     search_fields = ("user_id", "email")
-    search_help_text = "Begin of an email address or user id, or a whole anonymous id"
+    search_help_text = "Email or user id, from its beginning"
+    empty_help = "People appear as soon as a source reports something about them."
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """People come from the application, never from this page."""

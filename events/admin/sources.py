@@ -39,6 +39,7 @@ class KeyForm(forms.Form):
 class SourceAdmin(ModelAdmin):
     list_display = ("name", "state", "last_event", "live_keys")
     search_fields = ("name",)
+    empty_help = "A source is something that sends data in: a web site, an application, a server."
     change_form_outer_after_template = "admin/events/source_connect.html"
 
     def get_fields(self, request: HttpRequest, obj: Source | None = None) -> list[str]:

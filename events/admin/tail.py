@@ -83,7 +83,7 @@ def signature(lines: Iterable[Line]) -> str:
 def state_of(pending: Pending | None) -> tuple[str, str]:
     """Say in a word, with a badge's tone, whether campaigns have looked at an event."""
     if pending is None:
-        return "Evaluated", "ok"
+        return "Evaluated", "muted"
     return ("Parked", "bad") if pending.parked_at else ("Waiting", "warn")
 
 

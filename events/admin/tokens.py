@@ -27,6 +27,7 @@ class ApiTokenAdmin(ModelAdmin):
     list_select_related = ("created_by",)
     list_before_template = "admin/events/token_new.html"
     fields = ("label",)
+    empty_help = "Make a token above, for a program that is to read people and deliveries."
     ordering = ("-pk",)
     actions = ("revoke",)
 
