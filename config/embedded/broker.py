@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from config.embedded.children import Spec
+from config.embedded.children import Program
 from config.embedded.supervisor import EmbeddedError, Supervisor
 
 START_SECONDS = 15.0
@@ -31,7 +31,7 @@ class Valkey:
     def start(self, supervisor: Supervisor) -> None:
         options = ["--port", "0", "--unixsocket", str(self.socket), "--unixsocketperm", "700"]
         options += ["--save", "", "--appendonly", "no", "--dir", str(self.sockets), "--loglevel", "warning"]
-        supervisor.start(Spec("valkey", [self.binary, *options], foundation=True, silent=True))
+        supervisor.start(Program("valkey", [self.binary, *options]))
 
     def wait(self, supervisor: Supervisor) -> None:
         if not supervisor.wait_until(self.is_ready, START_SECONDS):

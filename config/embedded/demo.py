@@ -3,15 +3,15 @@
 import fcntl
 import http.client
 import os
-import signal
 import socket
 import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from pathlib import Path
 
-from config.embedded.children import Spec
+from config.embedded.children import Module
 from config.embedded.console import say
 from config.embedded.keys import load_or_create, write_private
 from config.embedded.postgres import clean_environ
@@ -73,7 +73,7 @@ def _run_alone(supervisor: Supervisor, data_dir: Path, port: int) -> None:
         _start_all(supervisor, data_dir, port)
         write_private(published, "".join(f"{name}={supervisor.environ[name]}\n" for name in PUBLISHED))
         say(BANNER.format(seconds=time.monotonic() - began, **supervisor.environ))
-        supervisor.watch()
+        supervisor.wait_until(lambda: False)
     finally:
         published.unlink(missing_ok=True)
         say("Stopping.")
@@ -95,34 +95,39 @@ def _start_all(supervisor: Supervisor, data_dir: Path, port: int) -> None:
         PYTHONPATH=str(ROOT),
         PYTHONUNBUFFERED="1",
     )
-    say("Preparing the database, starting web, worker and beat.")
-    supervisor.finish(supervisor.start(_python("prepare", "config.embedded.prepare")))
-    for spec in _application(port):
-        supervisor.start(spec)
-    if not supervisor.wait_until(lambda: _is_healthy(port), HEALTHY_SECONDS):
+    _import_once(supervisor.environ)
+    say("Preparing the database.")
+    supervisor.finish(supervisor.start(Module("prepare", "config.embedded.prepare")))
+    say("Starting web, worker and beat.")
+    for module in _application(port):
+        supervisor.start(module)
+    if not supervisor.wait_until(lambda: _is_healthy(port), HEALTHY_SECONDS, pause=0.1):
         raise EmbeddedError(
             f"{supervisor.environ['BASE_URL']}/healthz is not content after {HEALTHY_SECONDS:.0f} s: "
             f"{_health(port)}\nThe logs are in {supervisor.logs}."
         )
 
 
-def _application(port: int) -> tuple[Spec, ...]:
+def _import_once(environ: Mapping[str, str]) -> None:
+    """Import what all children need before they are forked. Opens no connection and starts no thread."""
+    if sys.platform == "linux":
+        os.environ.update(environ)
+        for name in ("config.celery", "config.wsgi", "celery.bin.celery", "celery.apps.worker", "celery.apps.beat"):
+            import_module(name)
+
+
+def _application(port: int) -> tuple[Module, ...]:
     web = ["--interface", "wsgi", "--host", HOST, "--port", str(port), "--workers", "1"]
-    web += ["--blocking-threads", "8", "--no-ws", "--log-level", "warning", "--workers-kill-timeout", "1"]
+    web += ["--blocking-threads", "8", "--no-ws", "--log-level", "error", "--workers-kill-timeout", "1"]
     # One worker: nobody to gossip with.
-    worker = ["-A", "config", "worker", "--pool", "threads", "--concurrency", "4", "--loglevel", "warning"]
-    worker += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
-    beat = ["-A", "config", "beat", "--loglevel", "warning", "--pidfile="]
+    worker = ["--quiet", "-A", "config", "worker", "--pool", "threads", "--concurrency", "4"]
+    worker += ["--loglevel", "warning", "--without-gossip", "--without-mingle", "--without-heartbeat"]
+    beat = ["--quiet", "-A", "config", "beat", "--loglevel", "warning", "--pidfile="]
     return (
-        # SIGTERM, because the server is two processes and the first has to end the second.
-        _python("web", "granian", *web, "config.wsgi:application", death_signal=signal.SIGTERM),
-        _python("worker", "celery", *worker),
-        _python("beat", "celery", *beat),
+        Module("web", "granian", [*web, "config.wsgi:application"]),
+        Module("worker", "celery", worker),
+        Module("beat", "celery", beat),
     )
-
-
-def _python(name: str, module: str, *arguments: str, death_signal: signal.Signals = signal.SIGKILL) -> Spec:
-    return Spec(name, [sys.executable, "-m", module, *arguments], death_signal=death_signal)
 
 
 def _is_healthy(port: int) -> bool:

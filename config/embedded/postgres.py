@@ -19,7 +19,7 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import quote
 
-from config.embedded.children import Identity, Spec, wrapped
+from config.embedded.children import Identity, Program, wrapped
 from config.embedded.supervisor import EmbeddedError, Supervisor
 
 DATABASE = "cuebird"
@@ -58,7 +58,7 @@ class Postgres:
             self._hand_over(self.data)
         else:
             self._initialise()
-        supervisor.start(self._spec())
+        supervisor.start(self._program())
 
     def wait(self, supervisor: Supervisor) -> None:
         if not supervisor.wait_until(self.is_ready, START_SECONDS):
@@ -69,7 +69,7 @@ class Postgres:
         lines = _pid_file_lines(self.data)
         return len(lines) >= 8 and lines[7].strip() == "ready"
 
-    def _spec(self) -> Spec:
+    def _program(self) -> Program:
         settings = {
             "listen_addresses": "",
             "unix_socket_directories": str(self.sockets),
@@ -80,14 +80,12 @@ class Postgres:
             **({} if self.durable else TEST_SETTINGS),
         }
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-        return Spec(
+        return Program(
             "postgres",
             [self.binaries / "postgres", "-D", self.data, *options],
             death_signal=signal.SIGINT,  # PostgreSQL's "fast shutdown": disconnect everybody, write, end
             stop_signal=signal.SIGINT,
             identity=self.identity,
-            foundation=True,
-            silent=True,
         )
 
     def _initialise(self) -> None:

@@ -1,18 +1,19 @@
 """Keep a handful of children running together: one's end is the end of all."""
 
+import selectors
 import signal
-import threading
 import time
 from collections.abc import Callable, Mapping
+from math import inf
 from pathlib import Path
 from types import FrameType
 
-from config.embedded.children import Child, Spec
+from config.embedded.children import Child, Module, Program
 
 POLL_SECONDS = 0.02
 # Together well under the three seconds that a person waits after Ctrl-C.
 STOP_SECONDS = 1.5
-FOUNDATION_STOP_SECONDS = 5.0
+PROGRAM_STOP_SECONDS = 5.0
 
 
 class EmbeddedError(Exception):
@@ -26,25 +27,28 @@ class StopRequested(Exception):
 class Supervisor:
     """Starts children, waits for them, notices the first that ends, stops all in reverse order.
 
-    Used from one thread. `stop()` in a `finally` is the caller's duty.
+    One thread, so that it may fork. `stop()` in a `finally` is the caller's duty.
     """
 
     def __init__(self, logs: Path, environ: Mapping[str, str]) -> None:
         self.logs = logs
         self.environ = dict(environ)
         self.children: list[Child] = []
-        self._stop_requested = threading.Event()
+        self._stop_requested = False
+        self._pipes = selectors.DefaultSelector()
         logs.mkdir(parents=True, exist_ok=True)
 
     def stop_on_signals(self) -> None:
-        """Turn SIGINT, SIGTERM and SIGHUP into a stop; a `nohup`ped SIGHUP stays ignored."""
+        """Turn SIGINT, SIGTERM and SIGHUP into a stop; `nohup` keeps its meaning."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            if signal.getsignal(number) is not signal.SIG_IGN or number is signal.SIGINT:
+            if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._request_stop)
 
-    def start(self, spec: Spec) -> Child:
+    def start(self, spec: Program | Module) -> Child:
         child = Child(spec, self.environ, self.logs / f"{spec.name}.log")
         self.children.append(child)
+        if child.pipe is not None:
+            self._pipes.register(child.pipe, selectors.EVENT_READ, child)
         return child
 
     def finish(self, child: Child) -> None:
@@ -53,51 +57,68 @@ class Supervisor:
         try:
             self.wait_until(lambda: child.returncode is not None)
         finally:
-            child.ask_to_stop()
-            child.end(time.monotonic() + STOP_SECONDS)
+            self._end([child], STOP_SECONDS)
         if child.returncode:
             raise EmbeddedError(self._obituary(child))
 
-    def wait_until(self, ready: Callable[[], bool], seconds: float = float("inf")) -> bool:
+    def wait_until(self, ready: Callable[[], bool], seconds: float = inf, pause: float = POLL_SECONDS) -> bool:
         """Poll until `ready()`; False after `seconds`. Raises StopRequested, or EmbeddedError if a child ends."""
         deadline = time.monotonic() + seconds
         while not ready():
             self.check()
             if time.monotonic() >= deadline:
                 return False
-            self._stop_requested.wait(POLL_SECONDS)
+            self._copy_output(pause)
         return True
 
     def check(self) -> None:
-        if self._stop_requested.is_set():
+        """Raise StopRequested if somebody asked to stop, EmbeddedError if a child has ended."""
+        if self._stop_requested:
             raise StopRequested
         for child in self.children:
             if child.returncode is not None:
                 raise EmbeddedError(self._obituary(child))
 
-    def watch(self) -> None:
-        """Return never: raises StopRequested, or EmbeddedError when a child ends."""
-        while True:
-            self.check()
-            self._stop_requested.wait(0.1)
-
     def stop(self) -> None:
-        """Stop the children of the foundation last, the others before, each lot in reverse order."""
-        for foundation in (False, True):
-            lot = [child for child in reversed(self.children) if child.spec.foundation is foundation]
-            for child in lot:
-                child.ask_to_stop()
-            patience = FOUNDATION_STOP_SECONDS if foundation else STOP_SECONDS
-            deadline = time.monotonic() + patience
-            for child in lot:
-                child.end(deadline)
+        """Stop the modules, then the servers that they need, each lot in reverse order."""
+        for program, patience in ((False, STOP_SECONDS), (True, PROGRAM_STOP_SECONDS)):
+            self._end([child for child in reversed(self.children) if child.is_program is program], patience)
         self.children.clear()
 
+    def _end(self, lot: list[Child], patience: float) -> None:
+        """Ask all at once, give them `patience` seconds, then leave nobody."""
+        for child in lot:
+            child.ask_to_stop()
+        deadline = time.monotonic() + patience
+        while any(child.returncode is None for child in lot) and time.monotonic() < deadline:
+            self._copy_output(POLL_SECONDS)
+        for child in lot:
+            child.kill_group()
+        while any(child.returncode is None for child in lot):
+            self._copy_output(POLL_SECONDS)
+        self._copy_output(0)
+        for child in lot:
+            self._unregister(child)
+            child.close()
+
+    def _copy_output(self, seconds: float) -> None:
+        """Pass on the children's output for so long, at least what is there."""
+        deadline = time.monotonic() + seconds
+        while True:
+            for key, _ in self._pipes.select(max(0.0, deadline - time.monotonic())):
+                if not key.data.copy_output():
+                    self._unregister(key.data)
+            if self._stop_requested or time.monotonic() >= deadline:
+                return
+
+    def _unregister(self, child: Child) -> None:
+        if child.pipe is not None and child.pipe in self._pipes.get_map():
+            self._pipes.unregister(child.pipe)
+
     def _request_stop(self, _number: int, _frame: FrameType | None) -> None:
-        self._stop_requested.set()
+        self._stop_requested = True
 
     def _obituary(self, child: Child) -> str:
-        return (
-            f"{child.spec.name} {child.describe_end()}. Its last words:\n\n"
-            f"{child.last_lines()}\n\nAll of them: {child.log}"
-        )
+        self._copy_output(0)
+        words = f"Its last words:\n\n{child.last_lines()}\n\n" if child.is_program else "Its last words are above. "
+        return f"{child.name} {child.describe_end()}. {words}All of its output: {child.log}"
