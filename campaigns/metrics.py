@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date
+from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import Q, QuerySet, Sum
@@ -56,7 +57,7 @@ def record_messages(events: Sequence[ClaimedEvent]) -> None:
     visits = Visit.objects.filter(message__public_id__in={message_id for message_id, _ in reports}).values_list(
         "message__public_id", "journey__campaign_id", "journey__version_id", "step_id", "journey__is_test"
     )
-    places = {str(public_id): place for public_id, *place in visits}
+    places: dict[str, list[Any]] = {str(public_id): place for public_id, *place in visits}
     ledger.count(
         ledger.Count(
             places[message_id][0],
@@ -91,7 +92,7 @@ def by_day(campaign: Campaign, since: date, version: CampaignVersion | None = No
     wanted = Q(campaign=campaign, day__gte=since) & (Q(version=version) if version else Q())
     for day, step_id, metric, number in _summed(wanted, "day", "step_id", "metric"):
         result[day, step_id, metric] += number
-    return [(*key, number) for key, number in sorted(result.items())]
+    return [(day, step_id, metric, number) for (day, step_id, metric), number in sorted(result.items())]
 
 
 def of_campaigns(since: date) -> dict[int, dict[str, int]]:
@@ -102,7 +103,7 @@ def of_campaigns(since: date) -> dict[int, dict[str, int]]:
     return {campaign_id: dict(figures) for campaign_id, figures in result.items()}
 
 
-def _summed(wanted: Q, *keys: str) -> list[tuple[object, ...]]:
+def _summed(wanted: Q, *keys: str) -> list[tuple[Any, ...]]:
     tables: list[QuerySet[StepCount] | QuerySet[StepCountChange]] = [
         StepCount.objects.filter(wanted),
         StepCountChange.objects.filter(wanted),

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
@@ -47,7 +47,7 @@ def problems(campaign: Campaign) -> list[Problem]:
 
 
 @transaction.atomic
-def publish(campaign: Campaign, user: AbstractBaseUser | None, reason: str) -> CampaignVersion:
+def publish(campaign: Campaign, user: User | None, reason: str) -> CampaignVersion:
     """Freeze the draft as the next version and let it take people in. Raises NotPublishable."""
     held = Campaign.objects.select_for_update().get(pk=campaign.pk)
     found = problems(held)

@@ -131,7 +131,7 @@ class _Reader:
         return tuple(step for step in found if step is not None)
 
     def step(self, tree: Any, path: str, depth: int) -> Step | None:
-        build = _BUILDERS.get(tree.get("kind")) if isinstance(tree, dict) else None
+        build = _BUILDERS.get(str(tree.get("kind"))) if isinstance(tree, dict) else None
         if build is None:
             self.problem(path, f"must be a step of one of the kinds {', '.join(_BUILDERS)}")
             return None
