@@ -5,6 +5,7 @@ import shutil
 from contextlib import ExitStack
 
 import pytest
+from django.conf import settings
 
 from config.embedded.services import throwaway_services
 
@@ -14,12 +15,26 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Start what the environment does not name, once: the processes of pytest-xdist inherit the addresses."""
+    """Start the servers that the environment does not name, then let Django read where they are.
+
+    With pytest-xdist, the processes share the controller's PostgreSQL, in which pytest-django gives each a
+    database; a broker each has to itself.
+    """
     servers = config.stash[SERVERS] = ExitStack()
-    wanted = {"DATABASE_URL", "BROKER_URL"} - os.environ.keys()
-    if wanted and not hasattr(config, "workerinput"):
+    if not {"DATABASE_URL", "BROKER_URL"} <= os.environ.keys():
+        if settings.configured:
+            raise pytest.UsageError("Unset DJANGO_SETTINGS_MODULE: the servers have to be there before the settings.")
         services = servers.enter_context(throwaway_services())
-        os.environ.update(services.environ())
+        os.environ["DATABASE_URL"] = services.database_url
+        if not _leaves_tests_to_others(config):
+            os.environ["BROKER_URL"] = services.broker_url
+    if not _leaves_tests_to_others(config):
+        os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
+        assert settings.DATABASES  # read them now: pytest-django sets Django up only where that has happened
+
+
+def _leaves_tests_to_others(config: pytest.Config) -> bool:
+    return config.getoption("dist", "no") != "no" and not hasattr(config, "workerinput")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

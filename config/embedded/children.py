@@ -169,6 +169,8 @@ def _run_module(spec: Module, environ: Mapping[str, str], output: int, parent: i
     os.register_at_fork(after_in_child=lambda: die_with_parent(signal.SIGKILL, os.getppid()))
     os.dup2(output, 1)
     os.dup2(output, 2)
+    sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False)
+    sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
     os.environ.clear()
     os.environ.update(environ)
     sys.argv = [spec.module, *spec.arguments]
