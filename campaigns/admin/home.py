@@ -1,12 +1,142 @@
-"""The home page: the system's pulse on one screen."""
+"""The home page: the system's pulse on one screen. Every figure is rolled up or capped; nothing counts a big table."""
 
 from __future__ import annotations
 
+import json
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
+
+from campaigns import metrics
+from campaigns.admin import links, newcomer
+from campaigns.models import Campaign, Journey, Metric
+from events import counts
+from events.models import Event, Pending
+
+HOURS = 24
+# Up to here waiting journeys are counted one by one; beyond, the page says "more than".
+COUNTED_JOURNEYS = 10_000
+COUNTED_TROUBLES = 99
+CAMPAIGNS_SHOWN = 8
+EVENTS_SHOWN = 10
+MAIL_FIGURES = (
+    ("Sent", "Email Sent"),
+    ("Delivered", "Email Delivered"),
+    ("Opened", "Email Opened"),
+    ("Bounced", "Email Bounced"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Capped:
+    """A count that stopped at ``limit``."""
+
+    number: int
+    limit: int
+
+    def __bool__(self) -> bool:
+        return self.number > 0
+
+    def __str__(self) -> str:
+        return f"{self.limit:,}+" if self.number > self.limit else f"{self.number:,}"
+
+
+@dataclass(frozen=True, slots=True)
+class LiveCampaign:
+    """A campaign with today's figures."""
+
+    campaign: Campaign
+    url: str
+    entered: int
+    sent: int
+    converted: int
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Return the context of ``admin/index.html``."""
-    return context
+    now = timezone.now()
+    campaigns = list(Campaign.objects.exclude(status=Campaign.Status.DRAFT).order_by("name"))
+    pulse = {
+        "title": "Home",
+        "subtitle": None,
+        "now": now,
+        **_traffic(now),
+        "under_way": capped(Journey.objects.filter(state=Journey.State.WAITING), COUNTED_JOURNEYS),
+        "parked": capped(Pending.objects.exclude(parked_at=None), COUNTED_TROUBLES),
+        "stuck": _stuck(campaigns),
+        "live": _live(campaigns, now) if request.user.has_perm("campaigns.view_campaign") else [],
+        "messages_url": links.to("messaging_message_changelist"),
+        "latest": _latest() if request.user.has_perm("events.view_event") else [],
+        "checklist": newcomer.checklist(),
+    }
+    return {**context, **pulse}
+
+
+def capped(queryset: QuerySet[Any], limit: int) -> Capped:
+    """Count no further than one beyond ``limit``."""
+    return Capped(queryset.order_by().values("pk")[: limit + 1].count(), limit)
+
+
+def _traffic(now: datetime) -> dict[str, Any]:
+    """Return events and mails of the last hours, by the hour. Two statements on rolled-up rows."""
+    this_hour = now.replace(minute=0, second=0, microsecond=0)
+    hours = [this_hour - timedelta(hours=back) for back in range(HOURS - 1, -1, -1)]
+    received: Counter[datetime] = Counter()
+    mails: Counter[str] = Counter()
+    for hour, name, count in counts.per_hour(None, hours[0]):
+        if name in metrics.MESSAGE_METRICS:
+            mails[name] += count
+        else:
+            received[hour] += count
+    return {
+        "events_hour": received[this_hour],
+        "events_day": sum(received.values()),
+        "mails": [(label, mails[name]) for label, name in MAIL_FIGURES],
+        "chart": json.dumps(_chart([(f"{hour:%H}:00", received[hour]) for hour in hours])),
+    }
+
+
+def _chart(bars: list[tuple[str, int]]) -> dict[str, Any]:
+    return {
+        "labels": [label for label, _ in bars],
+        "datasets": [
+            {
+                "label": "Events",
+                "data": [number for _, number in bars],
+                "backgroundColor": "var(--color-primary-500)",
+                "maxBarThickness": 18,
+                "borderRadius": 3,
+                "displayYAxis": True,
+                "maxTicksXLimit": 8,
+            }
+        ],
+    }
+
+
+def _stuck(campaigns: list[Campaign]) -> Capped:
+    """Count stuck journeys, campaign by campaign along the index that leads with it. One statement."""
+    of_campaigns = Q(campaign__in=[campaign.pk for campaign in campaigns])
+    return capped(Journey.objects.filter(of_campaigns, state=Journey.State.STUCK), COUNTED_TROUBLES)
+
+
+def _live(campaigns: list[Campaign], now: datetime) -> list[LiveCampaign]:
+    live = [campaign for campaign in campaigns if campaign.status == Campaign.Status.LIVE]
+    figures = metrics.of_campaigns(now.date()) if live else {}
+    rows = [_with_figures(campaign, figures.get(campaign.pk, {})) for campaign in live]
+    rows.sort(key=lambda row: row.entered, reverse=True)
+    return rows[:CAMPAIGNS_SHOWN]
+
+
+def _with_figures(campaign: Campaign, figures: dict[str, int]) -> LiveCampaign:
+    entered, sent, converted = (figures.get(m, 0) for m in (Metric.ENTERED, Metric.SENT, Metric.CONVERTED))
+    url = links.to("campaigns_campaign_change", campaign.pk)
+    return LiveCampaign(campaign, url, entered, sent, converted)
+
+
+def _latest() -> list[Event]:
+    return list(Event.objects.select_related("profile", "source").order_by("-pk")[:EVENTS_SHOWN])
