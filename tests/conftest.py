@@ -28,7 +28,9 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ["DATABASE_URL"] = services.database_url
         if not _leaves_tests_to_others(config):
             os.environ["BROKER_URL"] = services.broker_url
-    if not _leaves_tests_to_others(config):
+    if _leaves_tests_to_others(config):
+        os.environ.pop("DJANGO_SETTINGS_MODULE", None)  # or the others read it before they have a broker
+    else:
         os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
         assert settings.DATABASES  # read them now: pytest-django sets Django up only where that has happened
 
