@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
+PIP_OPTIONS := install --quiet --disable-pip-version-check
 INSTALLED := $(VENV)/.installed
 TEST_WORKERS ?= 2
 PACKAGES := config events messaging campaigns
@@ -49,15 +50,19 @@ clean:
 	rm -rf $(VENV) .static .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(INSTALLED): requirements.lock $(BIN)/uv
-	$(BIN)/uv pip install --quiet --require-hashes --python $(BIN)/python -r requirements.lock
+	@echo "Installing the packages of requirements.lock."
+	@$(BIN)/uv pip install --quiet --require-hashes --python $(BIN)/python -r requirements.lock
 	@touch $@
 
 # Some systems ship Python without ensurepip; there the system's pip fills an environment that has none.
 $(BIN)/uv: Makefile
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || $(PYTHON) -m venv --clear --without-pip $(VENV)
-	if $(BIN)/python -m pip --version >/dev/null 2>&1; \
-		then $(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION); \
-		else $(PYTHON) -m pip --python $(BIN)/python install --quiet uv==$(UV_VERSION); fi
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=…")'
+	@echo "Making the virtual environment $(VENV)."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) >/dev/null \
+		|| $(PYTHON) -m venv --clear --without-pip $(VENV)
+	@if $(BIN)/python -m pip --version >/dev/null 2>&1; \
+		then $(BIN)/python -m pip $(PIP_OPTIONS) uv==$(UV_VERSION); \
+		else $(PYTHON) -m pip --python $(BIN)/python $(PIP_OPTIONS) uv==$(UV_VERSION); fi
 	@touch $@
 
 # The browser tests need a Chromium. Without one, and without the right to install it, they skip and say so.

@@ -95,9 +95,12 @@ def _start_all(supervisor: Supervisor, data_dir: Path, port: int) -> None:
         PYTHONPATH=str(ROOT),
         PYTHONUNBUFFERED="1",
     )
-    _import_once(supervisor.environ)
+    os.environ.update(supervisor.environ)
+    _import_once("config.celery", "config.wsgi")
     say("Preparing the database.")
-    supervisor.finish(supervisor.start(Module("prepare", "config.embedded.prepare")))
+    prepare = supervisor.start(Module("prepare", "config.embedded.prepare"))
+    _import_once("celery.bin.celery", "celery.apps.worker", "celery.apps.beat")
+    supervisor.finish(prepare)
     say("Starting web, worker and beat.")
     for module in _application(port):
         supervisor.start(module)
@@ -108,11 +111,10 @@ def _start_all(supervisor: Supervisor, data_dir: Path, port: int) -> None:
         )
 
 
-def _import_once(environ: Mapping[str, str]) -> None:
-    """Import what all children need before they are forked. Opens no connection and starts no thread."""
+def _import_once(*names: str) -> None:
+    """Import what children need before they are forked. None of it opens a connection or starts a thread."""
     if sys.platform == "linux":
-        os.environ.update(environ)
-        for name in ("config.celery", "config.wsgi", "celery.bin.celery", "celery.apps.worker", "celery.apps.beat"):
+        for name in names:
             import_module(name)
 
 
