@@ -1,3 +1,11 @@
-from django.urls import URLPattern
+"""Addresses of the demo, below /demo/."""
 
-urlpatterns: list[URLPattern] = []
+from django.urls import path
+
+from campaigns.demo import shop
+
+app_name = "demo"
+urlpatterns = [
+    path("", shop.shop, name="shop"),
+    path("test-person/", shop.test_person, name="test_person"),
+]
