@@ -143,6 +143,9 @@ class Message(models.Model):
     due_at = models.DateTimeField(db_default=Now())
     attempts = models.PositiveSmallIntegerField(default=0, db_default=0)
     lease_until = models.DateTimeField(null=True, blank=True)
+    called_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the provider was about to be called: before that nothing can be out."
+    )
     address = models.TextField(blank=True, default="", db_default="")
     subject = models.TextField(blank=True, default="", db_default="")
     provider_message_id = models.TextField(blank=True, default="", db_default="")

@@ -47,34 +47,34 @@ LABELS: dict[Status, str] = {
     Status.UNKNOWN: "Unknown: may have been sent",
 }
 
-_REPORTED = (
+# What providers report, from weak to strong evidence. A later entry wins over an earlier one and never the other way
+# round, so the outcome is the same in whatever order reports come in. A bounce after an opening is real (machines open
+# mail before they refuse it), a click after a bounce shows that the mail arrived after all.
+REPORTED = (
     Status.SENT,
+    Status.REJECTED,
     Status.DELIVERED,
     Status.OPENED,
-    Status.CLICKED,
     Status.BOUNCED,
-    Status.REJECTED,
-    Status.COMPLAINED,
+    Status.CLICKED,
     Status.UNSUBSCRIBED,
+    Status.COMPLAINED,
 )
 
+
+def _stronger(status: Status) -> frozenset[Status]:
+    return frozenset(REPORTED[REPORTED.index(status) + 1 :])
+
+
 MOVES: dict[Status, frozenset[Status]] = {
-    Status.QUEUED: frozenset({Status.SENDING, Status.SKIPPED, Status.FAILED}),
-    Status.SENDING: frozenset({Status.QUEUED, Status.SKIPPED, Status.FAILED, Status.UNKNOWN, *_REPORTED}),
-    Status.UNKNOWN: frozenset({Status.QUEUED, Status.FAILED, *_REPORTED}),
-    Status.SENT: frozenset(_REPORTED[1:]),
-    Status.DELIVERED: frozenset(
-        {Status.OPENED, Status.CLICKED, Status.BOUNCED, Status.COMPLAINED, Status.UNSUBSCRIBED}
-    ),
-    Status.OPENED: frozenset({Status.CLICKED, Status.BOUNCED, Status.COMPLAINED, Status.UNSUBSCRIBED}),
-    Status.CLICKED: frozenset({Status.COMPLAINED, Status.UNSUBSCRIBED}),
-    Status.UNSUBSCRIBED: frozenset({Status.COMPLAINED}),
-    Status.BOUNCED: frozenset({Status.COMPLAINED}),
-    Status.REJECTED: frozenset(),
-    Status.COMPLAINED: frozenset(),
+    # A message that is tried again may turn out to have been accepted the first time: evidence wins.
+    Status.QUEUED: frozenset({Status.SENDING, Status.SKIPPED, Status.FAILED, *REPORTED}),
+    Status.SENDING: frozenset({Status.QUEUED, Status.SKIPPED, Status.FAILED, Status.UNKNOWN, *REPORTED}),
+    Status.UNKNOWN: frozenset({Status.QUEUED, Status.FAILED, *REPORTED}),
+    # So may one that was given up after several tries.
+    Status.FAILED: frozenset({Status.QUEUED, *REPORTED}),
     Status.SKIPPED: frozenset(),
-    # A message given up after several tries may turn out to have been accepted: evidence wins.
-    Status.FAILED: frozenset({Status.QUEUED, *_REPORTED}),
+    **{status: _stronger(status) for status in REPORTED},
 }
 
 

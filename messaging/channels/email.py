@@ -1,0 +1,135 @@
+"""Email through a service's HTTP API, by way of django-anymail: one class, one line for each service."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from anymail.backends.postmark import EmailBackend as PostmarkBackend
+from anymail.backends.sendgrid import EmailBackend as SendGridBackend
+from anymail.exceptions import AnymailError, AnymailNotSupportedWarning, AnymailRequestsAPIError
+from django.core.mail import EmailMultiAlternatives
+from django.core.mail.backends.base import BaseEmailBackend
+from requests import ConnectionError as ConnectionFailed
+from requests import ConnectTimeout, RequestException
+from requests.exceptions import SSLError
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+
+from messaging import credentials
+from messaging.channels.base import Mail
+from messaging.errors import CredentialsError, SendError
+from messaging.models import Provider
+
+# To connect, and to answer; in seconds.
+TIMEOUT = (5.0, 20.0)
+MAX_DETAIL = 2000
+TRY_LATER = {408, 429}
+
+# The backend works, and our tests hold its requests and webhooks; the warning would come with every connection.
+warnings.filterwarnings("ignore", category=AnymailNotSupportedWarning)
+
+Options = Mapping[str, Any]
+
+
+def sendgrid(options: Options, secrets: Mapping[str, str]) -> BaseEmailBackend:
+    made: BaseEmailBackend = SendGridBackend(api_key=secrets["api_key"], timeout=TIMEOUT, **_address_of_api(options))
+    return made
+
+
+def postmark(options: Options, secrets: Mapping[str, str]) -> BaseEmailBackend:
+    stream = options.get("message_stream") or None
+    token = secrets["server_token"]
+    made: BaseEmailBackend = PostmarkBackend(
+        server_token=token, message_stream=stream, timeout=TIMEOUT, **_address_of_api(options)
+    )
+    return made
+
+
+def _address_of_api(options: Options) -> dict[str, str]:
+    return {"api_url": options["api_url"]} if options.get("api_url") else {}
+
+
+class Service:
+    """An account at a service that tracks opens and clicks itself. The connection is kept between mails."""
+
+    def __init__(
+        self,
+        provider: Provider,
+        backend: Callable[[Options, Mapping[str, str]], BaseEmailBackend],
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        self.headers = headers or {}
+        self.backend = open_backend(provider, backend)
+        self.backend.open()
+
+    def send(self, mail: Mail) -> str:
+        message = compose(mail, self.headers)
+        # What webhooks echo, so that a report finds its message whatever became of the answer to this call.
+        message.metadata = {"message_id": str(mail.public_id)}
+        message.track_opens = message.track_clicks = True
+        try:
+            self.backend.send_messages([message])
+        except (AnymailError, RequestException, ValueError) as error:
+            raise fault(error) from error
+        return message.anymail_status.message_id or ""
+
+    def close(self) -> None:
+        self.backend.close()
+
+
+def open_backend(
+    provider: Provider, backend: Callable[[Options, Mapping[str, str]], BaseEmailBackend]
+) -> BaseEmailBackend:
+    """Build a mail backend from the provider's row. Raises SendError, not permanent: rows can be put right."""
+    try:
+        return backend(provider.settings, credentials.reveal(provider))
+    except CredentialsError as error:
+        raise SendError(str(error), permanent=False) from error
+    except KeyError as error:
+        raise SendError(f"The provider “{provider}” has no {error.args[0]}.", permanent=False) from error
+    except (TypeError, ValueError) as error:
+        raise SendError(f"The settings of “{provider}” are not valid: {error}", permanent=False) from error
+
+
+def compose(mail: Mail, headers: Mapping[str, str]) -> Any:
+    """Return the Django mail: text with HTML beside it, or one of them alone."""
+    message = EmailMultiAlternatives(
+        subject=mail.subject,
+        body=mail.text,
+        from_email=mail.from_email,
+        to=[mail.address],
+        reply_to=[mail.reply_to] if mail.reply_to else None,
+        headers={**mail.headers, **headers},
+    )
+    if mail.html:
+        message.attach_alternative(mail.html, "text/html")
+    return message
+
+
+def fault(error: Exception) -> SendError:
+    """Say what an error of anymail means: try again, or not, or nobody knows whether the mail is out."""
+    text = str(error).strip()[:MAX_DETAIL] or type(error).__name__
+    if isinstance(error, RequestException) and getattr(error, "status_code", None) is None:
+        return SendError(text, permanent=False, outcome_unknown=not _before_the_request(error))
+    if isinstance(error, AnymailRequestsAPIError):
+        code = error.status_code
+        # Accepted, but the answer makes no sense: it may well be out.
+        unknown = 200 <= code < 300
+        later = unknown or code in TRY_LATER or code >= 500
+        return SendError(text, permanent=not later, outcome_unknown=unknown)
+    return SendError(text, permanent=True)
+
+
+def _before_the_request(error: Exception) -> bool:
+    """Return whether the connection was never made, so that nothing can have been taken."""
+    if isinstance(error, ConnectTimeout | SSLError):
+        return True
+    causes, cause = [], error.__cause__ if error.__cause__ is not None else error
+    while isinstance(cause, BaseException) and cause not in causes:
+        causes.append(cause)
+        reason = getattr(cause, "reason", None) or next(iter(cause.args), None)
+        cause = reason if isinstance(reason, BaseException) else cause.__context__  # type: ignore[assignment]
+    return isinstance(error, ConnectionFailed) and any(
+        isinstance(cause, NewConnectionError | ConnectTimeoutError) for cause in causes
+    )

@@ -1,0 +1,93 @@
+"""Keep the secrets of providers: encrypted in the database, or named by an environment variable.
+
+A stored value is never shown again. A value that begins with ``$`` is the name of an environment variable and is read
+from there whenever it is needed; an unset one is an error that says so.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from django.conf import settings
+
+from messaging.errors import CredentialsError
+from messaging.models import Provider
+
+# Which secrets each kind of provider has, with the words of its forms.
+SECRETS: dict[str, dict[str, str]] = {
+    Provider.Kind.MAILBOX: {},
+    Provider.Kind.SENDGRID: {"api_key": "API key"},
+    Provider.Kind.POSTMARK: {"server_token": "Server API token"},
+    Provider.Kind.SMTP: {"username": "User name", "password": "Password"},
+}
+# These may be left out: an SMTP relay in one's own network often asks for none.
+OPTIONAL = {"username", "password"}
+
+
+def store(provider: Provider, secrets: Mapping[str, str]) -> None:
+    """Put ``secrets`` on ``provider``, keeping those that are not named; an empty text removes one. Does not save.
+
+    Raises CredentialsError when what is there cannot be decrypted and not everything is named anew.
+    """
+    replaced = set(SECRETS[provider.kind]) <= secrets.keys()
+    kept = {} if replaced else _decrypt(provider)
+    merged = {name: value.strip() for name, value in {**kept, **secrets}.items() if value.strip()}
+    provider.secrets = _fernet().encrypt(json.dumps(merged).encode()).decode() if merged else ""
+
+
+def reveal(provider: Provider) -> dict[str, str]:
+    """Return the secrets in clear, environment variables resolved. Raises CredentialsError."""
+    return {name: _resolve(value) for name, value in _decrypt(provider).items()}
+
+
+def describe(provider: Provider) -> dict[str, str]:
+    """Say for each secret that is set where it comes from, without its value. Raises CredentialsError."""
+    return {
+        name: f"from the environment variable {value[1:]}" if value.startswith("$") else "stored, encrypted"
+        for name, value in _decrypt(provider).items()
+    }
+
+
+def missing(provider: Provider) -> list[str]:
+    """Return the labels of the secrets that ``provider`` needs and does not have. Raises CredentialsError."""
+    known = _decrypt(provider)
+    return [label for name, label in SECRETS[provider.kind].items() if name not in known and name not in OPTIONAL]
+
+
+def _decrypt(provider: Provider) -> dict[str, str]:
+    if not provider.secrets:
+        return {}
+    try:
+        secrets: dict[str, str] = json.loads(_fernet().decrypt(provider.secrets.encode()))
+    except InvalidToken as error:
+        raise CredentialsError(
+            f"The credentials of “{provider}” cannot be decrypted: the key has changed. Enter them anew, "
+            "or bring the former key back (ENCRYPTION_KEYS, else SECRET_KEY)."
+        ) from error
+    return secrets
+
+
+def _resolve(value: str) -> str:
+    if not value.startswith("$"):
+        return value
+    found = os.environ.get(value[1:])
+    if not found:
+        raise CredentialsError(f"The environment variable {value[1:]} is not set.")
+    return found
+
+
+def _fernet() -> MultiFernet:
+    """Return the keys, newest first; without ENCRYPTION_KEYS one is derived from SECRET_KEY."""
+    keys = list(settings.ENCRYPTION_KEYS)
+    if not keys:
+        digest = hashlib.sha256(f"messaging.credentials:{settings.SECRET_KEY}".encode()).digest()
+        keys = [base64.urlsafe_b64encode(digest).decode()]
+    try:
+        return MultiFernet([Fernet(key) for key in keys])
+    except ValueError as error:
+        raise CredentialsError("ENCRYPTION_KEYS must hold Fernet keys: 32 bytes in URL-safe base64.") from error

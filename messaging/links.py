@@ -1,0 +1,96 @@
+"""The addresses a mail carries: unsubscribing, and opens and clicks where the provider does not count them.
+
+Every address is signed, each kind with a salt of its own. A click's target stands inside the signature, so nobody can
+make our address lead elsewhere. They do not expire: a mail can be opened years later.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from html import escape, unescape
+from uuid import UUID
+
+from django.conf import settings
+from django.core.signing import BadSignature, Signer
+
+# Not ":", which some programs cut an address at.
+SEPARATOR = "."
+UNSUBSCRIBE, OPEN, CLICK = "unsubscribe", "open", "click"
+
+LINK = re.compile(r"""(<a\b[^>]*?\shref\s*=\s*)(?:"(https?://[^"]*)"|'(https?://[^']*)')""", re.IGNORECASE)
+BODY_CLOSES = re.compile(r"</body\s*>", re.IGNORECASE)
+
+
+def unsubscribe_url(public_id: UUID) -> str:
+    """Return the address of the unsubscribe page, which takes the one-click POST of RFC 8058 as well."""
+    return f"{settings.BASE_URL}/m/u/{_sign(UNSUBSCRIBE, _pack(public_id.bytes))}"
+
+
+def open_url(public_id: UUID) -> str:
+    return f"{settings.BASE_URL}/m/o/{_sign(OPEN, _pack(public_id.bytes))}.gif"
+
+
+def click_url(public_id: UUID, target: str) -> str:
+    return f"{settings.BASE_URL}/m/c/{_sign(CLICK, _pack(public_id.bytes) + SEPARATOR + _pack(target.encode()))}"
+
+
+def read(kind: str, token: str) -> UUID | None:
+    """Return the message that an unsubscribe or open token belongs to; None when it is not one of ours."""
+    value = _unsign(kind, token)
+    return _message_of(value) if value else None
+
+
+def read_click(token: str) -> tuple[UUID, str] | None:
+    """Return the message and the target of a click token; None when it is not one of ours."""
+    packed, _, target = (_unsign(CLICK, token) or "").partition(SEPARATOR)
+    message = _message_of(packed) if packed else None
+    return (message, _unpack(target).decode()) if message and target else None
+
+
+def track(html: str, public_id: UUID) -> str:
+    """Lead the links of a mail through ``click_url`` and put the open pixel at its end."""
+    own = f"{settings.BASE_URL}/m/"
+
+    def tracked(match: re.Match[str]) -> str:
+        target = unescape(match[2] or match[3])
+        if target.startswith(own):
+            return match[0]
+        return f'{match[1]}"{escape(click_url(public_id, target))}"'
+
+    html = LINK.sub(tracked, html)
+    pixel = f'<img src="{open_url(public_id)}" width="1" height="1" alt="" style="display:block;border:0">'
+    closed = BODY_CLOSES.search(html)
+    at = closed.start() if closed else len(html)
+    return html[:at] + pixel + html[at:]
+
+
+def _signer(kind: str) -> Signer:
+    return Signer(salt=f"messaging.links.{kind}", sep=SEPARATOR)
+
+
+def _sign(kind: str, value: str) -> str:
+    return _signer(kind).sign(value)
+
+
+def _unsign(kind: str, token: str) -> str | None:
+    try:
+        return _signer(kind).unsign(token)
+    except BadSignature:
+        return None
+
+
+def _pack(value: bytes) -> str:
+    return base64.urlsafe_b64encode(value).decode().rstrip("=")
+
+
+def _unpack(value: str) -> bytes:
+    return base64.urlsafe_b64decode(value + "=" * (-len(value) % 4))
+
+
+def _message_of(packed: str) -> UUID | None:
+    try:
+        return UUID(bytes=_unpack(packed))
+    except (ValueError, binascii.Error):
+        return None
