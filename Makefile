@@ -28,10 +28,10 @@ test: $(INSTALLED) chromium
 	$(BIN)/pytest -n $(TEST_WORKERS)
 
 check: $(INSTALLED)
-	$(BIN)/ruff format --check .
+	$(BIN)/ruff format --check --output-format concise .
 	$(BIN)/ruff check .
 	$(BIN)/mypy $(PACKAGES)
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m config.embedded services -- $(BIN)/python manage.py makemigrations --check --dry-run
 
 bench: $(INSTALLED)
