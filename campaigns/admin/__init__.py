@@ -1,1 +1,3 @@
 """The marketer's console: one file per page."""
+
+from campaigns.admin import campaign as campaign

@@ -1,0 +1,247 @@
+"""Lay the workflow editor out: cards with words, fields, problems and figures, ready for the template."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from campaigns.admin import draft as drafts
+from campaigns.admin import words
+from campaigns.admin.draft import Step
+from campaigns.admin.editor import Editor, path_key
+from campaigns.admin.rows import Rows
+from campaigns.admin.step_forms import STEP_FORMS, CardForm
+from campaigns.engine.definition import Problem
+
+ICONS = {"delay": "hourglass_top", "window": "schedule", "send": "mail", "branch": "alt_route", "exit": "logout"}
+_PART = re.compile(r"([a-z_]+)(?:\[(\d+)\])?")
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What happened at a step of the live version. ``waiting`` is a text, because it is counted only so far."""
+
+    reached: int = 0
+    waiting: str = "0"
+    sent: int = 0
+    opened: int = 0
+    clicked: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A problem and where it is: a card, a field of it ("" for the card itself), an anchor of the page."""
+
+    card: str
+    field: str
+    message: str
+    place: str
+
+    @property
+    def anchor(self) -> str:
+        """Return the key of the card to open: a path is edited in its branch's."""
+        if self.card.startswith("path-"):
+            return "step-" + self.card.removeprefix("path-").rpartition("/")[0]
+        return self.card
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """The condition rows of a card and what is wrong with them."""
+
+    key: str
+    rows: Rows
+    problems: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A box of the editor. ``problems`` are those that belong to no field."""
+
+    key: str
+    summary: str
+    form: CardForm | None
+    problems: Sequence[str]
+    open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PathCard:
+    key: str
+    id: str
+    name: str
+    is_else: bool
+    summary: str
+    address: str
+    condition: Condition | None
+    steps: Sequence[StepCard]
+
+
+@dataclass(frozen=True, slots=True)
+class StepCard:
+    card: Card
+    id: str
+    kind: str
+    title: str
+    label: str
+    icon: str
+    paths: Sequence[PathCard] = ()
+    figures: Figures | None = None
+    raw: str = ""
+
+
+@dataclass(slots=True)
+class Board:
+    """Everything the editor's template shows."""
+
+    trigger: Card
+    trigger_condition: Condition
+    reentry: Card
+    steps: Sequence[StepCard]
+    goal: Card
+    goal_condition: Condition
+    settings: Card
+    faults: Sequence[Fault] = field(default=())
+    focus: str = ""
+
+
+def lay_out(
+    editor: Editor,
+    problems: Iterable[Problem],
+    templates: Mapping[int, str],
+    open_cards: Collection[str] = (),
+    figures: Mapping[str, Figures] | None = None,
+) -> Board:
+    """Return the board. ``figures`` are by step id; None shows none."""
+    faults = [locate(editor.draft, problem) for problem in problems]
+    _mark(editor, faults)
+    return _Layout(editor, faults, templates, open_cards, figures).board()
+
+
+def locate(draft: drafts.Draft, problem: Problem) -> Fault:
+    """Find the card and the field that a place of the definition, such as ``steps[2].seconds``, is edited at."""
+    head, _, rest = problem.path.partition(".")
+    found = _PART.fullmatch(head)
+    name, index = (found[1], found[2]) if found else ("", None)
+    if name == "steps" and index is not None:
+        return _locate_step(draft["steps"], int(index), rest, problem.message)
+    if name in ("trigger", "reentry", "goal"):
+        return Fault(name, rest.partition(".")[0], problem.message, words.PLACES[name])
+    if name in ("time_zone", "speed"):
+        return Fault("settings", name, problem.message, words.PLACES["settings"])
+    return Fault("steps", "", problem.message, words.PLACES["steps"])
+
+
+def _locate_step(steps: Sequence[Step], index: int, rest: str, message: str) -> Fault:
+    if index >= len(steps):
+        return Fault("steps", "", message, words.PLACES["steps"])
+    step = steps[index]
+    head, _, deeper = rest.partition(".")
+    found = _PART.fullmatch(head)
+    ways = drafts.paths(step)
+    if found and found[1] == "paths" and found[2] and int(found[2]) < len(ways):
+        return _locate_path(step, ways[int(found[2])], deeper, message)
+    form = STEP_FORMS.get(str(step.get("kind")))
+    name = form.fields_of_draft.get(head, head) if form and head else ""
+    return Fault(f"step-{step['id']}", name, message, words.name(step))
+
+
+def _locate_path(step: Step, path: dict[str, Any], rest: str, message: str) -> Fault:
+    head, _, deeper = rest.partition(".")
+    found = _PART.fullmatch(head)
+    if found and found[1] == "steps" and found[2]:
+        return _locate_step(path["steps"], int(found[2]), deeper, message)
+    return Fault(path_key(step, path), head, message, f"{words.name(step)}: {path.get('name') or 'a path'}")
+
+
+def _mark(editor: Editor, faults: Iterable[Fault]) -> None:
+    """Tell the fields which of them have a problem, for those who cannot see the colour."""
+    for fault in faults:
+        form = editor.forms.get(fault.card)
+        if form and fault.field in form.fields:
+            form.note(fault.field, fault.message)
+
+
+class _Layout:
+    def __init__(
+        self,
+        editor: Editor,
+        faults: Sequence[Fault],
+        templates: Mapping[int, str],
+        open_cards: Collection[str],
+        figures: Mapping[str, Figures] | None,
+    ) -> None:
+        self.editor, self.faults, self.templates = editor, faults, templates
+        self.open_cards, self.figures = open_cards, figures
+
+    def board(self) -> Board:
+        draft = self.editor.draft
+        return Board(
+            trigger=self.card("trigger", words.trigger(draft)),
+            trigger_condition=self.condition("trigger"),
+            reentry=self.card("reentry", words.reentry(draft)),
+            steps=self.steps(draft["steps"]),
+            goal=self.card("goal", words.goal(draft)),
+            goal_condition=self.condition("goal"),
+            settings=self.card("settings", words.settings(draft)),
+            faults=self.faults,
+            focus=self.editor.focus,
+        )
+
+    def steps(self, steps: Sequence[Step]) -> list[StepCard]:
+        return [self.step(step) for step in steps]
+
+    def step(self, step: Step) -> StepCard:
+        kind, step_id = str(step.get("kind")), str(step["id"])
+        known = kind in STEP_FORMS
+        return StepCard(
+            card=self.card(f"step-{step_id}", words.summary(step, self.editor.draft["speed"], self.templates)),
+            id=step_id,
+            kind=kind,
+            title=words.name(step),
+            label=words.KINDS.get(kind, kind),
+            icon=ICONS.get(kind, "help"),
+            paths=[self.path(step, path) for path in drafts.paths(step)],
+            figures=self.figures.get(step_id, Figures()) if self.figures is not None else None,
+            raw="" if known else json.dumps(step, indent=2, ensure_ascii=False),
+        )
+
+    def path(self, step: Step, path: dict[str, Any]) -> PathCard:
+        is_else, key = drafts.is_else(path), path_key(step, path)
+        return PathCard(
+            key=key,
+            id=str(path["id"]),
+            name=str(path.get("name") or ""),
+            is_else=is_else,
+            summary=words.path(path),
+            address=f"{step['id']}/{path['id']}",
+            condition=None if is_else else self.condition(key),
+            steps=self.steps(path["steps"]),
+        )
+
+    def card(self, key: str, summary: str) -> Card:
+        form = self.editor.forms.get(key)
+        fields = form.fields if form else {}
+        loose = [
+            fault.message
+            for fault in self.faults
+            if fault.card == key and fault.field not in fields and fault.field not in ("where", "if")
+        ]
+        wrong = bool(form and form.errors) or self.unsettled(key)
+        return Card(key, summary, form, loose, wrong or key in self.open_cards or self.editor.focus == key)
+
+    def unsettled(self, key: str) -> bool:
+        """Say whether condition rows of the card, or of a path of it, are wrong or wait to be filled in."""
+        inside = f"path-{key.removeprefix('step-')}/"
+        return any(
+            rows.bad or self.editor.focus == name
+            for name, rows in self.editor.rows.items()
+            if name == key or (key.startswith("step-") and name.startswith(inside))
+        )
+
+    def condition(self, key: str) -> Condition:
+        found = [fault.message for fault in self.faults if fault.card == key and fault.field in ("where", "if")]
+        return Condition(key, self.editor.rows[key], found)

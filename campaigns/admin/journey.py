@@ -1,0 +1,130 @@
+"""One journey: its visits as a timeline, and the buttons that end a wait, end the journey or set it going again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
+
+from campaigns import runner
+from campaigns.admin import journeys, mail, page, words
+from campaigns.admin.journeys import Row
+from campaigns.models import Campaign, Journey, Visit
+from campaigns.reasons import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """One visit in the timeline."""
+
+    visit: Visit
+    name: str
+    outcome: str
+    detail: str
+    mail: mail.Mail | None
+    here: bool
+
+
+def show(request: HttpRequest, campaign: Campaign, journey_id: int) -> HttpResponse:
+    """Show the page of a journey. A fixed number of statements."""
+    journey = _get(campaign, journey_id)
+    definition = journeys.definitions({journey.version_id})[journey.version_id]
+    row = journeys.row(journey, definition, timezone.now())
+    context = {
+        **page.head(request, campaign),
+        "tabs": page.tabs(campaign, "journeys"),
+        "row": row,
+        "journey": journey,
+        "stays": _stays(journey, definition),
+        "event_url": _event_url(journey),
+        "back_url": page.url("journeys", campaign),
+        "can_act": request.user.has_perm("campaigns.change_journey"),
+        "actions": actions(row),
+    }
+    return page.render(request, "admin/campaigns/journey.html", f"{campaign.name}: {journey.profile}", context)
+
+
+def actions(row: Row) -> dict[str, str]:
+    """Return the addresses of the actions that make sense now, by name."""
+    journey = row.journey
+    states = {
+        "skip": journey.state == Journey.State.WAITING and may_skip(journey),
+        "retry": journey.state == Journey.State.STUCK,
+        "stop": journey.state != Journey.State.ENDED,
+    }
+    return {
+        name: page.url("journey_act", journey.campaign_id, journey.pk, name) for name, fits in states.items() if fits
+    }
+
+
+def may_skip(journey: Journey) -> bool:
+    """Say whether the wait may be skipped: only a test person's."""
+    return journey.is_test or journey.profile.is_test
+
+
+def act(request: HttpRequest, campaign: Campaign, journey_id: int, action: str) -> HttpResponse:
+    """Do what a button asks and return to the page it stood on."""
+    journey = _get(campaign, journey_id)
+    if action in ACTIONS:
+        ACTIONS[action](request, journey)
+    back = request.POST.get("next", "")
+    if not url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()}):
+        back = page.url("journey", campaign, journey.pk)
+    return HttpResponseRedirect(back)
+
+
+def _skip(request: HttpRequest, journey: Journey) -> None:
+    try:
+        if not may_skip(journey):
+            raise ValueError("Only the waits of test people can be skipped.")
+        runner.skip_wait(journey, by=str(request.user))
+    except ValueError as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, "The wait was skipped.")
+
+
+def _stop(request: HttpRequest, journey: Journey) -> None:
+    runner.stop(journey)
+    messages.success(request, "The journey was stopped. Nothing more is sent from it.")
+
+
+def _retry(request: HttpRequest, journey: Journey) -> None:
+    runner.retry(journey)
+    messages.success(request, "The journey tries again.")
+
+
+ACTIONS: dict[str, Callable[[HttpRequest, Journey], None]] = {"skip": _skip, "stop": _stop, "retry": _retry}
+
+
+def _get(campaign: Campaign, journey_id: int) -> Journey:
+    return get_object_or_404(Journey.objects.select_related("profile"), campaign=campaign, pk=journey_id)
+
+
+def _event_url(journey: Journey) -> str:
+    event_id = journey.trigger_event_id
+    return reverse("admin:events_event_change", args=[event_id]) if event_id else ""
+
+
+def _stays(journey: Journey, definition: journeys.Definition) -> list[Stay]:
+    visits = journey.visits.select_related("message").order_by("number")
+    return [_stay(visit, journey, definition) for visit in visits]
+
+
+def _stay(visit: Visit, journey: Journey, definition: journeys.Definition) -> Stay:
+    step = definition.steps.get(visit.step_id)
+    here = visit.number == journey.visit_number and visit.left_at is None and journey.state != Journey.State.ENDED
+    return Stay(
+        visit=visit,
+        name=words.name(step) if step else visit.step_id,
+        outcome=Outcome(visit.outcome).label if visit.outcome in set(Outcome) else "",
+        detail=visit.detail,
+        mail=mail.of(visit.message) if visit.message else None,
+        here=here,
+    )

@@ -1,0 +1,87 @@
+"""Publish, pause and resume: the buttons in a campaign's head."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import cast
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.contrib.auth.models import AbstractBaseUser
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+
+from campaigns import publishing
+from campaigns.admin import cards, compare, page
+from campaigns.admin import draft as drafts
+from campaigns.engine.definition import Problem
+from campaigns.models import Campaign
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """What keeps a draft from being published, and the page that mends it."""
+
+    place: str
+    message: str
+    url: str
+
+
+def obstacles(campaign: Campaign, problems: Iterable[Problem]) -> list[Obstacle]:
+    """Return the problems with a link to the card of the editor where each is mended."""
+    draft = drafts.opened(campaign.draft)
+    faults = [cards.locate(draft, problem) for problem in problems if problem.path != "reason"]
+    editor = page.url("workflow", campaign)
+    return [
+        Obstacle(fault.place, fault.message, f"{editor}?{urlencode({'open': fault.anchor})}#{fault.anchor}")
+        for fault in faults
+    ]
+
+
+def publish(request: HttpRequest, campaign: Campaign) -> HttpResponse:
+    """Ask for the reason and show what will change (GET); publish (POST)."""
+    reason, error, problems = "", "", publishing.problems(campaign)
+    if request.method == "POST":
+        reason = request.POST.get("reason", "")
+        try:
+            version = publishing.publish(campaign, cast(AbstractBaseUser, request.user), reason)
+        except publishing.NotPublishable as refusal:
+            problems = refusal.problems
+            error = next((problem.message for problem in problems if problem.path == "reason"), "")
+        else:
+            messages.success(request, f"Version {version.number} is live. Now send an event and watch it arrive.")
+            return HttpResponseRedirect(page.url("check", campaign))
+    return _ask(request, campaign, reason, error, obstacles(campaign, problems))
+
+
+def _ask(request: HttpRequest, campaign: Campaign, reason: str, error: str, found: Sequence[Obstacle]) -> HttpResponse:
+    live = campaign.live_version
+    names = page.template_names()
+    changes = compare.changes(live.definition if live else None, campaign.draft, names)
+    context = {
+        **page.head(request, campaign),
+        "tabs": page.tabs(campaign, ""),
+        "obstacles": found,
+        "changes": changes,
+        "next_number": live.number + 1 if live else 1,
+        "reason": reason,
+        "error": error,
+        "speed": drafts.opened(campaign.draft)["speed"],
+        "cancel_url": page.url("workflow", campaign),
+    }
+    status = 400 if error or (request.method == "POST" and found) else 200
+    return page.render(request, "admin/campaigns/publish.html", f"{campaign.name}: publish", context, status)
+
+
+def pause(request: HttpRequest, campaign: Campaign) -> HttpResponse:
+    """Pause and return to where the button was."""
+    publishing.pause(campaign)
+    messages.success(request, "Paused: nobody enters, and those under way keep their place until you resume.")
+    return HttpResponseRedirect(page.url("workflow", campaign))
+
+
+def resume(request: HttpRequest, campaign: Campaign) -> HttpResponse:
+    """Resume and return to where the button was."""
+    publishing.resume(campaign)
+    messages.success(request, "Live again. Waits that ran out during the pause go on at once.")
+    return HttpResponseRedirect(page.url("workflow", campaign))

@@ -1,0 +1,85 @@
+"""Who did not enter, and why: one line for each event that a campaign turned away."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+
+from campaigns.admin import journeys, page, people, rows, words
+from campaigns.models import Campaign, CampaignVersion, Decision
+from campaigns.reasons import Entry
+from events.admin_paging import before_key, page_before
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """``rule`` is the rule of the version that turned the event away, in words."""
+
+    decision: Decision
+    reason: str
+    rule: str
+    event_url: str
+    profile_url: str
+
+
+def show(request: HttpRequest, campaign: Campaign) -> HttpResponse:
+    """List refusals, newest first, narrowed to a person or a reason."""
+    filters = journeys.Filters("", request.GET.get("step", ""), request.GET.get("person", "").strip())
+    reason = request.GET.get("reason", "")
+    found = page_before(_filtered(campaign, filters.person, reason), before_key(request), journeys.PAGE)
+    context = {
+        **page.head(request, campaign),
+        "tabs": page.tabs(campaign, "journeys"),
+        "refusals": refusals(found.rows),
+        "person": filters.person,
+        "reason": reason,
+        "reasons": [(value, label) for value, label in Entry.choices() if value != Entry.ENTERED],
+        "older_url": filters.query(reason=reason, before=found.older) if found.older else "",
+        "is_first": "before" not in request.GET,
+        "here": page.url("refused", campaign),
+        "journeys_url": page.url("journeys", campaign),
+        "trigger": words.trigger(campaign.live_version.definition) if campaign.live_version else "",
+    }
+    return page.render(request, "admin/campaigns/refused.html", f"{campaign.name}: did not enter", context)
+
+
+def _filtered(campaign: Campaign, person: str, reason: str) -> QuerySet[Decision]:
+    found = Decision.objects.filter(campaign=campaign).exclude(entry=Entry.ENTERED).select_related("profile")
+    if reason in set(Entry):
+        found = found.filter(entry=reason)
+    if person:
+        found = found.filter(profile__in=[profile.pk for profile in people.find(person)])
+    return found
+
+
+def refusals(decisions: Collection[Decision]) -> list[Refusal]:
+    """Put decisions into words. One statement."""
+    versions = CampaignVersion.objects.in_bulk({decision.version_id for decision in decisions})
+    return [
+        Refusal(
+            decision=decision,
+            reason=label(decision),
+            rule=rule(decision, versions[decision.version_id]),
+            event_url=reverse("admin:events_event_change", args=[decision.event_id]),
+            profile_url=reverse("admin:events_profile_change", args=[decision.profile_id]),
+        )
+        for decision in decisions
+    ]
+
+
+def label(decision: Decision) -> str:
+    return Entry(decision.entry).label if decision.entry in set(Entry) else decision.entry
+
+
+def rule(decision: Decision, version: CampaignVersion) -> str:
+    """Quote the rule that turned the event away."""
+    if decision.entry == Entry.FILTERED:
+        where = (version.definition.get("trigger") or {}).get("where")
+        return f"It enters only if {rows.words(where)}" if where else ""
+    if decision.entry in (Entry.NOT_AGAIN, Entry.TOO_SOON):
+        return words.reentry(version.definition)
+    return ""

@@ -1,0 +1,208 @@
+"""The fields of each card of the workflow editor: from the draft to the page and back.
+
+A form checks only what it cannot store (a number that is none). What is missing or makes no sense is the engine's to
+say: a draft may be half done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, ClassVar
+from zoneinfo import available_timezones
+
+from django import forms
+
+from campaigns.admin import words
+
+RULES = {
+    "once": "Once, ever",
+    "always": "Each time the event happens (but never twice at a time)",
+    "period": "At most once in a number of hours",
+}
+NAME = forms.CharField(required=False, max_length=120, label="Name (optional)")
+Choices = list[tuple[str, str]]
+
+
+class NumberText(forms.TextInput):
+    """A field for a number that keeps what is none as well: browsers throw that away in a number field."""
+
+    def __init__(self) -> None:
+        super().__init__({"inputmode": "decimal", "autocomplete": "off"})
+
+
+class CardForm(forms.Form):
+    """One card. ``part`` is its piece of the draft; ``write`` puts valid values into such a piece.
+
+    ``fields_of_draft`` maps names of the draft to the form's where they differ, so that problems find their field.
+    """
+
+    fields_of_draft: ClassVar[Mapping[str, str]] = {}
+
+    def __init__(self, part: dict[str, Any], templates: Choices, data: Any = None, prefix: str = "") -> None:
+        super().__init__(data, prefix=prefix, initial=self.read(part), use_required_attribute=False)
+        self.templates = templates
+        self.prepare()
+        for name in self.fields:
+            if self.errors.get(name):
+                self._mark(name)
+
+    @classmethod
+    def read(cls, part: Mapping[str, Any]) -> dict[str, Any]:
+        return dict(part)
+
+    def prepare(self) -> None:
+        """Fill in what depends on the installation."""
+
+    def write(self, part: dict[str, Any]) -> None:
+        part.update(self.good())
+
+    def note(self, name: str, problem: str) -> None:
+        """Show what the engine says about a field beside what the form itself finds."""
+        noted = vars(self[name]).setdefault("problems", [])
+        noted.append(problem)
+        self._mark(name)
+
+    def _mark(self, name: str) -> None:
+        self[name].field.widget.attrs |= {
+            "aria-invalid": "true",
+            "aria-describedby": f"{self[name].id_for_label}-error",
+        }
+
+    def good(self) -> dict[str, Any]:
+        """Return the values that can be stored; wrong ones are left out, so that the stored ones stay."""
+        return {name: value for name, value in self.cleaned_data.items() if name not in self.errors}
+
+
+class DelayForm(CardForm):
+    fields_of_draft = {"seconds": "amount"}
+    amount = forms.DecimalField(
+        label="Wait", min_value=Decimal(0), max_value=Decimal(100_000_000), decimal_places=2, widget=NumberText
+    )
+    unit = forms.ChoiceField(label="Unit", choices=[(unit, unit) for unit in reversed(words.UNITS)])
+    name = NAME
+
+    @classmethod
+    def read(cls, part: Mapping[str, Any]) -> dict[str, Any]:
+        seconds = part.get("seconds")
+        number, unit = words.amount(seconds) if isinstance(seconds, int | float) else (None, "hours")
+        return {"name": part.get("name"), "amount": number, "unit": unit}
+
+    def write(self, part: dict[str, Any]) -> None:
+        good = self.good()
+        if "name" in good:
+            part["name"] = good["name"]
+        if "amount" in good and "unit" in good:
+            part["seconds"] = round(good["amount"] * words.UNITS[good["unit"]])
+
+
+class WindowForm(CardForm):
+    days = forms.TypedMultipleChoiceField(
+        label="Days",
+        required=False,
+        coerce=int,
+        choices=list(enumerate(words.DAYS)),
+        widget=forms.CheckboxSelectMultiple,
+    )
+    start = forms.TimeField(label="From", required=False, widget=forms.TimeInput({"type": "time"}, "%H:%M"))
+    end = forms.TimeField(label="To", required=False, widget=forms.TimeInput({"type": "time"}, "%H:%M"))
+    name = NAME
+
+    def write(self, part: dict[str, Any]) -> None:
+        good = self.good()
+        for name in ("start", "end"):
+            if name in good:
+                good[name] = good[name].strftime("%H:%M") if good[name] else ""
+        part.update(good)
+
+
+class SendForm(CardForm):
+    template = forms.TypedChoiceField(label="Template", required=False, coerce=int, empty_value=None)
+    name = NAME
+
+    def prepare(self) -> None:
+        field = self.fields["template"]
+        assert isinstance(field, forms.TypedChoiceField)
+        field.choices = [("", "Choose a template …"), *self.templates]
+
+
+class NameForm(CardForm):
+    name = NAME
+
+
+class TriggerForm(CardForm):
+    event = forms.CharField(
+        label="Event",
+        required=False,
+        max_length=200,
+        widget=forms.TextInput({"list": "events-seen", "autocomplete": "off", "placeholder": "Visited Pricing Page"}),
+    )
+
+
+class ReentryForm(CardForm):
+    rule = forms.ChoiceField(label="How often may one person enter?", choices=list(RULES.items()))
+    hours = forms.IntegerField(
+        label="Hours between two entries", required=False, min_value=1, max_value=9600, widget=NumberText
+    )
+
+    def write(self, part: dict[str, Any]) -> None:
+        good = self.good()
+        if good.get("hours") is None:
+            good.pop("hours", None)
+        part.update(good)
+
+
+class GoalForm(CardForm):
+    event = forms.CharField(
+        label="Event that counts as success",
+        required=False,
+        max_length=200,
+        widget=forms.TextInput({"list": "events-seen", "autocomplete": "off", "placeholder": "Order Completed"}),
+        help_text="Leave it empty for a campaign without a goal.",
+    )
+    hours = forms.IntegerField(
+        label="Within how many hours of the entry?", required=False, min_value=1, max_value=24 * 90, widget=NumberText
+    )
+
+    @classmethod
+    def read(cls, part: Mapping[str, Any]) -> dict[str, Any]:
+        return {"event": part.get("event"), "hours": part.get("hours", 168)}
+
+    def write(self, part: dict[str, Any]) -> None:
+        good = self.good()
+        if good.get("hours") is None:
+            good["hours"] = part.get("hours", 168)
+        part.update(good)
+
+
+class SettingsForm(CardForm):
+    time_zone = forms.CharField(
+        label="Time zone for people whose own is unknown",
+        required=False,
+        max_length=60,
+        widget=forms.TextInput({"list": "time-zones", "autocomplete": "off", "placeholder": "Europe/Vienna"}),
+        help_text="Empty: this installation’s.",
+    )
+    speed = forms.IntegerField(
+        label="Speed",
+        min_value=1,
+        max_value=100_000,
+        widget=NumberText,
+        help_text="For trying a campaign out: every wait is divided by this. Use 1 in earnest; with 360, an hour "
+        "takes ten seconds.",
+    )
+
+    def clean_time_zone(self) -> str:
+        zone: str = self.cleaned_data["time_zone"].strip()
+        if zone and zone not in available_timezones():
+            raise forms.ValidationError(f"{zone} is not a time zone. Write one such as Europe/Vienna.")
+        return zone
+
+
+STEP_FORMS: dict[str, type[CardForm]] = {
+    "delay": DelayForm,
+    "window": WindowForm,
+    "send": SendForm,
+    "branch": NameForm,
+    "exit": NameForm,
+}

@@ -1,0 +1,196 @@
+"""The workflow editor: one page, one form, redrawn after every button."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from zoneinfo import available_timezones
+
+from django.db import transaction
+from django.db.models import Sum
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils import timezone
+
+from campaigns import metrics, publishing
+from campaigns.admin import cards, compare, editor, page, rows
+from campaigns.admin import draft as drafts
+from campaigns.models import Campaign, CampaignVersion, Journey, Metric
+from events.models import Event, EventCount, Profile
+
+# People waiting are counted this far and no farther: a page must not count a big table.
+WAITING_LIMIT = 10_000
+NAMES_SEEN_DAYS = 14
+ADDABLE = (
+    ("delay", "Wait", "an hour, three days …"),
+    ("window", "Only at certain hours", "Mon–Fri, 9 to 17, in the person’s time zone"),
+    ("send", "Send a mail", "from one of your templates"),
+    ("branch", "Split by a condition", "different steps for different people"),
+    ("exit", "End here", "the journey is over"),
+)
+SAID = {
+    "add": "Step added.",
+    "up": "Step moved up.",
+    "down": "Step moved down.",
+    "remove": "Step removed.",
+    "add-path": "Path added.",
+    "remove-path": "Path removed.",
+    "add-row": "Condition line added.",
+    "remove-row": "Condition line removed.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a sent form. ``conflict``: somebody else saved meanwhile, and nothing was stored."""
+
+    editor: editor.Editor
+    revision: str
+    conflict: bool
+
+
+def show(request: HttpRequest, campaign: Campaign) -> HttpResponse:
+    """Show the editor (GET), or take what was typed and show it again (POST)."""
+    if request.method == "POST":
+        return _change(request, campaign)
+    state = editor.show(campaign.draft, _choices())
+    context = _context(request, campaign, state, drafts.revision(campaign.draft), set(request.GET.getlist("open")))
+    return page.render_tab(request, campaign, "workflow", context)
+
+
+def _change(request: HttpRequest, campaign: Campaign) -> HttpResponse:
+    action = request.POST.get("action", "save")
+    verb, _, argument = action.partition(":")
+    outcome = _save(request, campaign, action)
+    opened = set(request.POST.getlist("open")) - ({argument} if verb == "done" else set())
+    context = _context(request, campaign, outcome.editor, outcome.revision, opened) | {
+        "conflict": outcome.conflict,
+        "said": _said(outcome, verb),
+        "is_update": True,
+    }
+    if request.headers.get("HX-Request"):
+        return page.render(
+            request, "admin/campaigns/workflow_update.html", "", {**page.head(request, campaign), **context}
+        )
+    if outcome.conflict or outcome.editor.bad or verb in ("add-row", "add-path"):
+        return page.render_tab(request, campaign, "workflow", context)
+    focus = f"?open={outcome.editor.focus}#{outcome.editor.focus}" if outcome.editor.focus else ""
+    return HttpResponseRedirect(page.url("workflow", campaign) + focus)
+
+
+@transaction.atomic
+def _save(request: HttpRequest, campaign: Campaign, action: str) -> Outcome:
+    """Store what was typed, unless the draft has changed since the page was made. Locks the campaign."""
+    held = Campaign.objects.select_for_update().get(pk=campaign.pk)
+    current = drafts.revision(held.draft)
+    conflict = request.POST.get("revision") != current and action != "overwrite"
+    base = held.draft
+    if conflict or action == "overwrite":
+        base = _base(request, held.draft)
+    templates = _choices()
+    state = editor.read(base, request.POST, templates)
+    editor.act(state, action, _taken(held), templates)
+    if conflict:
+        return Outcome(state, current, conflict)
+    if state.draft != held.draft:
+        held.draft = state.draft
+        held.save(update_fields=["draft", "updated_at"])
+    campaign.draft = held.draft
+    return Outcome(state, drafts.revision(held.draft), conflict)
+
+
+def _base(request: HttpRequest, stored: Any) -> Any:
+    """Return the draft the sender saw: after a conflict the page goes on with it."""
+    try:
+        found = json.loads(request.POST.get("base", ""))
+    except ValueError:
+        return stored
+    return found if isinstance(found, dict) else stored
+
+
+def _taken(campaign: Campaign) -> set[str]:
+    """Return the step ids of all published versions: figures and journeys keep them for ever."""
+    definitions = CampaignVersion.objects.filter(campaign=campaign).values_list("definition", flat=True)
+    return {str(step["id"]) for definition in definitions for step in compare.steps(definition)}
+
+
+def _said(outcome: Outcome, verb: str) -> str:
+    if outcome.conflict:
+        return "Not saved: somebody else has changed this workflow."
+    if outcome.editor.bad:
+        return "Saved, except for what is marked."
+    return SAID.get(verb, "Saved.")
+
+
+def _context(
+    request: HttpRequest, campaign: Campaign, state: editor.Editor, revision: str, opened: set[str]
+) -> dict[str, Any]:
+    names = page.template_names()
+    # Not saved here: the page and its problems speak of what is on the screen, also after a conflict.
+    campaign.draft = state.draft
+    return {
+        "board": cards.lay_out(state, publishing.problems(campaign), names, opened, figures(campaign)),
+        "base": json.dumps(state.draft),
+        "revision": revision,
+        "addable": ADDABLE,
+        "subjects_list": list(rows.SUBJECTS.items()),
+        "operators_list": list(rows.OPERATORS.items()),
+        "events_seen": events_seen(),
+        "fields_seen": fields_seen(),
+        "time_zones": sorted(available_timezones()),
+        "editable": request.user.has_perm(page.CHANGE),
+        "editor_url": page.url("workflow", campaign),
+        "no_templates": not names,
+    }
+
+
+def _choices() -> list[tuple[str, str]]:
+    return [(str(pk), name) for pk, name in page.template_names().items()]
+
+
+def events_seen() -> list[str]:
+    """Return the names of recent events, the most frequent first: what a trigger can listen for."""
+    since = timezone.now() - timedelta(days=NAMES_SEEN_DAYS)
+    counted = EventCount.objects.filter(hour__gte=since).exclude(name="").values("name").annotate(total=Sum("count"))
+    return list(counted.order_by("-total").values_list("name", flat=True)[:200])
+
+
+def fields_seen() -> list[str]:
+    """Return the names of traits and properties in the newest rows, as suggestions. Two statements."""
+    traits = Profile.objects.order_by("-pk").values_list("traits", flat=True)[:50]
+    properties = Event.objects.filter(type=Event.Type.TRACK).order_by("-pk").values_list("properties", flat=True)[:200]
+    names = {key for data in (*traits, *properties) if isinstance(data, dict) for key in data}
+    return sorted(names)[:300]
+
+
+def figures(campaign: Campaign) -> dict[str, cards.Figures] | None:
+    """Return what happened at each step of the live version, None for a campaign that was never live."""
+    if campaign.live_version is None:
+        return None
+    totals = metrics.totals(campaign, campaign.live_version)
+    waiting, capped = waiting_now(campaign)
+    return {
+        step_id: cards.Figures(
+            reached=totals.get(step_id, {}).get(Metric.VISITED, 0),
+            waiting=f"{waiting.get(step_id, 0):,}{'+' if capped else ''}",
+            sent=totals.get(step_id, {}).get(Metric.SENT, 0),
+            opened=totals.get(step_id, {}).get(Metric.OPENED, 0),
+            clicked=totals.get(step_id, {}).get(Metric.CLICKED, 0),
+        )
+        for step_id in {*totals, *waiting} - {""}
+    }
+
+
+def waiting_now(campaign: Campaign) -> tuple[dict[str, int], bool]:
+    """Count who waits at each step, in the newest 10,000 journeys under way; say whether there are more.
+
+    Test people are left out, as in every figure.
+    """
+    under_way = Journey.objects.filter(campaign=campaign, state=Journey.State.WAITING, is_test=False)
+    newest = under_way.order_by("-pk")
+    steps = list(newest.values_list("step_id", flat=True)[: WAITING_LIMIT + 1])
+    counts: dict[str, int] = {}
+    for step_id in steps[:WAITING_LIMIT]:
+        counts[step_id] = counts.get(step_id, 0) + 1
+    return counts, len(steps) > WAITING_LIMIT
