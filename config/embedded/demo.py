@@ -96,10 +96,10 @@ def _start_all(supervisor: Supervisor, data_dir: Path, port: int) -> None:
         PYTHONUNBUFFERED="1",
     )
     os.environ.update(supervisor.environ)
-    _import_once("config.celery", "config.wsgi")
+    _import_once(supervisor, "config.celery", "config.wsgi")
     say("Preparing the database.")
     prepare = supervisor.start(Module("prepare", "config.embedded.prepare"))
-    _import_once("celery.bin.celery", "celery.apps.worker", "celery.apps.beat")
+    _import_once(supervisor, "celery.bin.celery", "celery.apps.worker", "celery.apps.beat")
     supervisor.finish(prepare)
     say("Starting web, worker and beat.")
     for module in _application(port):
@@ -111,11 +111,12 @@ def _start_all(supervisor: Supervisor, data_dir: Path, port: int) -> None:
         )
 
 
-def _import_once(*names: str) -> None:
+def _import_once(supervisor: Supervisor, *names: str) -> None:
     """Import what children need before they are forked. None of it opens a connection or starts a thread."""
     if sys.platform == "linux":
-        for name in names:
-            import_module(name)
+        with supervisor.interruptible():
+            for name in names:
+                import_module(name)
 
 
 def _application(port: int) -> tuple[Module, ...]:

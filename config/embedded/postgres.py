@@ -126,9 +126,9 @@ class Postgres:
         return done.stdout
 
     def _hand_over(self, folder: Path) -> None:
-        """Give the folder to the user the server runs as, which may have changed since the last start."""
-        owner = pwd.getpwnam("nobody") if self.identity == "nobody" else pwd.getpwuid(os.getuid())
-        if folder.stat().st_uid == owner.pw_uid:
+        """As root, give the folder to the user the server runs as, which may have changed since the last start."""
+        owner = pwd.getpwnam("nobody" if self.identity == "nobody" else "root")
+        if os.geteuid() != 0 or folder.stat().st_uid == owner.pw_uid:
             return
         for path in (folder, *folder.rglob("*")):
             os.chown(path, owner.pw_uid, owner.pw_gid, follow_symlinks=False)
@@ -152,16 +152,23 @@ def find_binaries() -> Path | None:
 
 @cache
 def choose_identity() -> Identity:
-    """As whom to run: oneself, or for root, whom PostgreSQL refuses, someone else.
+    """As whom to run: PostgreSQL refuses root, and a user without a name, as containers have them.
 
-    A user namespace is preferred: files stay root's, and root's closed folders stay reachable.
+    For those a user namespace is preferred: files stay their own, and root's closed folders stay reachable.
     """
-    if os.geteuid() != 0:
+    if os.geteuid() != 0 and _has_name(os.geteuid()):
         return "self"
-    if sys.platform != "linux":
-        return "nobody"
-    probe = subprocess.run(wrapped(["true"], identity="namespace"), capture_output=True, check=False)
-    return "namespace" if probe.returncode == 0 else "nobody"
+    if sys.platform == "linux":
+        probe = subprocess.run(wrapped(["true"], identity="namespace"), capture_output=True, check=False)
+        if probe.returncode == 0:
+            return "namespace"
+    return "nobody" if os.geteuid() == 0 else "self"
+
+
+def _has_name(uid: int) -> bool:
+    with suppress(KeyError):
+        return bool(pwd.getpwuid(uid))
+    return False
 
 
 def end_orphan(data: Path) -> None:

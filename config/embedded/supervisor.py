@@ -3,7 +3,8 @@
 import selectors
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from math import inf
 from pathlib import Path
 from types import FrameType
@@ -35,6 +36,7 @@ class Supervisor:
         self.environ = dict(environ)
         self.children: list[Child] = []
         self._stop_requested = False
+        self._raise_at_once = False
         self._pipes = selectors.DefaultSelector()
         logs.mkdir(parents=True, exist_ok=True)
 
@@ -70,6 +72,16 @@ class Supervisor:
                 return False
             self._copy_output(pause)
         return True
+
+    @contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """Let a signal break off the block, which starts no children, by StopRequested."""
+        self.check()
+        self._raise_at_once = True
+        try:
+            yield
+        finally:
+            self._raise_at_once = False
 
     def check(self) -> None:
         """Raise StopRequested if somebody asked to stop, EmbeddedError if a child has ended."""
@@ -117,6 +129,9 @@ class Supervisor:
 
     def _request_stop(self, _number: int, _frame: FrameType | None) -> None:
         self._stop_requested = True
+        if self._raise_at_once:
+            self._raise_at_once = False
+            raise StopRequested
 
     def _obituary(self, child: Child) -> str:
         self._copy_output(0)
