@@ -13,7 +13,7 @@ from config.embedded.children import Child, Module, Program
 
 POLL_SECONDS = 0.02
 # Together well under the three seconds that a person waits after Ctrl-C.
-STOP_SECONDS = 1.5
+STOP_SECONDS = 2.0
 PROGRAM_STOP_SECONDS = 5.0
 
 
