@@ -225,7 +225,7 @@ EVENTS = (
         UNION ALL
         SELECT now() - f.age, CASE WHEN f.kind < 0.75 THEN 'track' WHEN f.kind < 0.95 THEN 'page' ELSE 'identify' END,
                CASE WHEN f.kind < 0.75
-                        THEN (ARRAY['Product Viewed', 'Task Completed', 'Searched', 'Shared', 'Logged In'])[1 + f.g %% 5]
+                        THEN (ARRAY['Product Viewed', 'Task Completed', 'Search', 'Shared', 'Logged In'])[1 + f.g %% 5]
                     WHEN f.kind < 0.95 THEN (ARRAY['Home', 'Prices', 'Help'])[1 + f.g %% 3] ELSE '' END,
                CASE WHEN f.kind < 0.95 THEN jsonb_build_object('item', 'thing ' || f.g %% 50, 'price', f.g %% 90)
                     ELSE jsonb_build_object('seats', f.g %% 40) END,
@@ -303,7 +303,8 @@ JOURNEYS = (
            CASE WHEN slow THEN entered_at ELSE entered_at + interval '1 hour' END,
            CASE WHEN slow THEN entered_at + make_interval(days => %(slow_days)s) END,
            jsonb_build_object('item', 'thing ' || n %% 50, 'amount', n %% 200), trigger, event_id, entered_at,
-           entered_at, CASE WHEN NOT slow THEN entered_at + interval '1 hour' END, CASE WHEN slow THEN '' ELSE 'completed' END,
+           entered_at, CASE WHEN NOT slow THEN entered_at + interval '1 hour' END,
+           CASE WHEN slow THEN '' ELSE 'completed' END,
            CASE WHEN converted THEN entered_at + interval '2 hours' END,
            CASE WHEN slow AND n < 5 * %(campaigns)s THEN 'Made stuck, to be looked at.' ELSE '' END
     FROM load_run ORDER BY n

@@ -74,9 +74,18 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
 
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
-    """Return Unfold's groups with the pages this user may open."""
-    groups = ((title, [_item(request, entry) for entry in entries]) for title, entries in GROUPS)
-    return [{"title": title, "items": [item for item in items if item]} for title, items in groups if any(items)]
+    """Return Unfold's groups with the pages this user may open; the one they are on is active."""
+    groups = [(title, [item for entry in entries if (item := _item(request, entry))]) for title, entries in GROUPS]
+    # Pages may lie below each other in the address: the closest one counts.
+    here = [item for _, items in groups for item in items if request.path.startswith(item["link"])]
+    if here:
+        closest = max(here, key=lambda item: len(item["link"]))
+        closest["active"] = closest["link"] != _home() or request.path == _home()
+    return [{"title": title, "items": items} for title, items in groups if items]
+
+
+def _home() -> str:
+    return reverse("admin:index")
 
 
 def _item(request: HttpRequest, entry: Entry) -> dict[str, Any] | None:
@@ -86,5 +95,4 @@ def _item(request: HttpRequest, entry: Entry) -> dict[str, Any] | None:
         return None
     if entry.permission and not request.user.has_perm(entry.permission):
         return None
-    active = request.path == link or (entry.name != "index" and request.path.startswith(link))
-    return {"title": entry.title, "icon": entry.icon, "link": link, "active": active}
+    return {"title": entry.title, "icon": entry.icon, "link": link, "active": False}

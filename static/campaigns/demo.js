@@ -125,6 +125,9 @@ const showPerson = () => {
     link.href = person ? profileUrl.replace("__user__", encodeURIComponent(person.userId)) : "#";
     link.setAttribute("aria-disabled", String(!person));
   }
+  for (const link of document.querySelectorAll("[data-check]")) {
+    link.search = person ? new URLSearchParams({ person: person.userId }) : "";
+  }
 };
 
 const now = new Date().toLocaleString("en", { weekday: "long", hour: "2-digit", minute: "2-digit", hour12: false });
