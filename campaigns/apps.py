@@ -7,8 +7,10 @@ class CampaignsConfig(AppConfig):
 
     def ready(self) -> None:
         from campaigns import merging, tasks
+        from campaigns.admin import panels
         from events import nudges, signals
 
         nudges.register("pending", tasks.enroll)
         nudges.register("journeys", tasks.run_journeys)
+        panels.register()
         signals.profiles_merged.connect(merging.follow_merge, dispatch_uid="campaigns.follow_merge")

@@ -167,7 +167,11 @@ class Decision(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["event_id", "version"], name="decision_once_per_event")
         ]
-        indexes: ClassVar = [models.Index(fields=["profile", "campaign", "-id"], name="decision_profile_campaign")]
+        indexes: ClassVar = [
+            models.Index(fields=["profile", "campaign", "-id"], name="decision_profile_campaign"),
+            # "Who did not enter?" must not read past all who did.
+            models.Index(fields=["campaign", "-id"], name="decision_refused", condition=~models.Q(entry="entered")),
+        ]
 
     def __str__(self) -> str:
         return f"{self.campaign}: {self.entry}"

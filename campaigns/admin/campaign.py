@@ -36,6 +36,8 @@ from campaigns.admin import (
 from campaigns.models import Campaign, Metric
 
 FIGURE_DAYS = 7
+# Behind the form waits the workflow: there is nothing else to go on with.
+SAVE_ONLY = {"show_save_and_add_another": False, "show_save_and_continue": False}
 
 
 class CampaignList(UnfoldChangeList):
@@ -94,8 +96,20 @@ class CampaignAdmin(ModelAdmin):
 
     def details(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Edit name and description."""
-        response: HttpResponse = self.changeform_view(request, str(pk), "", {"title": "Name and description"})
+        response: HttpResponse = self.changeform_view(request, str(pk), "", SAVE_ONLY)
         return response
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        response: HttpResponse = super().add_view(request, form_url, {**SAVE_ONLY, **(extra_context or {})})
+        return response
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if db_field.name == "description" and field:
+            field.widget.attrs["rows"] = 3
+        return field
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Mapping[str, Any] | None = None
@@ -167,6 +181,7 @@ class CampaignAdmin(ModelAdmin):
         live = list(queryset.filter(status=Campaign.Status.LIVE))
         for campaign in live:
             publishing.pause(campaign)
+            self.log_change(request, campaign, "Paused.")
         messages.success(request, _names("Paused", live, "None of them is live."))
 
     @admin.action(description="Resume", permissions=["change"])
@@ -174,6 +189,7 @@ class CampaignAdmin(ModelAdmin):
         paused = list(queryset.filter(status=Campaign.Status.PAUSED))
         for campaign in paused:
             publishing.resume(campaign)
+            self.log_change(request, campaign, "Resumed.")
         messages.success(request, _names("Resumed", paused, "None of them is paused."))
 
 

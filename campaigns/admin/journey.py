@@ -73,6 +73,7 @@ def act(request: HttpRequest, campaign: Campaign, journey_id: int, action: str) 
     journey = _get(campaign, journey_id)
     if action in ACTIONS:
         ACTIONS[action](request, journey)
+        page.log(request, campaign, f"Journey {journey.pk}: {action}.")
     back = request.POST.get("next", "")
     if not url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()}):
         back = page.url("journey", campaign, journey.pk)

@@ -49,6 +49,7 @@ def publish(request: HttpRequest, campaign: Campaign) -> HttpResponse:
             problems = refusal.problems
             error = next((problem.message for problem in problems if problem.path == "reason"), "")
         else:
+            page.log(request, campaign, f"Published version {version.number}.")
             messages.success(request, f"Version {version.number} is live. Now send an event and watch it arrive.")
             return HttpResponseRedirect(page.url("check", campaign))
     return _ask(request, campaign, reason, error, obstacles(campaign, problems))
@@ -76,6 +77,7 @@ def _ask(request: HttpRequest, campaign: Campaign, reason: str, error: str, foun
 def pause(request: HttpRequest, campaign: Campaign) -> HttpResponse:
     """Pause and return to where the button was."""
     publishing.pause(campaign)
+    page.log(request, campaign, "Paused.")
     messages.success(request, "Paused: nobody enters, and those under way keep their place until you resume.")
     return HttpResponseRedirect(page.url("workflow", campaign))
 
@@ -83,5 +85,6 @@ def pause(request: HttpRequest, campaign: Campaign) -> HttpResponse:
 def resume(request: HttpRequest, campaign: Campaign) -> HttpResponse:
     """Resume and return to where the button was."""
     publishing.resume(campaign)
+    page.log(request, campaign, "Resumed.")
     messages.success(request, "Live again. Waits that ran out during the pause go on at once.")
     return HttpResponseRedirect(page.url("workflow", campaign))

@@ -81,5 +81,6 @@ def restore(request: HttpRequest, campaign: Campaign, number: int) -> HttpRespon
         held = Campaign.objects.select_for_update().get(pk=campaign.pk)
         held.draft = compare.thawed(version.definition)
         held.save(update_fields=["draft", "updated_at"])
+    page.log(request, campaign, f"Took version {number} as the draft.")
     messages.success(request, f"The draft is version {number} again. Publish it to make it live.")
     return HttpResponseRedirect(page.url("workflow", campaign))

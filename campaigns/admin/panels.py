@@ -1,0 +1,73 @@
+"""What campaigns add to pages of the events room: a person's journeys, and what an event triggered."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from django.http import HttpRequest
+from django.utils import timezone
+
+from campaigns.admin import journeys, page, refused
+from campaigns.admin.journeys import Row
+from campaigns.admin.refused import Refusal
+from campaigns.models import Decision, Journey
+from campaigns.reasons import Entry
+from events import panels
+from events.models import Event, Pending, Profile
+
+SHOWN = 8
+SHOWN_REFUSALS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What an event meant to one campaign: a journey, or the reason why not."""
+
+    campaign: str
+    campaign_url: str
+    row: Row | None
+    refusal: Refusal
+
+
+def register() -> None:
+    """Show the panels from now on."""
+    panels.register(panels.PROFILE, "Journeys", profile_journeys)
+    panels.register(panels.EVENT, "What it triggered", event_verdicts)
+
+
+def profile_journeys(profile: Profile, request: HttpRequest) -> panels.Content | None:
+    """Return a person's latest journeys, and the latest events that started none. Four statements."""
+    if not request.user.has_perm(page.VIEW):
+        return None
+    latest = Journey.objects.filter(profile=profile).select_related("profile", "campaign").order_by("-pk")[:SHOWN]
+    turned_away = Decision.objects.filter(profile=profile).exclude(entry=Entry.ENTERED)
+    decisions = turned_away.select_related("profile", "campaign").order_by("-pk")[:SHOWN_REFUSALS]
+    return panels.Content(
+        "admin/campaigns/profile_journeys.html",
+        {"rows": journeys.rows(latest, timezone.now()), "refusals": refused.refusals(list(decisions))},
+    )
+
+
+def event_verdicts(event: Event, request: HttpRequest) -> panels.Content | None:
+    """Return what an event meant to each campaign that listens for it. Four statements at most."""
+    if event.type != Event.Type.TRACK or not request.user.has_perm(page.VIEW):
+        return None
+    found = Decision.objects.filter(event_id=event.pk).select_related("profile", "campaign", "journey__profile")
+    decisions = list(found.order_by("pk"))
+    waiting = not decisions and Pending.objects.filter(pk=event.pk).exists()
+    return panels.Content("admin/campaigns/event_verdicts.html", {"verdicts": _verdicts(decisions), "waiting": waiting})
+
+
+def _verdicts(decisions: Collection[Decision]) -> list[Verdict]:
+    started = [decision.journey for decision in decisions if decision.journey]
+    rows = {row.journey.pk: row for row in journeys.rows(started, timezone.now())}
+    return [
+        Verdict(
+            campaign=refusal.decision.campaign.name,
+            campaign_url=page.url("workflow", refusal.decision.campaign_id),
+            row=rows.get(refusal.decision.journey_id or 0),
+            refusal=refusal,
+        )
+        for refusal in refused.refusals(decisions)
+    ]
