@@ -103,7 +103,8 @@ def test_a_killed_supervisor_takes_the_servers_along_and_the_next_finds_the_data
         assert connection.execute("SELECT number FROM kept").fetchone() == (7,)
     again.kill()
     again.wait()
-    wait_for(lambda: len(processes_about(folder)) == 0)
+    wait_for(lambda: not processes_about(folder))
+    services.remove_run_folder(folder)
 
 
 def test_a_reused_process_number_is_not_taken_for_a_running_server(tmp_path: Path) -> None:
