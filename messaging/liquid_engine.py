@@ -172,6 +172,12 @@ def _whole(value: Any) -> int:
 class _Bounded(Environment):
     block_nesting_limit = MAX_NESTING
 
+    def error(self, exc: type[LiquidError] | LiquidError, msg: str | None = None, token: Token | None = None) -> None:
+        # An error at the end of a tag knows no place: that of the tag is good enough.
+        if isinstance(exc, LiquidError) and exc.token and exc.token.start_index < 0:
+            exc.token = token
+        super().error(exc, msg, token)
+
 
 def _environment(*, escape: bool) -> Environment:
     environment = _Bounded(undefined=Missing, autoescape=escape)
@@ -211,7 +217,7 @@ def parse(source: str, escape: bool) -> BoundTemplate:
         for node in template.nodes:
             _prepare(node, context)
     except LiquidError as error:
-        raise _fault(error) from error
+        raise _fault(error, at_end=source.count("\n") + 1) from error
     except RecursionError as error:
         raise Fault(0, "the template is nested too deeply") from error
     return template
@@ -233,13 +239,13 @@ def _count_tags(source: str, name: str) -> int:
     return sum(part.lstrip("- \t\r\n").startswith(name) for part in source.split("{%")[1:])
 
 
-def _fault(error: LiquidError) -> Fault:
+def _fault(error: LiquidError, at_end: int = 0) -> Fault:
     token, message = error.token, str(error.message or "the template is not valid Liquid")
     message = message.replace("end of expression", "the end")
     cause: BaseException | None = error.__cause__
     if isinstance(cause, RecursionError):
         message = "the template is nested too deeply"
-    line = token.source.count("\n", 0, token.start_index) + 1 if token and token.start_index >= 0 else 0
+    line = token.source.count("\n", 0, token.start_index) + 1 if token and token.start_index >= 0 else at_end
     return Fault(line, message)
 
 

@@ -96,7 +96,8 @@ def _escapes(field: str) -> bool:
 def _run(field: str, content: Mapping[str, str], variables: Mapping[str, object], missing: dict[str, None]) -> str:
     source = content.get(field) or ""
     try:
-        return liquid_engine.run(source, variables, missing, escape=_escapes(field)) if source else ""
+        # NUL has no place in a mail, and no database stores it.
+        return liquid_engine.run(source, variables, missing, escape=_escapes(field)).replace("\0", "") if source else ""
     except liquid_engine.Fault as fault:
         raise TemplateError(field, fault.line, fault.message) from fault
 

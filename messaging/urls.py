@@ -1,3 +1,10 @@
-from django.urls import URLPattern
+from django.urls import URLPattern, path
 
-urlpatterns: list[URLPattern] = []
+from messaging import public
+
+app_name = "messaging"
+urlpatterns: list[URLPattern] = [
+    path("u/<str:token>", public.unsubscribe, name="unsubscribe"),
+    path("o/<str:token>.gif", public.opened, name="opened"),
+    path("c/<str:token>", public.clicked, name="clicked"),
+]

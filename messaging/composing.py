@@ -1,0 +1,171 @@
+"""From a claimed message to a mail that can be handed over, or to the reason why there is none.
+
+What is known is read fresh for the whole batch: people may have changed their address, or their mind, since the
+message was queued.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parseaddr
+
+from django.conf import settings
+from django.utils import timezone
+
+from events.models import Profile
+from messaging import links, policy, variables
+from messaging.channels import KINDS
+from messaging.channels.base import Mail
+from messaging.errors import TemplateError
+from messaging.models import Message, Provider, Purpose, Suppression, TemplateVersion, Unsubscription
+from messaging.outbox import TEST_KEY
+from messaging.policy import ProviderState
+from messaging.reasons import Reason
+from messaging.rendering import Rendered, render
+from messaging.states import Status
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A message that may go: the mail and who carries it."""
+
+    message: Message
+    mail: Mail
+    provider: Provider
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a try ended. ``due_at`` is set when the message goes back into the queue, ``mail`` when it was sent."""
+
+    message: Message
+    status: Status
+    at: datetime
+    reason: str = ""
+    detail: str = ""
+    due_at: datetime | None = None
+    provider: Provider | None = None
+    provider_message_id: str = ""
+    mail: Mail | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """Everything a batch needs to know, read in five statements."""
+
+    people: dict[int, Profile]
+    versions: dict[int, TemplateVersion]
+    providers: dict[int, Provider]
+    default: Provider | None
+    suppressed: frozenset[str]
+    unsubscribed: frozenset[int]
+
+
+def look(messages: Sequence[Message]) -> Situation:
+    """Read what is true about a batch right now. Five statements."""
+    people = Profile.objects.in_bulk({message.profile_id for message in messages})
+    versions = TemplateVersion.objects.in_bulk({message.template_version_id for message in messages})
+    providers = Provider.objects.in_bulk()
+    addresses = {
+        address_of(message, people[message.profile_id]).lower() for message in messages if _known(message, people)
+    }
+    suppressed = Suppression.objects.filter(channel="email", address__in=addresses)
+    unsubscribed = Unsubscription.objects.filter(profile__in=people)
+    return Situation(
+        people=people,
+        versions=versions,
+        providers=providers,
+        default=next((provider for provider in providers.values() if provider.is_default), None),
+        suppressed=frozenset(suppressed.values_list("address", flat=True)),
+        unsubscribed=frozenset(unsubscribed.values_list("profile_id", flat=True)),
+    )
+
+
+def prepare(message: Message, situation: Situation) -> Prepared | Outcome | None:
+    """Decide about a message and write its mail; None when its person was merged away just now: look again."""
+    if not _known(message, situation.people):
+        return None
+    profile = situation.people[message.profile_id]
+    provider = situation.providers.get(message.provider_id) if message.provider_id else situation.default
+    address = address_of(message, profile)
+    verdict = policy.decide(_facts(message, address, provider, situation))
+    if verdict.reason is not None:
+        return Outcome(message, Status.SKIPPED, timezone.now(), verdict.reason)
+    assert provider is not None
+    try:
+        mail = write(message, situation.versions[message.template_version_id], profile, provider, address)
+    except TemplateError as error:
+        return Outcome(message, Status.FAILED, timezone.now(), Reason.TEMPLATE_ERROR, str(error))
+    except Exception as error:
+        # One message must not take its batch down again and again: it is set aside with what is known.
+        logger.exception("message %s could not be written", message.public_id)
+        return Outcome(message, Status.FAILED, timezone.now(), Reason.TEMPLATE_ERROR, repr(error))
+    return Prepared(message, mail, provider)
+
+
+def write(message: Message, version: TemplateVersion, profile: Profile, provider: Provider, address: str) -> Mail:
+    """Render a message as it goes out through ``provider``. Raises TemplateError."""
+    marketing = message.purpose == Purpose.MARKETING
+    unsubscribe_url = links.unsubscribe_url(message.public_id)
+    content: dict[str, str] = version.content
+    known = variables.build(profile, message.variables, unsubscribe_url)
+    rendered = render(content, known, unsubscribe_link=marketing)
+    sender = content.get("from_email") or provider.from_email or settings.DEFAULT_FROM_EMAIL
+    return Mail(
+        public_id=message.public_id,
+        address=address,
+        from_email=sender,
+        reply_to=content.get("reply_to", ""),
+        subject=rendered.subject,
+        html=_html(rendered, message, provider),
+        text=rendered.text,
+        headers=_headers(message, sender, unsubscribe_url if marketing else ""),
+    )
+
+
+def address_of(message: Message, profile: Profile) -> str:
+    """Return where a message goes: to the person as they are now, a test to the address it was made for."""
+    return message.address if message.key.startswith(TEST_KEY) else profile.email.strip()
+
+
+def _known(message: Message, people: dict[int, Profile]) -> bool:
+    return message.profile_id in people
+
+
+def _facts(message: Message, address: str, provider: Provider | None, situation: Situation) -> policy.Facts:
+    # The author who tries a template out is not the person it is written for.
+    is_test = message.key.startswith(TEST_KEY)
+    return policy.Facts(
+        address=address,
+        suppressed=address.lower() in situation.suppressed,
+        unsubscribed=message.profile_id in situation.unsubscribed and not is_test,
+        purpose=message.purpose,
+        provider=_state(provider),
+    )
+
+
+def _state(provider: Provider | None) -> ProviderState:
+    if provider is None:
+        return ProviderState.MISSING
+    return ProviderState.READY if provider.enabled else ProviderState.DISABLED
+
+
+def _html(rendered: Rendered, message: Message, provider: Provider) -> str:
+    if KINDS[provider.kind].tracks or not rendered.html:
+        return rendered.html
+    return links.track(rendered.html, message.public_id)
+
+
+def _headers(message: Message, sender: str, unsubscribe_url: str) -> dict[str, str]:
+    """Return the mail's own headers; the Message-ID is the same for every try (RFC 8058 for the other two)."""
+    domain = parseaddr(sender)[1].rpartition("@")[2] or "localhost"
+    headers = {"Message-ID": f"<{message.public_id}@{domain}>"}
+    if unsubscribe_url:
+        headers["List-Unsubscribe"] = f"<{unsubscribe_url}>"
+        headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    return headers

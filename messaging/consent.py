@@ -1,0 +1,53 @@
+"""One person or one address at a time: leave, come back, strike off, let in again."""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.utils import timezone
+
+from events import log
+from messaging import feedback, lists
+from messaging.models import Message, Suppression, Unsubscription
+from messaging.outbox import TEST_KEY
+
+
+@transaction.atomic
+def unsubscribe(profile_id: int, method: str, message: Message | None = None) -> bool:
+    """Send a person no more marketing; return whether that is new. ``method`` as in ``Unsubscription.method``.
+
+    With ``message`` its status and history say so as well. A test message unsubscribes nobody.
+    """
+    if message is not None and message.key.startswith(TEST_KEY):
+        return False
+    now = timezone.now()
+    new = bool(lists.unsubscribe([lists.Left(profile_id, method, message.pk if message else None)]))
+    if message is not None:
+        key = f"own:unsubscribed:{message.public_id}:{now.timestamp():.6f}"
+        feedback.record(
+            [feedback.Report("unsubscribed", key, now, message_public_id=str(message.public_id), method=method)]
+        )
+    elif new:
+        log.append([log.Entry(profile_id, "Email Unsubscribed", {"method": method}, now)])
+    return new
+
+
+@transaction.atomic
+def resubscribe(profile_id: int) -> bool:
+    """Send a person marketing again; return whether they had left."""
+    deleted, _ = Unsubscription.objects.filter(profile=profile_id).delete()
+    if deleted:
+        log.append([log.Entry(profile_id, "Email Resubscribed", {}, timezone.now())])
+    return bool(deleted)
+
+
+def suppress(
+    address: str, cause: str = Suppression.Cause.MANUAL, detail: str = "", message: Message | None = None
+) -> None:
+    """Write no more to ``address``, whoever it belongs to; one that is struck off already keeps its first cause."""
+    lists.suppress([lists.Struck(address, cause, detail, message.pk if message else None)])
+
+
+def unsuppress(address: str) -> bool:
+    """Allow mail to ``address`` again; return whether it was struck off."""
+    deleted, _ = Suppression.objects.filter(channel="email", address=address.strip().lower()).delete()
+    return bool(deleted)

@@ -1,0 +1,98 @@
+"""Send what is due: claim, look, write the mail, call the provider, settle.
+
+A batch's claim is committed before anything else happens, and the note that the providers are called before any call.
+No transaction is open while a provider is called. ``README.md`` says what a crash at each point leads to.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db import OperationalError, transaction
+from django.utils import timezone
+
+from events import nudges
+from messaging import claims, feedback, sending, settling
+from messaging.channels import KINDS
+from messaging.composing import Outcome, Prepared, look, prepare
+from messaging.models import Message
+from messaging.states import Status
+
+# Two rounds of the sending threads: few enough that a batch never outlives its lease, and that a crash leaves few in
+# doubt.
+BATCH = 2 * sending.THREADS
+SETTLE_TRIES = 3
+
+
+def deliver_due(deadline: float) -> int:
+    """Send due messages until none is left or ``time.monotonic()`` passes ``deadline``. Returns how many were claimed.
+
+    The number of statements does not grow with the messages of a batch.
+    """
+    claimed = 0
+    while time.monotonic() < deadline:
+        batch = claims.claim(timezone.now(), BATCH)
+        if not batch:
+            break
+        _deliver(batch)
+        claimed += len(batch)
+    return claimed
+
+
+def recover(now: datetime) -> int:
+    """Settle what dead workers had claimed: queued again where that is safe or wanted, else ``unknown``."""
+    queued, settled = claims.recover(now)
+    if queued:
+        nudges.nudge("messages")
+    return queued + settled
+
+
+def _deliver(batch: Sequence[Message]) -> None:
+    situation = look(batch)
+    looked_at = {message: prepare(message, situation) for message in batch}
+    outcomes = [found for found in looked_at.values() if isinstance(found, Outcome)]
+    ready = [found for found in looked_at.values() if isinstance(found, Prepared)]
+    going = _call(ready)
+    again = [message for message, found in looked_at.items() if found is None]
+    going_ids = {prepared.message.pk for prepared in going}
+    again += [prepared.message for prepared in ready if prepared.message.pk not in going_ids]
+    if again:
+        claims.release(again)
+    _settle([*outcomes, *sending.hand_over(going)])
+
+
+def _call(ready: Sequence[Prepared]) -> list[Prepared]:
+    """Return those that may still go, once it is on record that their providers are called."""
+    outside = {found.message: found.mail.address for found in ready if KINDS[found.provider.kind].calls_out}
+    called = claims.call(outside, timezone.now()) if outside else set()
+    return [found for found in ready if found.message.pk in called or found.message not in outside]
+
+
+def _settle(outcomes: Sequence[Outcome]) -> None:
+    """Write the outcomes down, and at once what the built-in mailbox has to report."""
+    if not outcomes:
+        return
+    for tries_left in reversed(range(SETTLE_TRIES)):
+        try:
+            with transaction.atomic():
+                counted = settling.settle(outcomes)
+                feedback.record([_delivered(outcome) for outcome in counted if _is_in_mailbox(outcome)])
+            return
+        except OperationalError:
+            # The mails are out: a lost connection or a deadlock must not leave them in doubt.
+            if not tries_left:
+                raise
+
+
+def _is_in_mailbox(outcome: Outcome) -> bool:
+    provider = outcome.provider
+    return outcome.status == Status.SENT and provider is not None and not KINDS[provider.kind].calls_out
+
+
+def _delivered(outcome: Outcome) -> feedback.Report:
+    public_id = outcome.message.public_id
+    # A message that an operator sends again arrives again.
+    key = f"own:delivered:{public_id}:{outcome.at.timestamp():.6f}"
+    return feedback.Report("delivered", key, outcome.at, message_public_id=str(public_id))

@@ -1,0 +1,262 @@
+"""Learn what became of messages: delivery events, status, the two lists, and ``Email …`` events in the log.
+
+Reports come twice, late and in any order. Each is stored once (``event_key``), a status only moves along
+``messaging.states``, and campaigns hear of each kind once per message (of clicks: once per link).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import connection, transaction
+
+from events import log
+from events.raw_json import storable
+from messaging import lists
+from messaging.lists import Left, Struck
+from messaging.locks import lock_messages
+from messaging.models import Message, Suppression
+from messaging.outbox import TEST_KEY
+from messaging.states import Status, after_report
+
+# Anymail's kinds that say more than that the provider has the message.
+STATUSES = {
+    "delivered": Status.DELIVERED,
+    "opened": Status.OPENED,
+    "clicked": Status.CLICKED,
+    "bounced": Status.BOUNCED,
+    "rejected": Status.REJECTED,
+    "failed": Status.REJECTED,
+    "complained": Status.COMPLAINED,
+    "unsubscribed": Status.UNSUBSCRIBED,
+}
+EVENTS = {
+    "delivered": "Email Delivered",
+    "opened": "Email Opened",
+    "clicked": "Email Clicked",
+    "bounced": "Email Bounced",
+    "rejected": "Email Rejected",
+    "failed": "Email Rejected",
+    "complained": "Email Complained",
+    "unsubscribed": "Email Unsubscribed",
+}
+# These are about the person, not about the message: they prove nothing about it.
+ABOUT_THE_PERSON = {"subscribed", "inbound", "inbound_failed", "unknown"}
+
+# Two look-ups by index, which one OR would not be.
+FIND = """
+SELECT id, public_id::text FROM messaging_message WHERE public_id = ANY(%(public_ids)s::uuid[])
+UNION ALL
+SELECT id, provider_message_id FROM messaging_message
+WHERE provider_message_id = ANY(%(provider_ids)s) AND provider_message_id <> ''
+"""
+KNOWN = """
+SELECT DISTINCT message_id, type, CASE type WHEN 'clicked' THEN url ELSE '' END
+FROM messaging_deliveryevent WHERE message_id = ANY(%s)
+"""
+STORE = """
+INSERT INTO messaging_deliveryevent
+    (message_id, type, event_key, timestamp, reason, description, mta_response, url, user_agent, raw)
+SELECT message_id, type, event_key, timestamp, reason, description, mta_response, url, user_agent, raw
+FROM jsonb_to_recordset(%s::jsonb) AS r(
+    message_id bigint, type text, event_key text, timestamp timestamptz, reason text, description text,
+    mta_response text, url text, user_agent text, raw jsonb)
+ORDER BY event_key
+ON CONFLICT (event_key) DO NOTHING
+RETURNING event_key
+"""
+MOVE = """
+UPDATE messaging_message m
+SET status = r.status, reason = '', detail = '', lease_until = NULL, updated_at = now(), sent_at = r.sent_at
+FROM jsonb_to_recordset(%s::jsonb) AS r(id bigint, status text, sent_at timestamptz) WHERE m.id = r.id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What somebody says about one message, in anymail's words.
+
+    The message is found by ``message_public_id`` or, failing that, by ``provider_message_id``, which may be either id.
+    ``hard``: the address is no good, now or later. ``method``: how a person unsubscribed.
+    """
+
+    type: str
+    event_key: str
+    timestamp: datetime
+    message_public_id: str = ""
+    provider_message_id: str = ""
+    reason: str = ""
+    hard: bool = False
+    description: str = ""
+    mta_response: str = ""
+    url: str = ""
+    user_agent: str = ""
+    method: str = "provider"
+    raw: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    report: Report
+    message: Message
+
+
+@transaction.atomic
+def record(reports: Sequence[Report]) -> int:
+    """Store reports and all that follows from them; return how many were new. A constant number of statements.
+
+    Reports about messages that are not ours are passed over.
+    """
+    ids = _find(reports)
+    if not ids:
+        return 0
+    messages = lock_messages(set(ids.values()))
+    found = [_Found(report, messages[ids[key]]) for report in reports if (key := _key(report, ids)) is not None]
+    known = _known(messages)
+    new_keys = _store(found)
+    fresh, seen = [], set()
+    for one in sorted(found, key=lambda one: one.report.timestamp):
+        if one.report.event_key in new_keys and one.report.event_key not in seen:
+            seen.add(one.report.event_key)
+            fresh.append(one)
+    moved = _moved(fresh)
+    _execute(MOVE, [{"id": one.message.pk, "status": status, "sent_at": _sent_at(one)} for one, status in moved])
+    _strike(fresh)
+    log.append([*_proofs(moved), *_news(fresh, known)])
+    return len(fresh)
+
+
+def _find(reports: Sequence[Report]) -> dict[str, int]:
+    """Return message ids by what the reports call them. One statement."""
+    names = {name for report in reports for name in (report.message_public_id, report.provider_message_id) if name}
+    public_ids = [str(public_id) for name in names if (public_id := _as_uuid(name))]
+    if not names:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(FIND, {"public_ids": public_ids, "provider_ids": [name.replace("\0", "") for name in names]})
+        return {name: pk for pk, name in cursor.fetchall()}
+
+
+def _key(report: Report, ids: Mapping[str, int]) -> str | None:
+    """Return under which of its names the report's message was found."""
+    for name in (report.message_public_id, report.provider_message_id):
+        spellings = (str(_as_uuid(name) or ""), name)
+        for spelling in spellings:
+            if spelling in ids:
+                return spelling
+    return None
+
+
+def _as_uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def _known(messages: Iterable[int]) -> set[tuple[int, str, str]]:
+    with connection.cursor() as cursor:
+        cursor.execute(KNOWN, [list(messages)])
+        return set(cursor.fetchall())
+
+
+def _store(found: Sequence[_Found]) -> set[str]:
+    rows = [
+        {
+            "message_id": one.message.pk,
+            "type": one.report.type,
+            "event_key": one.report.event_key,
+            "timestamp": one.report.timestamp,
+            "reason": one.report.reason,
+            "description": one.report.description,
+            "mta_response": one.report.mta_response,
+            "url": one.report.url,
+            "user_agent": one.report.user_agent,
+            "raw": one.report.raw,
+        }
+        for one in found
+    ]
+    return {row[0] for row in _execute(STORE, rows)}
+
+
+def _moved(fresh: Sequence[_Found]) -> list[tuple[_Found, Status]]:
+    """Return the messages whose status changes, each with the first report about it and the status it comes to."""
+    first: dict[int, _Found] = {}
+    statuses: dict[int, Status] = {}
+    for one in fresh:
+        if one.report.type not in ABOUT_THE_PERSON:
+            first.setdefault(one.message.pk, one)
+            status = statuses.get(one.message.pk, Status(one.message.status))
+            statuses[one.message.pk] = after_report(status, STATUSES.get(one.report.type, Status.SENT))
+    return [(one, statuses[pk]) for pk, one in first.items() if statuses[pk] != one.message.status]
+
+
+def _sent_at(one: _Found) -> datetime:
+    return one.message.sent_at or one.message.called_at or one.report.timestamp
+
+
+def _proofs(moved: Sequence[tuple[_Found, Status]]) -> list[log.Entry]:
+    """Return ``Email Sent`` for messages of which nobody knew so far that they were out."""
+    return [
+        log.Entry(one.message.profile_id, "Email Sent", {"message_id": str(one.message.public_id)}, _sent_at(one))
+        for one, _ in moved
+        if one.message.sent_at is None and not one.message.key.startswith(TEST_KEY)
+    ]
+
+
+def _strike(fresh: Sequence[_Found]) -> None:
+    lists.suppress([struck for one in fresh if (struck := _struck(one))])
+    lists.unsubscribe(
+        [
+            Left(one.message.profile_id, one.report.method, one.message.pk)
+            for one in fresh
+            if one.report.type == "unsubscribed" and not one.message.key.startswith(TEST_KEY)
+        ]
+    )
+
+
+def _struck(one: _Found) -> Struck | None:
+    report, message = one.report, one.message
+    if not message.address:
+        return None
+    words = report.mta_response or report.description
+    if report.type == "complained":
+        return Struck(message.address, Suppression.Cause.COMPLAINT, words, message.pk)
+    if report.hard:
+        return Struck(message.address, Suppression.Cause.BOUNCE, words, message.pk)
+    return None
+
+
+def _news(fresh: Sequence[_Found], known: set[tuple[int, str, str]]) -> list[log.Entry]:
+    """Return what campaigns have not heard yet."""
+    heard = set(known)
+    kinds = {(pk, kind) for pk, kind, _ in known}
+    entries = []
+    for one in fresh:
+        report, message = one.report, one.message
+        mark = (message.pk, report.type, report.url if report.type == "clicked" else "")
+        if report.type not in EVENTS or mark in heard or message.key.startswith(TEST_KEY):
+            continue
+        heard.add(mark)
+        properties: dict[str, Any] = {"message_id": str(message.public_id)}
+        properties |= {name: value for name in ("url", "reason") if (value := getattr(report, name))}
+        properties["first"] = (message.pk, report.type) not in kinds
+        kinds.add((message.pk, report.type))
+        entries.append(log.Entry(message.profile_id, EVENTS[report.type], properties, report.timestamp))
+    return entries
+
+
+def _execute(statement: str, rows: Sequence[Mapping[str, object]]) -> list[tuple[Any, ...]]:
+    """Run a set-based statement on ``rows``; return what it returns."""
+    if not rows:
+        return []
+    text = storable(json.dumps(rows, cls=DjangoJSONEncoder).encode()).decode()
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [text])
+        return cursor.fetchall() if cursor.description else []

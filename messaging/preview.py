@@ -1,0 +1,63 @@
+"""Try a template out: look at it as a certain person would see it, or send it to oneself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid4
+
+from django.db import transaction
+from django.utils import timezone
+
+from events.models import Event, Profile
+from messaging import links, outbox, variables
+from messaging.models import Message, Purpose, Template
+from messaging.rendering import Rendered, render
+from messaging.variables import customer as customer
+from messaging.versions import content_of, freeze
+
+if TYPE_CHECKING:
+    from django.contrib.auth.base_user import AbstractBaseUser
+    from django.contrib.auth.models import AnonymousUser
+
+# The message a preview belongs to: none. Its links lead to a page that says so.
+NOBODY = UUID(int=0)
+
+
+def preview(template: Template, profile: Profile, event: Event | None) -> Rendered:
+    """Render ``template`` for a person, as if ``event`` had triggered it. Raises TemplateError."""
+    known = variables.build(profile, _known(event), links.unsubscribe_url(NOBODY))
+    return render(content_of(template), known, unsubscribe_link=template.purpose == Purpose.MARKETING)
+
+
+def send_test(
+    template: Template,
+    profile: Profile,
+    event: Event | None,
+    address: str,
+    user: AbstractBaseUser | AnonymousUser | None,
+) -> Message:
+    """Send ``template``, written for ``profile`` and ``event``, to ``address``. Raises TemplateError.
+
+    It is a real message in the outbox, but no part of the person's history and of no figures.
+    """
+    preview(template, profile, event)
+    key = f"{outbox.TEST_KEY}{uuid4()}"
+    with transaction.atomic():
+        version = freeze(template)
+        draft = outbox.Draft(
+            key=key,
+            profile_id=profile.pk,
+            template_version_id=version.pk,
+            purpose=version.purpose,
+            provider_id=version.provider_id,
+            variables={**_known(event), "test": {"by": str(user or "")}},
+            is_test=True,
+            due_at=timezone.now(),
+        )
+        message_id = outbox.queue([draft])[key]
+        Message.objects.filter(pk=message_id).update(address=address)
+    return Message.objects.select_related("provider").get(pk=message_id)
+
+
+def _known(event: Event | None) -> dict[str, Any]:
+    return {"trigger": event.properties if event else {}}
