@@ -27,6 +27,8 @@ SECRETS: dict[str, dict[str, str]] = {
 }
 # These may be left out: an SMTP relay in one's own network often asks for none.
 OPTIONAL = {"username", "password"}
+# A secret this long is a key that a machine made.
+TELLING = 20
 
 
 def store(provider: Provider, secrets: Mapping[str, str]) -> None:
@@ -46,17 +48,21 @@ def reveal(provider: Provider) -> dict[str, str]:
 
 
 def describe(provider: Provider) -> dict[str, str]:
-    """Say for each secret that is set where it comes from, without its value. Raises CredentialsError."""
-    return {
-        name: f"from the environment variable {value[1:]}" if value.startswith("$") else "stored, encrypted"
-        for name, value in _decrypt(provider).items()
-    }
+    """Say for each secret that is set where it comes from, its last characters at most. Raises CredentialsError."""
+    return {name: _origin(value) for name, value in _decrypt(provider).items()}
 
 
 def missing(provider: Provider) -> list[str]:
     """Return the labels of the secrets that ``provider`` needs and does not have. Raises CredentialsError."""
     known = _decrypt(provider)
     return [label for name, label in SECRETS[provider.kind].items() if name not in known and name not in OPTIONAL]
+
+
+def _origin(value: str) -> str:
+    if value.startswith("$"):
+        return f"from the environment variable {value[1:]}"
+    # Four characters of a long key tell two keys apart and help nobody to guess it; of a short word they would.
+    return f"stored, ends in …{value[-4:]}" if len(value) >= TELLING else "stored"
 
 
 def _decrypt(provider: Provider) -> dict[str, str]:

@@ -10,6 +10,9 @@ from typing import Any
 from django.utils import timezone
 
 from events.models import Event, Identity, Pending, Profile, Source, SourceKey, new_key
+from messaging import versions
+from messaging.models import Message, MessageBody, Provider, Purpose, Template, TemplateVersion
+from messaging.states import Status
 
 _numbers = count(1)
 
@@ -69,3 +72,33 @@ def make_event(
     if pending:
         Pending.objects.create(event_id=event.pk, event_timestamp=event.timestamp, profile=profile, name=event.name)
     return event
+
+
+def make_provider(name: str = "", kind: str = Provider.Kind.MAILBOX, **columns: Any) -> Provider:
+    columns.setdefault("from_email", "Acme <hello@acme.example>")
+    return Provider.objects.create(name=name or f"Provider {next(_numbers)}", kind=kind, **columns)
+
+
+def make_template(name: str = "", **columns: Any) -> Template:
+    columns.setdefault("subject", "Hello {{ customer.first_name }}")
+    columns.setdefault("html", "<p>Hello {{ customer.first_name }}</p>")
+    return Template.objects.create(name=name or f"Template {next(_numbers)}", **columns)
+
+
+def make_version(template: Template | None = None) -> TemplateVersion:
+    return versions.freeze(template or make_template())
+
+
+def make_message(
+    profile: Profile | None = None, status: str = Status.QUEUED, *, html: str = "", **columns: Any
+) -> Message:
+    """Put a message into the outbox; ``html`` gives it a body, as if it had been rendered."""
+    profile = profile or make_profile(traits={"email": "ada@example.com"})
+    if "template_version" not in columns:
+        columns["template_version"] = make_version()
+    columns.setdefault("key", f"message-{next(_numbers)}")
+    columns.setdefault("purpose", Purpose.MARKETING)
+    message = Message.objects.create(profile=profile, status=status, **columns)
+    if html:
+        MessageBody.objects.create(message=message, from_email="hello@acme.example", html=html, text="In text")
+    return message

@@ -1,0 +1,165 @@
+"""The live preview beside the template and layout editors, with a chosen person and one of their events."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_POST
+
+from events.models import Event, Profile
+from messaging import preview as previews
+from messaging import rendering, variables
+from messaging.admin import frames, insertable, people, unsaved
+from messaging.errors import TemplateError
+from messaging.models import Purpose, Template
+from messaging.versions import content_of
+
+VIEW_PEOPLE = "events.view_profile"
+
+FIELD_NAMES = {
+    "subject": "Subject",
+    "preheader": "Pre-header",
+    "html": "HTML",
+    "text": "Text",
+    "layout_html": "The layout's HTML",
+    "layout_text": "The layout's text",
+}
+PROBLEM = re.compile(r"(?P<field>\w+)(?:, line (?P<line>\d+))?: (?P<text>.*)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something to tell the author. ``field`` is the form field it is about, ``line`` counts from 1 (0: none)."""
+
+    tone: str
+    text: str
+    field: str = ""
+    line: int = 0
+    place: str = ""
+
+
+def stranger() -> Profile:
+    """Return a made-up person, for installations without people and for users who may not see any."""
+    traits = {"first_name": "Ada", "last_name": "Example", "email": "ada@example.com", "plan": "pro"}
+    return Profile(user_id="ada", email="ada@example.com", traits=traits, created_at=timezone.now())
+
+
+def chosen(request: HttpRequest, values: QueryDict) -> tuple[Profile, Event | None]:
+    """Return the person and the event that ``values`` name (``profile``, ``event``), else somebody suitable."""
+    if not request.user.has_perm(VIEW_PEOPLE):
+        return stranger(), None
+    wanted = values.get("profile", "")
+    profile = Profile.objects.filter(pk=int(wanted)).first() if wanted.isdecimal() else None
+    profile = profile or people.newest()
+    if profile is None:
+        return stranger(), None
+    event = values.get("event", "")
+    if not event.isdecimal():
+        return profile, None
+    return profile, Event.objects.filter(profile=profile, pk=int(event)).first()
+
+
+def choice(request: HttpRequest) -> HttpResponse:
+    """Show who and what the preview is made with; an unnamed event becomes the person's newest one."""
+    _require(request, "messaging.view_template", "messaging.view_layout")
+    response = render(request, "admin/messaging/editor/choice.html", choice_context(request, request.GET))
+    response["HX-Trigger-After-Settle"] = "cbm:preview"
+    return response
+
+
+def choice_context(request: HttpRequest, values: QueryDict) -> dict[str, Any]:
+    """Return the context of ``editor/choice.html``: person, events, and the variables they offer."""
+    profile, event = chosen(request, values)
+    events = people.recent_events(profile) if profile.pk else []
+    if event is None and "event" not in values:
+        event = events[0] if events else None
+    if event and event.pk not in {known.pk for known in events}:
+        events = [event, *events]
+    groups = [insertable.group("About the person", "customer", variables.customer(profile))]
+    if event:
+        groups.append(insertable.group("About the event", "trigger", event.properties))
+    groups.append(insertable.always())
+    return {
+        "profile": profile,
+        "event": event,
+        "events": events,
+        "groups": groups,
+        "may_choose": request.user.has_perm(VIEW_PEOPLE),
+    }
+
+
+def found_people(request: HttpRequest) -> HttpResponse:
+    """List people whose user id or email begins with ``?q=``."""
+    _require(request, VIEW_PEOPLE)
+    found = people.beginning_with(request.GET.get("q", ""))
+    return render(request, "admin/messaging/editor/people.html", {"people": found, "q": request.GET.get("q", "")})
+
+
+@require_POST
+def preview_template(request: HttpRequest) -> HttpResponse:
+    """Show the template editor's unsaved content as a mail."""
+    _require(request, "messaging.view_template")
+    return _preview(request, unsaved.template(request.POST))
+
+
+@require_POST
+def preview_layout(request: HttpRequest) -> HttpResponse:
+    """Show the layout editor's unsaved content around a template, or around a sample."""
+    _require(request, "messaging.view_layout")
+    wanted = request.POST.get("within", "")
+    inside = Template.objects.filter(pk=int(wanted)).first() if wanted.isdecimal() else None
+    return _preview(request, unsaved.in_layout(request.POST, inside or unsaved.SAMPLE))
+
+
+def _preview(request: HttpRequest, template: Template) -> HttpResponse:
+    profile, event = chosen(request, request.POST)
+    content = content_of(template)
+    notes = [problem_note(problem) for problem in rendering.problems(content)]
+    rendered = None
+    try:
+        rendered = previews.preview(template, profile, event)
+    except TemplateError as error:
+        note = problem_note(str(error))
+        notes = [note, *(other for other in notes if other != note)]
+    else:
+        notes += [Note("warn", f"{name} is missing: nothing is written there.") for name in rendered.missing]
+        notes += _unsubscribe_note(template, content)
+    context = {"rendered": rendered, "notes": notes, "frame": frames.document(rendered.html) if rendered else ""}
+    response = render(request, "admin/messaging/editor/result.html", context)
+    if rendered is None:
+        # The last good preview stays, so that the author sees both the error and where it was.
+        response["HX-Retarget"], response["HX-Reswap"] = "#cbm-notes", "outerHTML"
+    return response
+
+
+def problem_note(problem: str) -> Note:
+    """Turn "html, line 3: …" into a note that knows its field."""
+    match = PROBLEM.fullmatch(problem)
+    if not match or match["field"] not in FIELD_NAMES:
+        return Note("bad", problem)
+    line = int(match["line"] or 0)
+    place = FIELD_NAMES[match["field"]] + (f", line {line}" if line else "")
+    return Note("bad", match["text"], match["field"], line, place)
+
+
+def _unsubscribe_note(template: Template, content: dict[str, str]) -> list[Note]:
+    shown = "unsubscribe_url" in content["html"] + content["layout_html"]
+    if template.purpose != Purpose.MARKETING or shown:
+        return []
+    text = (
+        "This marketing mail has no unsubscribe link of its own, so a plain one is put at its end. "
+        "To place it yourself, insert {{ unsubscribe_url }}."
+    )
+    return [Note("warn", text)]
+
+
+def _require(request: HttpRequest, *permissions: str) -> None:
+    """Raise PermissionDenied unless the user has one of ``permissions``."""
+    if not any(request.user.has_perm(permission) for permission in permissions):
+        raise PermissionDenied

@@ -1,0 +1,82 @@
+"""One message: where it is now, what happened to it, and the mail as it was handed over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_POST
+
+from messaging import outbox
+from messaging.admin import frames, journal, timeline, whereabouts
+from messaging.models import Message, MessageBody
+from messaging.states import MOVES, IllegalMove, Status
+
+if TYPE_CHECKING:
+    from messaging.admin.messages import MessageAdmin
+
+OPERATE = "messaging.change_message"
+
+
+def page(model_admin: MessageAdmin, request: HttpRequest, object_id: str) -> HttpResponse:
+    """Show a message. Raises Http404 for an id that is none."""
+    if not model_admin.has_view_permission(request):
+        raise PermissionDenied
+    if not object_id.isdecimal():
+        raise Http404
+    related = ("profile", "provider", "template_version__template")
+    message = get_object_or_404(Message.objects.select_related(*related), pk=int(object_id))
+    body = MessageBody.objects.filter(pk=message.pk).first()
+    history = timeline.history(message)
+    status = Status(message.status)
+    context = {
+        **model_admin.admin_site.each_context(request),
+        "title": str(message),
+        "opts": Message._meta,
+        "original": message,
+        "message": message,
+        "where": whereabouts.describe(message, timezone.now()),
+        "history": history,
+        "verdict": timeline.verdict(history) if status in (Status.BOUNCED, Status.REJECTED) else None,
+        "body": body,
+        "frame": frames.without_tracking(body.html) if body else "",
+        "may_operate": request.user.has_perm(OPERATE),
+        "can_send_again": status in (Status.UNKNOWN, Status.FAILED) and Status.QUEUED in MOVES[status],
+        "can_leave": status == Status.UNKNOWN,
+    }
+    return TemplateResponse(request, "admin/messaging/message/page.html", context)
+
+
+@require_POST
+def send_again(request: HttpRequest, message_id: int) -> HttpResponse:
+    """Put a message back into the outbox, by the decision of an operator."""
+    return _operate(request, message_id, outbox.requeue, "Sent again by hand.", "It is back in the outbox.")
+
+
+@require_POST
+def leave(request: HttpRequest, message_id: int) -> HttpResponse:
+    """Settle a message of unknown outcome as not sent, by the decision of an operator."""
+    return _operate(request, message_id, outbox.give_up, "Left as it is by hand.", "It is left as it is.")
+
+
+def _operate(
+    request: HttpRequest, message_id: int, verb: Callable[[Message], None], logged: str, said: str
+) -> HttpResponse:
+    if not request.user.has_perm(OPERATE):
+        raise PermissionDenied
+    message = get_object_or_404(Message, pk=message_id)
+    try:
+        verb(message)
+    except IllegalMove:
+        messages.warning(request, "Nothing was done: the message has moved on by itself in the meantime.")
+    else:
+        journal.note(request, message, logged)
+        messages.success(request, said)
+    return HttpResponseRedirect(reverse(f"{admin.site.name}:messaging_message_change", args=[message_id]))

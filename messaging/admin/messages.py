@@ -1,0 +1,115 @@
+"""The list of messages: newest first, looked up by person, address or id, and read-only."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from events.admin_paging import KeysetAdmin, ReadOnly
+from events.models import Profile
+from events.templatetags.console import moment
+from messaging.admin import mailbox, message_page, people, whereabouts
+from messaging.models import Message
+
+
+def named(query: str) -> Q:
+    """Return the condition for messages that ``query`` names exactly: a public id, an address or a person.
+
+    Every part of it is served by an index. At most one statement here, to find the people.
+    """
+    try:
+        return Q(public_id=uuid.UUID(query))
+    except ValueError:
+        ids = list(people.named(query).values_list("pk", flat=True)[:50])
+        return Q(profile_id__in=ids) | Q(address__in={query, query.lower()})
+
+
+@admin.register(Message)
+class MessageAdmin(ReadOnly, KeysetAdmin):
+    """Nobody writes messages here: campaigns and tests do."""
+
+    list_display = ("message", "to", "state", "via", "written")
+    list_display_links = ("message",)
+    list_filter = ("status", "provider", "is_test")
+    list_select_related = ("profile", "provider")
+    search_fields = ("address",)
+    search_help_text = "A whole email address, user id or message id."
+    show_facets = admin.ShowFacets.NEVER
+    actions = None
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Message]:
+        queryset: QuerySet[Message] = super().get_queryset(request)
+        return queryset.defer("variables", "profile__traits", "provider__secrets", "provider__settings")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Message], search_term: str
+    ) -> tuple[QuerySet[Message], bool]:
+        term = search_term.strip()
+        return (queryset.filter(named(term)) if term else queryset), False
+
+    @admin.display(description="Message")
+    def message(self, message: Message) -> str:
+        return message.subject or f"Message {message.pk}"
+
+    @admin.display(description="To")
+    def to(self, message: Message) -> SafeString:
+        test = format_html(' <span class="cb-badge cb-badge--muted">test</span>') if message.is_test else ""
+        return format_html("{}{}", message.address or person(message.profile), test)
+
+    @admin.display(description="State")
+    def state(self, message: Message) -> SafeString:
+        return badge(message)
+
+    @admin.display(description="Provider")
+    def via(self, message: Message) -> str:
+        return message.provider.name if message.provider else "Default"
+
+    @admin.display(description="Written")
+    def written(self, message: Message) -> SafeString | str:
+        return moment(message.created_at)
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        own = [
+            path("mailbox/", view(mailbox.page), name="messaging_mailbox"),
+            path("mailbox/list/", view(mailbox.newest), name="messaging_mailbox_list"),
+            path("mailbox/<int:message_id>/seen/", view(mailbox.seen), name="messaging_mailbox_seen"),
+            path("<int:message_id>/send-again/", view(message_page.send_again), name="messaging_message_send_again"),
+            path("<int:message_id>/leave/", view(message_page.leave), name="messaging_message_leave"),
+        ]
+        urls: list[URLPattern] = super().get_urls()
+        return own + urls
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        return message_page.page(self, request, object_id)
+
+
+def badge(message: Message) -> SafeString:
+    """Show the status of ``message`` in words, in the colour of its meaning."""
+    return format_html(
+        '<span class="cb-badge cb-badge--{}">{}</span>',
+        whereabouts.tone(message.status),
+        message.get_status_display(),
+    )
+
+
+def person(profile: Profile) -> str:
+    return profile.email or str(profile)
+
+
+def page_of(message: Message) -> str:
+    """Return the address of the page of ``message``."""
+    return reverse("admin:messaging_message_change", args=[message.pk])

@@ -1,0 +1,146 @@
+"""Say in words where a message is now, why, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from messaging.models import Message, Provider
+from messaging.reasons import Reason
+from messaging.states import LABELS, Status
+
+# A due message is picked up within a second or two: later than this, nobody is picking up.
+LATE = timedelta(seconds=60)
+
+TONES: dict[Status, str] = {
+    Status.QUEUED: "info",
+    Status.SENDING: "info",
+    Status.SENT: "info",
+    Status.DELIVERED: "ok",
+    Status.OPENED: "ok",
+    Status.CLICKED: "ok",
+    Status.BOUNCED: "bad",
+    Status.REJECTED: "bad",
+    Status.COMPLAINED: "bad",
+    Status.UNSUBSCRIBED: "warn",
+    Status.SKIPPED: "muted",
+    Status.FAILED: "bad",
+    Status.UNKNOWN: "warn",
+}
+
+ADVICE: dict[Reason, str] = {
+    Reason.NO_ADDRESS: "Let your application send an “email” trait for this person.",
+    Reason.BAD_ADDRESS: "Correct the “email” trait of this person.",
+    Reason.UNSUBSCRIBED: "Nothing to do: marketing messages leave this person alone. Transactional ones still go out.",
+    Reason.SUPPRESSED: "If the mailbox works again, take the address off the suppression list.",
+    Reason.TEMPLATE_ERROR: "Correct the template and publish the campaign again; the error stands below.",
+    Reason.NO_PROVIDER: "Set up a provider and make it the default one: what is sent from then on goes out.",
+    Reason.PROVIDER_DISABLED: "Switch the provider on: what is sent from then on goes out.",
+    Reason.PROVIDER_REFUSED: "The provider's own words stand below: correct what it complains about.",
+    Reason.PROVIDER_UNREACHABLE: "Check the connection on the provider's page, then send this message again.",
+    Reason.OUTCOME_UNKNOWN: "Look in the provider's own log, or ask the person; then decide.",
+    Reason.ERASED: "Nothing to do.",
+}
+
+# Where the status alone says it all: (headline, explanation).
+PLAIN: dict[Status, tuple[str, str]] = {
+    Status.DELIVERED: ("The recipient's mail server has taken it", "It has not been opened, as far as can be told."),
+    Status.OPENED: ("The recipient has opened it", "Some mail programs load pictures in advance: that counts as well."),
+    Status.CLICKED: ("The recipient has followed a link in it", ""),
+    Status.BOUNCED: ("It came back", "The recipient's mail server did not take it."),
+    Status.REJECTED: ("The provider refused to deliver it", "It did not even try."),
+    Status.COMPLAINED: (
+        "The recipient reported it as spam",
+        "The address is on the suppression list now: nothing more is sent to it.",
+    ),
+    Status.UNSUBSCRIBED: (
+        "The recipient unsubscribed with this message",
+        "This person gets no more marketing messages. Transactional ones still go out.",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """``moment`` is the instant that matters most, ``moment_label`` says of what."""
+
+    tone: str
+    headline: str
+    explanation: str
+    moment_label: str
+    moment: datetime
+
+
+def tone(status: str) -> str:
+    """Return the badge's tone for ``status``: ok, warn, bad, info or muted."""
+    return TONES[Status(status)]
+
+
+def describe(message: Message, now: datetime) -> Whereabouts:
+    """Tell where ``message`` is at ``now``. Reads its provider, which should be loaded."""
+    status = Status(message.status)
+    special = SPECIAL.get(status)
+    if special:
+        return special(message, now)
+    headline, explanation = PLAIN[status]
+    return Whereabouts(TONES[status], headline, explanation, "Since", message.updated_at)
+
+
+def _queued(message: Message, now: datetime) -> Whereabouts:
+    tries = f"Tried {message.attempts} time{'s' if message.attempts > 1 else ''} so far. " if message.attempts else ""
+    if message.due_at > now:
+        headline = "Will be tried again" if tries else "Queued until its time has come"
+        return Whereabouts("info", headline, f"{tries}It goes out by itself.", "Next", message.due_at)
+    if now - message.due_at > LATE:
+        text = f"{tries}It should have gone out already. Is a worker running, and the beat? The home page tells."
+        return Whereabouts("warn", "Queued, and late", text, "Due", message.due_at)
+    return Whereabouts("info", "Queued", f"{tries}It goes out within seconds.", "Due", message.due_at)
+
+
+def _sending(message: Message, now: datetime) -> Whereabouts:
+    headline = f"Being handed to {_provider(message)}"
+    if message.lease_until and message.lease_until < now:
+        text = "The worker that had it was interrupted. What became of it is settled within seconds."
+        return Whereabouts("warn", headline, text, "Since", message.updated_at)
+    return Whereabouts("info", headline, "The provider has not answered yet.", "Since", message.updated_at)
+
+
+def _sent(message: Message, now: datetime) -> Whereabouts:
+    quiet = message.provider is not None and message.provider.kind == Provider.Kind.SMTP
+    text = (
+        "Mail servers do not report deliveries: no news is good news. Opens and clicks are still counted."
+        if quiet
+        else "No report has come back yet."
+    )
+    headline = f"Handed to {_provider(message)}"
+    return Whereabouts("info", headline, text, "Since", message.sent_at or message.updated_at)
+
+
+def _not_sent(message: Message, now: datetime) -> Whereabouts:
+    reason = Reason(message.reason) if message.reason else None
+    status = Status(message.status)
+    headline, advice = (reason.label, ADVICE[reason]) if reason else (LABELS[status], "")
+    return Whereabouts(TONES[status], headline, advice, "Since", message.updated_at)
+
+
+def _unknown(message: Message, now: datetime) -> Whereabouts:
+    text = (
+        f"It happened while {_provider(message)} had it. A report of the provider settles it by itself. "
+        "Sent again, the person may get it twice; left, the person may get nothing."
+    )
+    return Whereabouts("warn", "Sending was cut off", text, "Since", message.updated_at)
+
+
+SPECIAL: dict[Status, Callable[[Message, datetime], Whereabouts]] = {
+    Status.QUEUED: _queued,
+    Status.SENDING: _sending,
+    Status.SENT: _sent,
+    Status.SKIPPED: _not_sent,
+    Status.FAILED: _not_sent,
+    Status.UNKNOWN: _unknown,
+}
+
+
+def _provider(message: Message) -> str:
+    return message.provider.name if message.provider else "the default provider"

@@ -1,0 +1,65 @@
+/* The editors: insert variables where the author last wrote, switch and scale the preview, jump to an error. */
+(() => {
+  const FIELDS = ["subject", "preheader", "html", "text"];
+  // The layout's own fields stand for "layout_html" and "layout_text" in its editor.
+  const fieldOf = (name) => document.getElementById(`id_${name}`) || document.getElementById(`id_${name.replace("layout_", "")}`);
+  let last = null;
+  let variablesOpen = false;
+
+  document.addEventListener("focusin", (event) => {
+    if (FIELDS.some((name) => event.target.id === `id_${name}`)) last = event.target;
+  });
+
+  function insert(code) {
+    const field = last || fieldOf("html");
+    field.focus();
+    field.setRangeText(code, field.selectionStart, field.selectionEnd, "end");
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+  }
+
+  function jump(name, line) {
+    const inLayout = document.getElementById("layout_form");
+    const field = name.startsWith("layout_") && !inLayout ? document.getElementById("id_layout") : fieldOf(name);
+    if (!field) return;
+    field.focus();
+    if (!line || !field.setSelectionRange) return;
+    const lines = field.value.split("\n");
+    const start = lines.slice(0, line - 1).reduce((sum, text) => sum + text.length + 1, 0);
+    field.setSelectionRange(start, start + (lines[line - 1] || "").length);
+    field.scrollTop = (field.scrollHeight * Math.max(0, line - 4)) / lines.length;
+  }
+
+  function scale() {
+    for (const paper of document.querySelectorAll(".cbm-paper")) {
+      const frame = paper.querySelector("iframe");
+      if (frame && paper.clientWidth) paper.style.setProperty("--scale", Math.min(1, paper.clientWidth / frame.offsetWidth));
+    }
+  }
+
+  function show(button) {
+    const preview = button.closest(".cbm-preview");
+    preview.dataset.view = button.dataset.show;
+    for (const other of button.parentElement.children) other.setAttribute("aria-pressed", String(other === button));
+    scale();
+  }
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-insert], [data-field], [data-show], [data-chooses]");
+    if (!button) return;
+    if (button.dataset.insert) insert(button.dataset.insert);
+    else if (button.dataset.field) jump(button.dataset.field, Number(button.dataset.line));
+    else if (button.dataset.show) show(button);
+    else document.getElementById("cbm-other").open = false;
+  });
+
+  // Choosing another person or event renews the list of variables, which stays open if it was.
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (event.target.id === "cbm-chosen") variablesOpen = document.getElementById("cbm-variables")?.open || false;
+  });
+  document.addEventListener("htmx:afterSettle", () => {
+    const variables = document.getElementById("cbm-variables");
+    if (variables && variablesOpen) variables.open = true;
+    scale();
+  });
+  window.addEventListener("resize", scale);
+})();
