@@ -39,7 +39,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An event on its way into the log; ``properties`` and ``context`` are JSON objects as bytes."""
+    """An event on its way into the log; ``properties``, ``context`` and ``extra`` are JSON objects as bytes."""
 
     profile_id: int
     type: str
@@ -47,6 +47,7 @@ class Row:
     properties: bytes
     context: bytes
     timestamp: datetime
+    extra: bytes = b"{}"
     message_id: str = ""
     pending: bool = True
 
@@ -71,15 +72,15 @@ WRITE = """
 WITH input AS MATERIALIZED (
     SELECT nextval('events_event_id_seq') AS id, r.*
     FROM jsonb_to_recordset(%(rows)s) AS r(
-        profile_id bigint, type text, name text, properties jsonb, context jsonb, timestamp timestamptz,
-        message_id text, pending boolean)
+        profile_id bigint, type text, name text, properties jsonb, context jsonb, extra jsonb,
+        timestamp timestamptz, message_id text, pending boolean)
 ), living AS MATERIALIZED (
     SELECT id FROM events_profile WHERE id = ANY(%(profile_ids)s) ORDER BY id FOR KEY SHARE
 ), logged AS (
-    INSERT INTO events_event (id, timestamp, received_at, type, name, properties, context, message_id,
-                              request_id, profile_id, source_id)
-    SELECT r.id, r.timestamp, %(received_at)s, r.type, r.name, r.properties, r.context, r.message_id,
-           %(request_id)s, r.profile_id, %(source_id)s
+    INSERT INTO events_event (id, timestamp, received_at, type, name, properties, context, extra,
+                              message_id, request_id, profile_id, source_id)
+    SELECT r.id, r.timestamp, %(received_at)s, r.type, r.name, r.properties, r.context, r.extra,
+           r.message_id, %(request_id)s, r.profile_id, %(source_id)s
     FROM input r JOIN living ON living.id = r.profile_id
     RETURNING 1
 ), waiting AS (
@@ -96,7 +97,7 @@ def write(
     rows: Sequence[Row], received_at: datetime, source_id: int | None = None, request_id: int | None = None
 ) -> None:
     """Store events, and make them pending, in the caller's transaction. One statement. Raises ProfileGone."""
-    parameters = {
+    parameters: dict[str, str | list[int] | datetime | int | None] = {
         "rows": msgspec.json.encode([_record(row) for row in rows]).decode(),
         "profile_ids": sorted({row.profile_id for row in rows}),
         "received_at": received_at,
@@ -119,6 +120,7 @@ def _record(row: Row) -> dict[str, object]:
         "name": row.name,
         "properties": msgspec.Raw(row.properties),
         "context": msgspec.Raw(row.context),
+        "extra": msgspec.Raw(row.extra),
         "timestamp": row.timestamp,
         "message_id": row.message_id,
         "pending": row.pending,
@@ -194,10 +196,8 @@ def _read(taken: Mapping[int, datetime]) -> list[ClaimedEvent]:
         return []
     with connection.cursor() as cursor:
         cursor.execute(READ, [list(taken), list(taken.values())])
-        return [
-            ClaimedEvent(*columns[:7], properties=json.loads(columns[7]), is_test=columns[8])
-            for columns in cursor.fetchall()
-        ]
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return [ClaimedEvent(*(*row[:7], json.loads(row[7]), row[8])) for row in rows]
 
 
 def park(event_id: int, error: str) -> None:

@@ -173,7 +173,7 @@ class Event(models.Model):
     """One thing that happened. Append-only; the table is partitioned by month of ``timestamp``.
 
     In the database the primary key is ``(id, timestamp)``; ``id`` alone comes from one sequence and is unique.
-    ``properties`` holds an identify's or group's traits as well, as the type says.
+    ``properties`` holds an identify's or group's traits as well, as the type says; ``extra`` what else the call said.
     """
 
     class Type(models.TextChoices):
@@ -200,6 +200,7 @@ class Event(models.Model):
     name = models.TextField(db_default="", default="")
     properties = models.JSONField(default=dict)
     context = models.JSONField(default=dict)
+    extra = models.JSONField(default=dict, db_default={})
     message_id = models.TextField(db_default="", default="")
 
     class Meta:

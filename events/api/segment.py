@@ -1,3 +1,135 @@
-from django.urls import URLPattern
+"""The tracking API in the shape that client libraries know: ``/v1/{identify,track,page,screen,group,alias,batch}``.
 
-urlpatterns: list[URLPattern] = []
+Browsers use the first letters as paths. Every answer is readable from any origin, nothing redirects, and 200 means
+committed. Source: https://segment.com/docs/connections/sources/catalog/libraries/server/http-api/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import cached_property
+from typing import Any, cast
+
+import msgspec
+from django.http import HttpResponse, HttpResponseBase
+from django.urls import re_path
+from django.utils import timezone
+from rest_framework.request import Request
+
+from events import raw_json
+from events.api import authentication, inbound, parsing
+from events.api import body as bodies
+from events.api.authentication import Caller, WriteKeyAuthentication
+from events.api.base import JsonView, as_refusal
+from events.api.refusal import Refusal
+from events.ingest import Item, ingest
+from events.models import Event, Source
+
+SUCCESS: dict[str, object] = {"success": True}
+BATCH = "batch"
+# More than this of what was dropped is not listed; ``rejected_count`` says how much there was.
+MAX_LISTED = 1000
+
+CORS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "POST, OPTIONS",
+    "Access-Control-Allow-Headers": "authorization, content-type, content-encoding, x-retry-count",
+    "Access-Control-Max-Age": "86400",
+}
+
+
+class TrackingView(JsonView):
+    """Take one kind of call, or a batch of any."""
+
+    authentication_classes = [WriteKeyAuthentication]
+    http_method_names = ["post", "options"]
+    kind = ""
+
+    @cached_property
+    def raw_body(self) -> bytes:
+        return bodies.received(self.request._request)
+
+    @cached_property
+    def body(self) -> bytes:
+        """The unpacked JSON, fit to be stored. Raises Refusal."""
+        limit = bodies.BATCH_LIMIT if self.kind == BATCH else bodies.CALL_LIMIT
+        plain = bodies.unpacked(self.raw_body, self.request.headers.get("Content-Encoding", ""), limit)
+        return raw_json.storable(plain.removeprefix(b"\xef\xbb\xbf"))
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        # A browser sends no key with the question whether it may; other methods get no further than being told so.
+        if request.method == "POST":
+            super().initial(request, *args, **kwargs)
+
+    def options(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:  # type: ignore[override]
+        return HttpResponse(status=204)
+
+    def post(self, request: Request) -> HttpResponse:
+        caller = cast(Caller, request.auth)
+        received_at = timezone.now()
+        items, rejected = self._items(received_at)
+        answer = SUCCESS | _dropped(rejected)
+        kept = None
+        if rejected or inbound.sampled():
+            kept = inbound.describe(request._request, self.body, 200, answer, caller.source, len(rejected))
+        ingest(caller.source, items, received_at, kept)
+        authentication.note_use(caller)
+        return _json(answer)
+
+    def _items(self, received_at: datetime) -> tuple[list[Item], list[tuple[int, Refusal]]]:
+        if self.kind == BATCH:
+            batch = parsing.parse_batch(self.body, received_at)
+            return batch.items, batch.rejected
+        return [parsing.parse_call(self.kind, self.body, received_at)], []
+
+    def handle_exception(self, exc: Exception) -> HttpResponseBase:  # type: ignore[override]
+        response = super().handle_exception(exc)
+        refusal = as_refusal(exc)
+        if refusal is not None and refusal.status != 503:
+            inbound.keep(
+                inbound.describe(
+                    self.request._request, self._body_to_show(), refusal.status, dict(refusal.answer), self._source()
+                )
+            )
+        return response
+
+    def _body_to_show(self) -> bytes:
+        """Return the body unpacked where that goes, else as it came in."""
+        for version in ("body", "raw_body"):
+            try:
+                shown: bytes = getattr(self, version)
+                return shown
+            except Refusal:
+                continue
+        return b""
+
+    def _source(self) -> Source | None:
+        """Return the source as far as it was recognised: without asking once more for a key that was not."""
+        caller = getattr(self.request, "_auth", None)
+        return caller.source if isinstance(caller, Caller) else None
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        for name, value in CORS.items():
+            response[name] = value
+        return super().finalize_response(request, response, *args, **kwargs)
+
+
+def _dropped(rejected: Sequence[tuple[int, Refusal]]) -> dict[str, object]:
+    """Return what a batch's answer says about the items that were not taken."""
+    if not rejected:
+        return {}
+    listed = [{"index": index, **refusal.answer} for index, refusal in rejected[:MAX_LISTED]]
+    return (
+        {"rejected": listed} if len(listed) == len(rejected) else {"rejected": listed, "rejected_count": len(rejected)}
+    )
+
+
+def _json(answer: dict[str, object]) -> HttpResponse:
+    return HttpResponse(msgspec.json.encode(answer), content_type="application/json")
+
+
+KINDS = [*Event.Type.values, BATCH]
+urlpatterns = [
+    re_path(rf"^(?:{kind}|{kind[0]})/?\Z", TrackingView.as_view(kind=kind), name=f"track-{kind}") for kind in KINDS
+]

@@ -1,0 +1,140 @@
+"""Who is calling: write keys of sources for what comes in, bearer tokens for what is read back.
+
+Keys are looked up by digest. What was found is remembered for a moment in this process, so that a busy source costs
+no look-up a call, and a revoked key is refused within that moment everywhere.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import logging
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db import DatabaseError, models
+from django.db.models import Q
+from django.utils import timezone
+from rest_framework.authentication import BaseAuthentication, get_authorization_header
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
+
+from events.api import parsing
+from events.models import ApiToken, Source, SourceKey, hash_key
+
+logger = logging.getLogger(__name__)
+REMEMBER_SECONDS = 2.0
+MAX_KEY = 500
+USED_GRAIN = timedelta(minutes=1)
+SEEN_GRAIN = timedelta(seconds=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A source, known by one of its keys. ``write_key`` is what it showed."""
+
+    source: Source
+    key_id: int
+    write_key: str
+
+
+class WriteKeyAuthentication(BaseAuthentication):
+    """Take the write key from Basic (as user name, any password, also without a colon), Bearer or the body.
+
+    The view offers the unpacked ``body``. ``request.auth`` becomes the ``Caller``. Raises AuthenticationFailed, or
+    Refusal for a body that cannot be unpacked.
+    """
+
+    def authenticate(self, request: Request) -> tuple[None, Caller]:
+        scheme, credentials = _authorization(request)
+        key = _user_name(credentials) if scheme == "basic" else credentials if scheme == "bearer" else ""
+        caller = find_caller(key)
+        if caller is None and (scheme != "basic" or not key):
+            # A bearer token may be one that we know nothing of; the write key then comes in the body.
+            caller = find_caller(parsing.write_key(request.parser_context["view"].body))
+        if caller is None:
+            raise AuthenticationFailed("The write key is missing, unknown or revoked.", "invalid_key")
+        return None, caller
+
+    def authenticate_header(self, request: Request) -> str:
+        # Not Basic: a browser would ask its user for a password.
+        return 'WriteKey realm="tracking"'
+
+
+class TokenAuthentication(BaseAuthentication):
+    """Take a token of the management API: ``Authorization: Bearer cb_…``. ``request.auth`` becomes the ApiToken."""
+
+    def authenticate(self, request: Request) -> tuple[None, ApiToken]:
+        scheme, credentials = _authorization(request)
+        token = None
+        if scheme == "bearer" and 0 < len(credentials) <= MAX_KEY:
+            token = ApiToken.objects.filter(key_hash=hash_key(credentials), revoked_at=None).first()
+        if token is None:
+            raise AuthenticationFailed("The token is missing, unknown or revoked.", "invalid_token")
+        _touch(ApiToken.objects.filter(pk=token.pk), "last_used_at", USED_GRAIN)
+        return None, token
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="management"'
+
+
+def find_caller(key: str) -> Caller | None:
+    """Return the source that a key belongs to; None for unknown and revoked keys and for disabled sources."""
+    if not 0 < len(key) <= MAX_KEY:
+        return None
+    digest = hash_key(key)
+    found = _remembered.get(digest)
+    if found and found[0] > time.monotonic():
+        return found[1]
+    row = (
+        SourceKey.objects.select_related("source")
+        .filter(key_hash=digest, revoked_at=None, source__enabled=True)
+        .first()
+    )
+    if row is None:
+        _remembered.pop(digest, None)
+        return None
+    caller = Caller(row.source, row.pk, key)
+    _remembered[digest] = (time.monotonic() + REMEMBER_SECONDS, caller)
+    return caller
+
+
+def note_use(caller: Caller) -> None:
+    """Note now and then when a key was used and a source last sent something. Never fails."""
+    now = time.monotonic()
+    if now < _noted.get(caller.key_id, 0.0):
+        return
+    _noted[caller.key_id] = now + SEEN_GRAIN.total_seconds()
+    try:
+        _touch(SourceKey.objects.filter(pk=caller.key_id), "last_used_at", USED_GRAIN)
+        _touch(Source.objects.filter(pk=caller.source.pk), "last_event_at", SEEN_GRAIN)
+    except DatabaseError as error:
+        logger.warning("could not note the use of key %s: %s", caller.key_id, error)
+
+
+_remembered: dict[str, tuple[float, Caller]] = {}
+_noted: dict[int, float] = {}
+
+
+def _touch(rows: models.QuerySet[models.Model], column: str, grain: timedelta) -> None:
+    """Set a time to now, unless it has been set not longer than ``grain`` ago."""
+    now = timezone.now()
+    rows.filter(Q(**{column: None}) | Q(**{f"{column}__lt": now - grain})).update(**{column: now})
+
+
+def _authorization(request: Request) -> tuple[str, str]:
+    """Return the scheme in small letters and the credentials; nothing for a header that cannot be read."""
+    scheme, _, credentials = get_authorization_header(request).partition(b" ")
+    try:
+        return scheme.decode("ascii").lower(), credentials.strip().decode("ascii")
+    except UnicodeDecodeError:
+        return "unreadable", ""
+
+
+def _user_name(credentials: str) -> str:
+    try:
+        plain = base64.b64decode(credentials, validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError, ValueError):
+        return ""
+    return plain.partition(":")[0]

@@ -1,0 +1,68 @@
+"""What every API of this room does alike: JSON whatever was asked for, errors with code and message, 503 in trouble."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from django.db import DatabaseError, DataError
+from django.http import Http404, HttpResponseBase, JsonResponse
+from rest_framework import exceptions
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from events.api.refusal import Refusal
+
+logger = logging.getLogger(__name__)
+RETRY_AFTER_SECONDS = "5"
+
+
+class AlwaysJson(BaseContentNegotiation):
+    """Ignore Accept: a client that asks for something odd still gets its answer."""
+
+    def select_renderer(
+        self, request: Request, renderers: Any, format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        return renderers[0], renderers[0].media_type
+
+
+class JsonView(APIView):
+    """A view whose errors are ``{"code", "message", "field"}``; what the database cannot do now is 503."""
+
+    content_negotiation_class = AlwaysJson
+
+    def handle_exception(self, exc: Exception) -> HttpResponseBase:  # type: ignore[override]  # no need to render
+        refusal = as_refusal(exc)
+        if refusal is None:
+            raise exc
+        response = JsonResponse(refusal.answer, status=refusal.status)
+        if refusal.status == 503:
+            response["Retry-After"] = RETRY_AFTER_SECONDS
+        if refusal.status == 401:
+            response["WWW-Authenticate"] = self.get_authenticate_header(self.request)
+        if isinstance(exc, exceptions.MethodNotAllowed):
+            response["Allow"] = ", ".join(self.allowed_methods)
+        return response
+
+
+def as_refusal(error: Exception) -> Refusal | None:
+    """Put an error into the words of an answer; None for one that is our own mistake."""
+    match error:
+        case Refusal():
+            return error
+        case DataError():
+            # Everything known is caught before; the same call would fail again and again.
+            logger.error("the database cannot hold a call: %s", error)
+            return Refusal("invalid_value", "A value cannot be stored.", "body")
+        case DatabaseError():
+            logger.error("the database cannot take a call now: %s", error)
+            return Refusal("unavailable", "Nothing was stored. Please send it again.", status=503)
+        case Http404():
+            return Refusal("not_found", str(error) or "There is nothing here.", status=404)
+        case exceptions.AuthenticationFailed() | exceptions.NotAuthenticated():
+            return Refusal("unauthorized", str(error.detail), "Authorization", 401)
+        case exceptions.APIException():
+            return Refusal(str(error.get_codes()), str(error.detail), status=error.status_code)
+    return None

@@ -1,0 +1,80 @@
+"""Keep calls as they came in and were answered, for the debugger: all that were refused, some of the others.
+
+Keys and passwords are masked. The number of accepted calls kept is bounded per second and process, so that a busy
+source is not slowed down by its own diary.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+
+from django.db import DatabaseError
+from django.http import HttpRequest
+
+from events.models import InboundRequest, Source
+
+BODY_LIMIT = 32 * 1024
+KEPT_PER_SECOND = 20
+_SECRET = re.compile(r'("(?:write_?key|api_?key|secret|password)"\s*:\s*")((?:[^"\\]|\\.)*)', re.IGNORECASE)
+
+
+class Sampler:
+    """Say yes to the first few questions of each second. Threads may squeeze in one or two more; that is fine."""
+
+    def __init__(self, per_second: int) -> None:
+        self.per_second = per_second
+        self._second = 0
+        self._taken = 0
+
+    def take(self, now: float) -> bool:
+        if int(now) != self._second:
+            self._second, self._taken = int(now), 0
+        self._taken += 1
+        return self._taken <= self.per_second
+
+
+_accepted = Sampler(KEPT_PER_SECOND)
+
+
+def sampled() -> bool:
+    """Say whether an accepted call that has nothing remarkable is to be kept."""
+    return _accepted.take(time.monotonic())
+
+
+def describe(
+    request: HttpRequest, body: bytes, status: int, answer: dict[str, object], source: Source | None, rejected: int = 0
+) -> InboundRequest:
+    """Make the row; does not save it."""
+    return InboundRequest(
+        source=source,
+        method=(request.method or "")[:8],
+        path=_plain(request.get_full_path())[:1000],
+        client=_plain(request.headers.get("User-Agent", ""))[:500],
+        body=masked(body),
+        status=status,
+        answer=answer,
+        rejected=rejected,
+    )
+
+
+def keep(row: InboundRequest) -> None:
+    """Save a row that stands alone. A database that cannot take it now does not spoil the answer."""
+    try:
+        row.save(force_insert=True)
+    except DatabaseError:
+        return
+
+
+def masked(body: bytes) -> str:
+    """Return the body as text, cut, with secrets masked."""
+    return _SECRET.sub(lambda found: found[1] + mask(found[2]), _plain(body[:BODY_LIMIT].decode(errors="replace")))
+
+
+def mask(secret: str) -> str:
+    """Leave enough of a key to recognise it."""
+    return f"{secret[:5]}…{secret[-2:]}" if len(secret) >= 16 else "…"
+
+
+def _plain(text: str) -> str:
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")

@@ -1,0 +1,280 @@
+"""Read the calls of the tracking API: JSON is taken apart once, here, and every mistake gets its field's name.
+
+Only what identification and time need is read; properties, traits and context go on as the bytes they came in. A bad
+item of a batch is set aside with its index, and the others go on.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import msgspec
+from msgspec import Raw
+
+from events import raw_json, traits
+from events.api.body import CALL_LIMIT
+from events.api.refusal import Refusal
+from events.ingest import Item
+from events.models import Event
+
+DESTINATION = "Cuebird"
+MAX_ITEMS = 2500
+# Longer texts do not fit into the indexes that ids and names are found by.
+MAX_TEXT = 512
+
+Fields = dict[str, Raw]
+_OBJECT = msgspec.json.Decoder(Fields)
+_LIST = msgspec.json.Decoder(list[Raw])
+_STRING = msgspec.json.Decoder(str)
+
+# Where each kind of call keeps its name and its words, and which have to have a name.
+NAME_FIELDS = {"track": "event", "page": "name", "screen": "name", "group": "groupId", "alias": "previousId"}
+WORDS_FIELDS = {
+    "track": "properties",
+    "page": "properties",
+    "screen": "properties",
+    "identify": "traits",
+    "group": "traits",
+}
+NAMED = ("track", "group", "alias")
+COMMON = ("type", "userId", "anonymousId", "messageId", "timestamp", "context", "writeKey")
+READ = {kind: frozenset((*COMMON, NAME_FIELDS.get(kind, ""), WORDS_FIELDS.get(kind, ""))) for kind in Event.Type.values}
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The items that can be stored, and by index why the others cannot."""
+
+    items: list[Item]
+    rejected: list[tuple[int, Refusal]]
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What holds for every item of a batch, unless the item says otherwise."""
+
+    received_at: datetime
+    sent_at: datetime | None = None
+    context: Fields = field(default_factory=dict)
+    integrations: Fields = field(default_factory=dict)
+
+
+def write_key(body: bytes) -> str:
+    """Return the ``writeKey`` in a body; nothing when there is none, or no telling."""
+    try:
+        return _text_or_nothing(read_object(body), "writeKey")
+    except Refusal:
+        return ""
+
+
+def parse_call(kind: str, body: bytes, received_at: datetime) -> Item:
+    """Read one call of the given kind. Raises Refusal."""
+    fields = read_object(body)
+    _refuse_flaw(body)
+    return _item(kind, fields, Shared(received_at, _time_or_none(fields.get("sentAt"))))
+
+
+def parse_batch(body: bytes, received_at: datetime) -> Batch:
+    """Read a batch; bad items, and those behind the last that is allowed, are rejected alone. Raises Refusal."""
+    fields = read_object(body)
+    try:
+        raw_items = _LIST.decode(fields["batch"])
+    except (KeyError, msgspec.ValidationError):
+        raise Refusal("invalid_value", "A batch needs its list of items.", "batch") from None
+    shared = Shared(
+        received_at,
+        _time_or_none(fields.get("sentAt")),
+        _fields_or_none(fields.get("context")),
+        _fields_or_none(fields.get("integrations")),
+    )
+    batch = Batch([], [])
+    for index, raw in enumerate(raw_items):
+        try:
+            if index >= MAX_ITEMS:
+                raise Refusal("too_many", f"A batch may have {MAX_ITEMS:,} items.", "batch")
+            batch.items.append(_batch_item(bytes(raw), shared))
+        except Refusal as refusal:
+            batch.rejected.append((index, refusal))
+    return batch
+
+
+def read_object(body: bytes) -> Fields:
+    """Return the fields of a JSON object, unread. Raises Refusal."""
+    try:
+        return _OBJECT.decode(body)
+    except (msgspec.DecodeError, RecursionError):
+        pass
+    try:
+        return _OBJECT.decode(raw_json.mend(body))
+    except msgspec.ValidationError:
+        raise Refusal("invalid_value", "The body has to be a JSON object.", "body") from None
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise Refusal("invalid_json", f"The body is not JSON: {error}.", "body") from None
+
+
+def _batch_item(raw: bytes, shared: Shared) -> Item:
+    if len(raw) > CALL_LIMIT:
+        raise Refusal("too_large", f"An item may have {CALL_LIMIT // 1024} KB.", "batch")
+    _refuse_flaw(raw)
+    try:
+        fields = _OBJECT.decode(raw)
+    except msgspec.ValidationError:
+        raise Refusal("invalid_value", "An item has to be a JSON object.", "batch") from None
+    kind = _text(fields, "type") or ""
+    if kind not in Event.Type.values:
+        raise Refusal("invalid_value", f"The type has to be one of {', '.join(Event.Type.values)}.", "type")
+    return _item(kind, fields, shared)
+
+
+def _refuse_flaw(raw: bytes) -> None:
+    if flaw := raw_json.flaw(raw):
+        raise Refusal("invalid_value", f"The call {flaw}.", "body")
+
+
+def _item(kind: str, fields: Fields, shared: Shared) -> Item:
+    user_id, anonymous_id = _id(fields, "userId"), _id(fields, "anonymousId")
+    if kind == Event.Type.ALIAS and user_id is None:
+        raise Refusal("missing_field", "An alias needs the userId that is to stay.", "userId")
+    if user_id is None and anonymous_id is None:
+        raise Refusal("missing_field", "A call needs a userId or an anonymousId.", "userId")
+    name = _name(kind, fields)
+    words = _object(fields, WORDS_FIELDS.get(kind, ""))
+    context = _object(fields, "context")
+    if shared.context:
+        context = msgspec.json.encode(shared.context | _OBJECT.decode(context))
+    device = _OBJECT.decode(context)
+    said: Fields = {}
+    if kind == Event.Type.IDENTIFY:
+        known = _object(device, "traits")
+        said = _OBJECT.decode(known) | _OBJECT.decode(words)
+        words = words if "traits" in fields else known
+    message_id = _id(fields, "messageId")
+    return Item(
+        type=kind,
+        message_id=message_id or str(uuid.uuid4()),
+        timestamp=_timestamp(fields, shared),
+        user_id=user_id,
+        anonymous_id=anonymous_id,
+        previous_id=name if kind == Event.Type.ALIAS else None,
+        name=name,
+        properties=words,
+        context=context,
+        extra=_extra(kind, fields),
+        traits=said,
+        time_zone=traits.zone(_text_or_nothing(device, "timezone")),
+        language=traits.language(_text_or_nothing(device, "locale")),
+        active="active" not in device or bytes(device["active"]) != b"false",
+        pending=_is_meant_for_us(fields, shared),
+        repeatable=message_id is not None,
+    )
+
+
+def _name(kind: str, fields: Fields) -> str:
+    if kind == Event.Type.IDENTIFY:
+        return ""
+    name_field = NAME_FIELDS[kind]
+    name = _id(fields, name_field) if kind in ("group", "alias") else _text(fields, name_field)
+    if not name and kind in ("page", "screen"):
+        name = _text(fields, "category")
+    if kind in NAMED and not (name and name.strip()):
+        raise Refusal("missing_field", f"A {kind} call needs {name_field}.", name_field)
+    return name or ""
+
+
+def _id(fields: Fields, name: str) -> str | None:
+    """Return an id as text; None for null and for nothing."""
+    raw = bytes(fields.get(name, b"null"))
+    if raw[:1] in b"-0123456789":
+        return _short(raw.decode(), name)
+    value = _text(fields, name)
+    if value and raw_json.REPLACEMENT in value:
+        # Two different broken ids would look the same.
+        raise Refusal("invalid_value", f"{name} holds a character that cannot be stored.", name)
+    return value or None
+
+
+def _text(fields: Fields, name: str) -> str | None:
+    raw = bytes(fields.get(name, b"null"))
+    if raw == b"null":
+        return None
+    if raw[:1] != b'"':
+        raise Refusal("invalid_value", f"{name} has to be a text.", name)
+    return _short(_STRING.decode(raw), name)
+
+
+def _short(text: str, name: str) -> str:
+    if len(text) > MAX_TEXT:
+        raise Refusal("invalid_value", f"{name} may have {MAX_TEXT} characters.", name)
+    return text
+
+
+def _object(fields: Fields, name: str) -> bytes:
+    raw = bytes(fields.get(name, b"null"))
+    if raw == b"null":
+        return b"{}"
+    if raw[:1] != b"{":
+        raise Refusal("invalid_value", f"{name} has to be an object.", name)
+    return raw
+
+
+def _fields_or_none(raw: Raw | None) -> Fields:
+    """Return the fields of what ought to be an object and must not spoil the whole batch when it is not."""
+    return _OBJECT.decode(raw) if raw is not None and bytes(raw)[:1] == b"{" else {}
+
+
+def _text_or_nothing(device: Fields, name: str) -> str:
+    raw = bytes(device.get(name, b""))
+    return _STRING.decode(raw) if raw[:1] == b'"' else ""
+
+
+def _extra(kind: str, fields: Fields) -> bytes:
+    """Keep what the call said beside what we read, so that nothing is lost."""
+    extra = {name: raw for name, raw in fields.items() if name not in READ[kind] and bytes(raw) not in (b"null", b"{}")}
+    return msgspec.json.encode(extra) if extra else b"{}"
+
+
+def _timestamp(fields: Fields, shared: Shared) -> datetime:
+    """Return when it happened by our clock: the sender's error shows in when it says it has sent the call.
+
+    Source: https://segment.com/docs/connections/spec/common/#timestamps
+    """
+    name = "timestamp" if _text(fields, "timestamp") else "originalTimestamp"
+    given = _text(fields, name)
+    if not given:
+        return shared.received_at
+    try:
+        at = _parse_time(given)
+    except ValueError:
+        raise Refusal("invalid_value", f"{name} has to be an ISO 8601 date and time.", name) from None
+    sent_at = _time_or_none(fields.get("sentAt")) or shared.sent_at
+    try:
+        return at + (shared.received_at - sent_at) if sent_at else at
+    except OverflowError:
+        return at
+
+
+def _time_or_none(raw: Raw | None) -> datetime | None:
+    """Read a sentAt; one that cannot be read corrects nothing."""
+    if raw is None or bytes(raw)[:1] != b'"':
+        return None
+    try:
+        return _parse_time(_STRING.decode(raw))
+    except ValueError:
+        return None
+
+
+def _parse_time(text: str) -> datetime:
+    """Read an ISO 8601 time; without a zone it is UTC. Raises ValueError."""
+    try:
+        at = datetime.fromisoformat(text.strip().upper())
+        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    except OverflowError as error:
+        raise ValueError(str(error)) from None
+
+
+def _is_meant_for_us(fields: Fields, shared: Shared) -> bool:
+    """Read ``integrations``: campaigns see a call unless everything, or we by name, is switched off."""
+    chosen = shared.integrations | _OBJECT.decode(_object(fields, "integrations"))
+    return bytes(chosen.get(DESTINATION, chosen.get("All", b"true"))) != b"false"

@@ -1,0 +1,63 @@
+"""Make one person of two: everything the losers had and did goes to the winner, and the losers go.
+
+Runs in the caller's transaction, which holds both profiles exclusively. What other rooms keep about the losers
+follows through ``signals.profiles_merged``. The number of statements does not depend on the number of pairs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.db import connection
+
+from events import signals
+
+PAIRS = "unnest(%(losers)s::bigint[], %(winners)s::bigint[]) AS pair(loser, winner)"
+
+# What is known of the winner wins; of several losers, the one that changed last.
+GIVE_TRAITS = f"""
+WITH given AS (
+    SELECT pair.winner,
+           coalesce(jsonb_object_agg(t.key, t.value ORDER BY l.updated_at, l.id) FILTER (WHERE t.key IS NOT NULL),
+                    '{{}}') AS traits,
+           max(l.email) AS email, max(l.phone) AS phone, max(l.time_zone) AS time_zone, max(l.language) AS language,
+           min(l.created_at) AS created_at, max(l.last_seen_at) AS last_seen_at
+    FROM {PAIRS} JOIN events_profile l ON l.id = pair.loser LEFT JOIN LATERAL jsonb_each(l.traits) t ON true
+    GROUP BY pair.winner
+)
+UPDATE events_profile w SET
+    traits = given.traits || w.traits,
+    email = CASE w.email WHEN '' THEN given.email ELSE w.email END,
+    phone = CASE w.phone WHEN '' THEN given.phone ELSE w.phone END,
+    time_zone = CASE w.time_zone WHEN '' THEN given.time_zone ELSE w.time_zone END,
+    language = CASE w.language WHEN '' THEN given.language ELSE w.language END,
+    created_at = least(w.created_at, given.created_at),
+    last_seen_at = greatest(w.last_seen_at, given.last_seen_at),
+    updated_at = statement_timestamp()
+FROM given WHERE w.id = given.winner
+"""
+
+MOVE_EVENTS = f"UPDATE events_event e SET profile_id = pair.winner FROM {PAIRS} WHERE e.profile_id = pair.loser"
+
+# Passed over: rows that a worker is claiming. It has to wait for the profile and then reads the event's new person.
+MOVE_PENDING = f"""
+WITH free AS MATERIALIZED (
+    SELECT event_id FROM events_pending WHERE profile_id = ANY(%(losers)s) FOR UPDATE SKIP LOCKED
+)
+UPDATE events_pending p SET profile_id = pair.winner
+FROM free, {PAIRS} WHERE p.event_id = free.event_id AND p.profile_id = pair.loser
+"""
+
+MOVE_IDENTITIES = f"UPDATE events_identity i SET profile_id = pair.winner FROM {PAIRS} WHERE i.profile_id = pair.loser"
+
+DELETE_LOSERS = "DELETE FROM events_profile WHERE id = ANY(%(losers)s)"
+
+
+def merge(pairs: Sequence[tuple[int, int]]) -> None:
+    """Merge each (loser, winner); no winner is a loser of another pair."""
+    parameters = {"losers": [loser for loser, _ in pairs], "winners": [winner for _, winner in pairs]}
+    with connection.cursor() as cursor:
+        for statement in (GIVE_TRAITS, MOVE_EVENTS, MOVE_PENDING, MOVE_IDENTITIES):
+            cursor.execute(statement, parameters)
+        signals.profiles_merged.send(sender=merge, pairs=list(pairs))
+        cursor.execute(DELETE_LOSERS, parameters)
