@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -55,6 +55,15 @@ class LiveCampaign:
     entered: int
     sent: int
     converted: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stuck:
+    """How many journeys of a campaign are stuck."""
+
+    campaign: Campaign
+    url: str
+    count: Capped
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
@@ -118,10 +127,15 @@ def _chart(bars: list[tuple[str, int]]) -> dict[str, Any]:
     }
 
 
-def _stuck(campaigns: list[Campaign]) -> Capped:
+def _stuck(campaigns: list[Campaign]) -> list[Stuck]:
     """Count stuck journeys, campaign by campaign along the index that leads with it. One statement."""
-    of_campaigns = Q(campaign__in=[campaign.pk for campaign in campaigns])
-    return capped(Journey.objects.filter(of_campaigns, state=Journey.State.STUCK), COUNTED_TROUBLES)
+    by_key = {campaign.pk: campaign for campaign in campaigns}
+    stuck = Journey.objects.filter(campaign__in=by_key, state=Journey.State.STUCK).order_by()
+    found = Counter(stuck.values_list("campaign_id", flat=True)[: COUNTED_TROUBLES + 1])
+    return [
+        Stuck(by_key[key], f"{links.to('campaigns_campaign_journeys', key)}?state=stuck", Capped(n, COUNTED_TROUBLES))
+        for key, n in found.most_common()
+    ]
 
 
 def _live(campaigns: list[Campaign], now: datetime) -> list[LiveCampaign]:

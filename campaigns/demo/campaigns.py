@@ -32,7 +32,7 @@ def demo_campaigns(templates: Mapping[str, int], time_zone: str) -> list[DemoCam
                 "trigger": {"event": "Signed Up", "where": None},
                 "reentry": {"rule": "once", "hours": 24},
                 "steps": [_send("mail", "Welcome mail", templates[mails.WELCOME.name])],
-                "goal": {"event": "Project Created", "where": None, "hours": 7 * 24},
+                "goal": None,
                 "time_zone": time_zone,
                 "speed": 1,
             },

@@ -59,7 +59,7 @@ class Wish:
 
     def query(self, before: Place | None = None) -> str:
         """Return the address's query part for the same wish at another place."""
-        parts = {"kind": self.kind, "name": self.name, "before": before or ""}
+        parts = {"kind": self.kind, "name": self.name, "before": str(before or "")}
         return urlencode({key: value for key, value in parts.items() if value})
 
 

@@ -41,6 +41,7 @@ def rebuilt(event: Event) -> dict[str, Any]:
         call[NAME_FIELDS[event.type]] = event.name
     if event.type != Event.Type.ALIAS:
         call["traits" if event.type in TRAIT_TYPES else "properties"] = event.properties
+    call |= event.extra
     call |= {"context": event.context, "timestamp": event.timestamp.isoformat(), "messageId": event.message_id}
     return {name: value for name, value in call.items() if value not in (None, "", {})}
 

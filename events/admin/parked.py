@@ -8,7 +8,6 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.decorators import display
 
 from events import log
 from events.admin_paging import KeysetAdmin, ReadOnly
@@ -38,15 +37,15 @@ class ParkedAdmin(ReadOnly, KeysetAdmin):
             request, f"{count} on their way again. Those that fail once more come back.", messages.SUCCESS
         )
 
-    @display(description="Event")
+    @admin.display(description="Event")
     def event(self, pending: Pending) -> SafeString:
         return _link("events_event_change", pending.event_id, pending.name or "Without a name")
 
-    @display(description="Person")
+    @admin.display(description="Person")
     def person(self, pending: Pending) -> SafeString:
         return _link("events_profile_change", pending.profile_id, str(pending.profile))
 
-    @display(description="Parked")
+    @admin.display(description="Parked")
     def parked(self, pending: Pending) -> SafeString | str:
         return moment(pending.parked_at)
 

@@ -13,13 +13,12 @@ from django.shortcuts import get_object_or_404, render
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
-from unfold.decorators import display
 
 from events import panels
 from events.admin.activity import KINDS, Wish, activity
 from events.admin_paging import KeysetAdmin
 from events.models import Identity, Profile
-from events.templatetags.console import moment
+from events.templatetags.console import badge, moment
 
 IDENTITIES_SHOWN = 50
 
@@ -40,19 +39,19 @@ class ProfileAdmin(KeysetAdmin):
         """Deleting a row would leave the person's history behind."""
         return False
 
-    @display(description="Person")
+    @admin.display(description="Person")
     def person(self, profile: Profile) -> str:
         return str(profile)
 
-    @display(description="", label={"Test person": "info"})
-    def test(self, profile: Profile) -> str | None:
-        return "Test person" if profile.is_test else None
+    @admin.display(description="")
+    def test(self, profile: Profile) -> SafeString | str:
+        return badge("info", "Test person") if profile.is_test else ""
 
-    @display(description="Last seen")
+    @admin.display(description="Last seen")
     def seen(self, profile: Profile) -> SafeString | str:
         return moment(profile.last_seen_at)
 
-    @display(description="Known since")
+    @admin.display(description="Known since")
     def created(self, profile: Profile) -> SafeString | str:
         return moment(profile.created_at)
 
@@ -83,7 +82,6 @@ class ProfileAdmin(KeysetAdmin):
             **self.admin_site.each_context(request),
             "title": str(profile),
             "opts": self.opts,
-            "original": profile,
             **profile_context(profile, request),
             "may_change": self.has_change_permission(request, profile),
         }

@@ -18,11 +18,10 @@ from django.utils.safestring import SafeString
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 from unfold.admin import ModelAdmin
-from unfold.decorators import display
 
 from events.admin.recipes import recipes
 from events.models import InboundRequest, Source, SourceKey, new_key
-from events.templatetags.console import moment
+from events.templatetags.console import badge, moment
 
 # The newest requests among which a source's refused calls are looked for.
 REQUESTS_LOOKED_AT = 2_000
@@ -53,17 +52,17 @@ class SourceAdmin(ModelAdmin):
         queryset: QuerySet[Source] = super().get_queryset(request).annotate(live_keys=live)
         return queryset
 
-    @display(description="State", label={"Receiving": "success", "Waiting for a first event": "warning"})
-    def state(self, source: Source) -> str:
+    @admin.display(description="State")
+    def state(self, source: Source) -> SafeString:
         if not source.enabled:
-            return "Switched off"
-        return "Receiving" if source.last_event_at else "Waiting for a first event"
+            return badge("muted", "Switched off")
+        return badge("ok", "Receiving") if source.last_event_at else badge("warn", "Waiting for a first event")
 
-    @display(description="Last event")
+    @admin.display(description="Last event")
     def last_event(self, source: Source) -> SafeString | str:
         return moment(source.last_event_at)
 
-    @display(description="Keys in use")
+    @admin.display(description="Keys in use")
     def live_keys(self, source: Source) -> int:
         return int(getattr(source, "live_keys", 0))
 

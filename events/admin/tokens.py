@@ -15,10 +15,9 @@ from django.utils.safestring import SafeString
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 from unfold.admin import ModelAdmin
-from unfold.decorators import display
 
 from events.models import ApiToken, hash_key, new_key
-from events.templatetags.console import moment
+from events.templatetags.console import badge, moment
 
 
 @admin.register(ApiToken)
@@ -35,15 +34,15 @@ class ApiTokenAdmin(ModelAdmin):
         """Tokens are made on the list, where the new one can be shown once."""
         return False
 
-    @display(description="State", label={"In use": "success"})
-    def state(self, token: ApiToken) -> str:
-        return "Revoked" if token.revoked_at else "In use"
+    @admin.display(description="State")
+    def state(self, token: ApiToken) -> SafeString:
+        return badge("muted", "Revoked") if token.revoked_at else badge("ok", "In use")
 
-    @display(description="Last used")
+    @admin.display(description="Last used")
     def last_used(self, token: ApiToken) -> SafeString | str:
         return moment(token.last_used_at) if token.last_used_at else "never"
 
-    @display(description="Made")
+    @admin.display(description="Made")
     def created(self, token: ApiToken) -> SafeString | str:
         return moment(token.created_at)
 

@@ -46,7 +46,7 @@ def moment(when: datetime | None) -> SafeString | str:
         return "–"
     exact = when.astimezone(UTC)
     return format_html(
-        '<time class="cb-nowrap" datetime="{}" title="{} UTC">{}</time>',
+        '<time class="cb-nowrap cb-ago" datetime="{}" title="{} UTC">{}</time>',
         exact.isoformat(),
         f"{exact:%Y-%m-%d %H:%M:%S}",
         relative(exact, timezone.now()),
@@ -119,3 +119,8 @@ def headline(event: Event) -> str:
         return "Joined with another id"
     prefix = {"page": "Viewed page ", "screen": "Viewed screen ", "group": "Joined group "}.get(event.type, "")
     return f"{prefix}{event.name}".strip() or "Without a name"
+
+
+def badge(tone: str, text: str) -> SafeString:
+    """Return a badge for a column of a list; ``tone`` is ok, warn, bad, info or muted."""
+    return format_html('<span class="cb-badge cb-badge--{}">{}</span>', tone, text)

@@ -37,6 +37,25 @@
     if (link) openInPane(link, event);
   });
 
+  // Relative times grow old while a page stays open: say them anew, in the words of the server.
+  const spans = [[90, "s", 1], [90 * 60, "min", 60], [36 * 3600, "h", 3600], [60 * 86400, "days", 86400]];
+
+  const relative = (when) => {
+    const seconds = Math.round((Date.now() - when) / 1000);
+    if (Math.abs(seconds) < 2) return "just now";
+    const span = spans.find(([limit]) => Math.abs(seconds) < limit);
+    if (!span) return null;
+    const amount = `${Math.round(Math.abs(seconds) / span[2])} ${span[1]}`;
+    return seconds > 0 ? `${amount} ago` : `in ${amount}`;
+  };
+
+  setInterval(() => {
+    for (const time of document.querySelectorAll("time.cb-ago")) {
+      const text = relative(Date.parse(time.dateTime));
+      if (text && text !== time.textContent) time.textContent = text;
+    }
+  }, 5000);
+
   // A list that refreshes itself (data-live) keeps what its reader has opened, and shows what is new.
   const live = (event) => event.target.closest && event.target.closest("[data-live]");
   let before = null;
