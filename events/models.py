@@ -244,6 +244,7 @@ class Pending(models.Model):
         verbose_name = "pending event"
         indexes: ClassVar = [
             models.Index(fields=["event_id"], name="pending_ready", condition=models.Q(parked_at=None)),
+            models.Index(fields=["event_id"], name="pending_parked", condition=~models.Q(parked_at=None)),
             models.Index(fields=["profile"], name="pending_profile"),
         ]
 
