@@ -8,7 +8,7 @@ budget. Variables that were written although they are missing are collected, so 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from io import StringIO
 from typing import Any, TextIO
@@ -33,7 +33,7 @@ MAX_NESTING = 20
 MAX_RANGE = 10_000
 # What one rendering may spend: each tag, expression, look-up and filter that is run costs 1, and so do each 50
 # characters or items that a filter or a loop touches. It is about a second's work.
-MAX_WORK = 300_000
+MAX_WORK = 200_000
 # An opening that is never closed makes the lexer look through the rest of the source, once for each blank after it.
 MAX_UNCLOSED = 5
 MANY_BLANKS = re.compile(r"(\{\{|\{%)-?\s{60}")
@@ -62,9 +62,10 @@ class Missing(Undefined):
         self.record[self.path] = None
         return ""
 
-    def __iter__(self) -> Iterator[Any]:
+    def __len__(self) -> int:
+        # What a loop asks for first.
         self.record[self.path] = None
-        return iter(())
+        return 0
 
 
 class Run(RenderContext):

@@ -25,7 +25,7 @@ MAX_ITEMS = 5_000
 MAX_UNIQ_ITEMS = 500
 # An item costs about as much as this many characters, and so do the characters of filters that look at each word.
 WEIGHT_OF_ITEM = 5
-WEIGHT_OF_WORDS = 20
+WEIGHT_OF_WORDS = 40
 BY_WORD = {"split", "squish", "strip_html", "titlecase", "truncatewords"}
 MAX_BITS = 1024
 MAX_FORMAT = 200
