@@ -197,19 +197,19 @@ def _undecided(case: Case, event: Event, title: str) -> Check:
 
 
 def _not_live(case: Case, title: str) -> Check:
-    if case.campaign.status == Campaign.Status.LIVE:
-        return Check(title, FAILED, "The event came in while this campaign was not live.", "Send the event once more.")
-    name = case.campaign.get_status_display().lower()
-    link = Link("Publish …", page.url("publish", case.campaign))
-    if case.campaign.status == Campaign.Status.PAUSED:
-        return Check(title, FAILED, f"The campaign is {name}.", "Resume it, then send the event once more.")
-    return Check(
-        title,
-        FAILED,
-        f"The campaign is {name}: nobody can enter.",
-        "Publish it, then send the event once more.",
-        links=[link],
-    )
+    again = "then send the event once more."
+    match case.campaign.status:
+        case Campaign.Status.LIVE:
+            return Check(
+                title,
+                FAILED,
+                "The event came in while this campaign was not live.",
+                "It is live now: send the event once more.",
+            )
+        case Campaign.Status.PAUSED:
+            return Check(title, FAILED, "The campaign is paused.", f"Resume it, {again}")
+    links = [Link("Publish …", page.url("publish", case.campaign))]
+    return Check(title, FAILED, "The campaign is not published: nobody can enter.", f"Publish it, {again}", links=links)
 
 
 # --- 4 The messages ---

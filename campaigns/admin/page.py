@@ -72,7 +72,7 @@ def render(
     request: HttpRequest, template: str, title: str, context: Mapping[str, Any], status: int = 200
 ) -> TemplateResponse:
     """Answer with a page in the admin's frame."""
-    request.current_app = admin.site.name  # type: ignore[attr-defined]  # Unfold reads it
+    request.current_app = admin.site.name  # Unfold reads it
     shared = admin.site.each_context(request)
     return TemplateResponse(request, template, {**shared, "title": title, **context}, status=status)
 

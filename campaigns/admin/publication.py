@@ -8,7 +8,7 @@ from typing import cast
 from urllib.parse import urlencode
 
 from django.contrib import messages
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from campaigns import publishing
@@ -44,7 +44,7 @@ def publish(request: HttpRequest, campaign: Campaign) -> HttpResponse:
     if request.method == "POST":
         reason = request.POST.get("reason", "")
         try:
-            version = publishing.publish(campaign, cast(AbstractBaseUser, request.user), reason)
+            version = publishing.publish(campaign, cast(User, request.user), reason)
         except publishing.NotPublishable as refusal:
             problems = refusal.problems
             error = next((problem.message for problem in problems if problem.path == "reason"), "")

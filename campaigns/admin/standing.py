@@ -55,8 +55,8 @@ def _under_way(journey: Journey, step: Mapping[str, Any] | None, place: str, zon
         text = f"At {place}: due {clock(due, now)}, but not moved yet. Does the worker run?" if late and due else ""
         return Standing("Under way", text or f"At {place}: moves on at any moment", "warn" if late else "info")
     if step and step.get("kind") == "window":
-        return Standing("Waiting", f"At {place}: outside these hours until {clock(due, now, zone)}", "info", due)
-    return Standing("Waiting", f"Waiting at {place} until {clock(due, now)}", "info", due)
+        return Standing("Under way", f"At {place}: outside these hours until {clock(due, now, zone)}", "info", due)
+    return Standing("Under way", f"Waiting at {place} until {clock(due, now)}", "info", due)
 
 
 def clock(when: datetime, now: datetime, zone: ZoneInfo | None = None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -12,6 +13,8 @@ from django.db import transaction
 from django.db.models import Sum
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 
 from campaigns import metrics, publishing
 from campaigns.admin import cards, compare, editor, page, rows
@@ -56,7 +59,7 @@ def show(request: HttpRequest, campaign: Campaign) -> HttpResponse:
         return _change(request, campaign)
     state = editor.show(campaign.draft, _choices())
     context = _context(request, campaign, state, drafts.revision(campaign.draft), set(request.GET.getlist("open")))
-    return page.render_tab(request, campaign, "workflow", context)
+    return _whole(request, campaign, context)
 
 
 def _change(request: HttpRequest, campaign: Campaign) -> HttpResponse:
@@ -74,9 +77,14 @@ def _change(request: HttpRequest, campaign: Campaign) -> HttpResponse:
             request, "admin/campaigns/workflow_update.html", "", {**page.head(request, campaign), **context}
         )
     if outcome.conflict or outcome.editor.bad or verb in ("add-row", "add-path"):
-        return page.render_tab(request, campaign, "workflow", context)
+        return _whole(request, campaign, context)
     focus = f"?open={outcome.editor.focus}#{outcome.editor.focus}" if outcome.editor.focus else ""
     return HttpResponseRedirect(page.url("workflow", campaign) + focus)
+
+
+def _whole(request: HttpRequest, campaign: Campaign, context: dict[str, Any]) -> HttpResponse:
+    suggestions = {"events_seen": events_seen(), "fields_seen": fields_seen(), "time_zones": zone_options()}
+    return page.render_tab(request, campaign, "workflow", {**context, **suggestions})
 
 
 @transaction.atomic
@@ -136,9 +144,6 @@ def _context(
         "addable": ADDABLE,
         "subjects_list": list(rows.SUBJECTS.items()),
         "operators_list": list(rows.OPERATORS.items()),
-        "events_seen": events_seen(),
-        "fields_seen": fields_seen(),
-        "time_zones": sorted(available_timezones()),
         "editable": request.user.has_perm(page.CHANGE),
         "editor_url": page.url("workflow", campaign),
         "no_templates": not names,
@@ -162,6 +167,12 @@ def fields_seen() -> list[str]:
     properties = Event.objects.filter(type=Event.Type.TRACK).order_by("-pk").values_list("properties", flat=True)[:200]
     names = {key for data in (*traits, *properties) if isinstance(data, dict) for key in data}
     return sorted(names)[:300]
+
+
+@cache
+def zone_options() -> SafeString:
+    """Return every time zone as an option: some hundreds, so they are written once."""
+    return format_html_join("", '<option value="{}"></option>', ((name,) for name in sorted(available_timezones())))
 
 
 def figures(campaign: Campaign) -> dict[str, cards.Figures] | None:

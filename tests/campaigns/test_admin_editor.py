@@ -1,0 +1,299 @@
+"""The workflow editor, used as a browser uses it: the form it shows is the form that is sent."""
+
+from __future__ import annotations
+
+import copy
+import re
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+
+from campaigns.admin import draft as drafts
+from campaigns.engine.definition import problems
+from campaigns.models import Campaign, Journey
+from tests.campaigns.flow import happens, make_campaign, make_template, send, settle
+from tests.campaigns.form import EditorPage
+from tests.factories import make_profile
+
+pytestmark = pytest.mark.django_db
+
+FULL: dict[str, Any] = {
+    "trigger": {
+        "event": "Visited Pricing Page",
+        "where": {"any": [{"property": "spent", "gt": 30}, {"trait": "a", "is": "1"}]},
+    },
+    "reentry": {"rule": "period", "hours": 12},
+    "steps": [
+        {"id": "wait", "kind": "delay", "name": "Wait an hour", "seconds": 5400},
+        {"id": "hours", "kind": "window", "name": "", "days": [0, 2, 6], "start": "09:00", "end": "17:30"},
+        {
+            "id": "check",
+            "kind": "branch",
+            "name": "Pro?",
+            "paths": [
+                {
+                    "id": "yes",
+                    "name": "Pro",
+                    "if": {"not": {"trait": "plan", "is": "free"}},
+                    "steps": [{"id": "done", "kind": "exit", "name": ""}],
+                },
+                {"id": "big", "name": "Big", "if": {"trait": "seats", "gte": 10}, "steps": []},
+                {"id": "else", "name": "Everybody else", "steps": []},
+            ],
+        },
+    ],
+    "goal": {"event": "Order Completed", "where": {"property": "total", "gt": 1.5}, "hours": 48},
+    "time_zone": "Europe/Vienna",
+    "speed": 60,
+}
+
+
+@pytest.fixture
+def browser(client: Client) -> Client:
+    client.force_login(User.objects.create_superuser("admin"))
+    return client
+
+
+def make_draft(definition: dict[str, Any] | None = None) -> Campaign:
+    return Campaign.objects.create(name="Try", slug="try", draft=copy.deepcopy(definition or FULL))
+
+
+def new_draft() -> Campaign:
+    return Campaign.objects.create(name="New", slug="new", draft=drafts.empty())
+
+
+def errors(page: EditorPage) -> str:
+    """The text of every error on the page."""
+    found = re.findall(r'class="cb-error[^"]*"[^>]*>(.*?)</p>', page.html, re.DOTALL)
+    return " ".join(" ".join(found).split())
+
+
+def test_saving_without_a_change_leaves_the_draft_as_it_is(browser: Client) -> None:
+    template = make_template()
+    definition = copy.deepcopy(FULL)
+    definition["steps"].append({"id": "mail", "kind": "send", "name": "", "template": template.pk})
+    campaign = make_draft(definition)
+    page = EditorPage(browser, campaign).press()
+    assert page.draft == definition
+    assert "Saved." in page.html and not errors(page)
+
+
+def test_the_cards_say_in_words_what_the_workflow_does(browser: Client) -> None:
+    html = EditorPage(browser, make_draft()).html
+    for words in (
+        "Visited Pricing Page, if the event’s spent is more than 30 or a is &quot;1&quot;",
+        "At most once in 12 hours",
+        "Wait 1 hour 30 minutes (1 minute 30 seconds at this campaign’s speed ×60)",
+        "Go on only Mon, Wed, Sun 09:00–17:30 in the person’s time zone",
+        "If seats is at least 10",
+        "Order Completed, if the event’s total is more than 1.5, within 2 days of entering",
+    ):
+        assert words in html
+
+
+def test_every_field_can_be_changed(browser: Client) -> None:
+    template = make_template("Other")
+    campaign = make_draft({**FULL, "steps": [*FULL["steps"], {"id": "mail", "kind": "send", "template": None}]})
+    page = EditorPage(browser, campaign).fill(
+        {
+            "trigger-event": "Signed Up",
+            "reentry-rule": "always",
+            "step-wait-amount": "2",
+            "step-wait-unit": "days",
+            "step-wait-name": "Two days",
+            "step-hours-days": ["5", "6"],
+            "step-hours-start": "22:00",
+            "step-hours-end": "02:00",
+            "path-check/big-label": "Large",
+            "path-check/big-value": "25",
+            "step-mail-template": str(template.pk),
+            "goal-hours": "24",
+            "settings-time_zone": "Asia/Tokyo",
+            "settings-speed": "1",
+        }
+    )
+    page.press()
+    draft = page.draft
+    wait, hours, check, mail = draft["steps"]
+    assert draft["trigger"]["event"] == "Signed Up" and draft["reentry"]["rule"] == "always"
+    assert (wait["seconds"], wait["name"]) == (172_800, "Two days")
+    assert (hours["days"], hours["start"], hours["end"]) == ([5, 6], "22:00", "02:00")
+    assert check["paths"][1]["name"] == "Large" and check["paths"][1]["if"] == {"trait": "seats", "gte": 25}
+    assert mail["template"] == template.pk
+    assert (draft["goal"]["hours"], draft["time_zone"], draft["speed"]) == (24, "Asia/Tokyo", 1)
+    assert not problems(draft)
+
+
+def test_a_workflow_is_built_from_nothing_and_published(browser: Client) -> None:
+    template = make_template()
+    campaign = new_draft()
+    page = EditorPage(browser, campaign)
+    assert "Choose the event" in page.html
+    page.fill({"trigger-event": "Signed Up", "step-mail-template": str(template.pk)})
+    page.press("add:delay:0:").fill({"step-wait-amount": "1", "step-wait-unit": "hours"})
+    page.press("add:branch:1:")
+    page.press("add-row:path-split/path")
+    page.fill({"path-split/path-name": "plan", "path-split/path-value": "pro"})
+    page.press("add:exit:0:split/path")
+    page.press("done:step-split")
+    assert [step["id"] for step in page.draft["steps"]] == ["wait", "split", "mail"]
+    path = page.draft["steps"][1]["paths"][0]
+    assert path["if"] == {"trait": "plan", "is": "pro"} and path["steps"][0]["kind"] == "exit"
+    assert not problems(page.draft)
+    answer = browser.post(f"/admin/campaigns/campaign/{campaign.pk}/publish/", {"reason": "Because"})
+    assert answer.status_code == 302
+    campaign.refresh_from_db()
+    assert campaign.status == Campaign.Status.LIVE
+
+
+def test_a_wrong_value_names_its_field_and_loses_nothing_else(browser: Client) -> None:
+    page = EditorPage(browser, make_draft())
+    page.fill({"step-wait-amount": "soon", "step-hours-name": "At work", "settings-time_zone": "Atlantis"})
+    page.press("down:wait")
+    assert "Wait: Enter a number." in errors(page)
+    assert "Time zone for people whose own is unknown: Atlantis is not a time zone" in errors(page)
+    assert page.value("step-wait-amount") == "soon" and page.value("settings-time_zone") == "Atlantis"
+    draft = page.draft
+    assert [step["id"] for step in draft["steps"]] == ["hours", "wait", "check"]
+    assert draft["steps"][0]["name"] == "At work"
+    assert draft["steps"][1]["seconds"] == 5400 and draft["time_zone"] == "Europe/Vienna"
+
+
+def test_a_wrong_condition_keeps_the_stored_one(browser: Client) -> None:
+    page = EditorPage(browser, make_draft())
+    page.fill({"trigger-value": ["many", "1"]}).press()
+    assert "spent: “is more than” needs a number." in errors(page)
+    assert page.fields["trigger-value"] == ["many", "1"]
+    assert page.draft["trigger"] == FULL["trigger"]
+
+
+def test_what_the_engine_misses_stands_beside_the_field(browser: Client) -> None:
+    page = EditorPage(browser, new_draft())
+    assert "Event: choose the event that starts this campaign" in errors(page)
+    assert "Template: choose the template to send" in errors(page)
+    assert "2 things to do before this can be published" in page.html
+
+
+def test_condition_lines_are_added_joined_and_removed(browser: Client) -> None:
+    page = EditorPage(browser, new_draft())
+    page.press("add-row:trigger").fill({"trigger-name": "plan", "trigger-value": "pro"})
+    page.press("add-row:trigger")
+    page.fill({"trigger-name": ["plan", "amount"], "trigger-operator": ["is", "gt"], "trigger-value": ["pro", "3"]})
+    page.fill({"trigger-subject": ["trait", "property"], "trigger-match": "any"}).press()
+    assert page.draft["trigger"]["where"] == {"any": [{"trait": "plan", "is": "pro"}, {"property": "amount", "gt": 3}]}
+    page.press("remove-row:0:trigger")
+    assert page.draft["trigger"]["where"] == {"property": "amount", "gt": 3}
+
+
+def test_a_condition_beyond_rows_is_json_that_can_be_edited_or_given_up(browser: Client) -> None:
+    page = EditorPage(browser, make_draft())
+    assert '"not"' in page.value("path-check/yes-kept")
+    page.fill({"path-check/yes-kept": '{"not": {"trait": "plan", "is": "team"}}'}).press()
+    assert page.draft["steps"][2]["paths"][0]["if"] == {"not": {"trait": "plan", "is": "team"}}
+    page.fill({"path-check/yes-kept": '{"not": {}}'}).press()
+    assert "must have one of the keys" in errors(page)
+    page.press("clear-rows:path-check/yes")
+    assert page.draft["steps"][2]["paths"][0]["if"] is None
+
+
+def test_a_kind_of_step_the_page_does_not_know_is_kept_and_moved(browser: Client) -> None:
+    strange = {"id": "call", "kind": "telephone", "number": "+43"}
+    page = EditorPage(browser, make_draft({"steps": [strange, {"id": "end", "kind": "exit", "name": ""}]}))
+    assert "telephone" in page.html
+    assert page.press("down:call").draft["steps"][1] == strange
+
+
+def test_step_ids_of_published_versions_are_not_given_again(browser: Client) -> None:
+    campaign = make_campaign(send("mail"))
+    page = EditorPage(browser, campaign).press("remove:mail").press("add:send:0:")
+    assert page.draft["steps"][0]["id"] == "mail-2"
+
+
+def test_removing_the_goals_event_removes_the_goal(browser: Client) -> None:
+    page = EditorPage(browser, make_draft()).fill({"goal-event": ""}).press()
+    assert page.draft["goal"] is None
+
+
+# --- Two editors ---
+
+
+def test_two_editors_do_not_overwrite_each_other_silently(browser: Client) -> None:
+    campaign = make_draft()
+    mine, theirs = EditorPage(browser, campaign), EditorPage(browser, campaign)
+    theirs.fill({"trigger-event": "Theirs"}).press()
+    mine.fill({"step-wait-name": "Mine"}).press("remove:hours")
+    assert "somebody else has changed this workflow" in mine.html
+    assert mine.draft["trigger"]["event"] == "Theirs"
+    assert mine.value("step-wait-name") == "Mine" and "step-hours-name" not in mine.fields
+    mine.press("overwrite")
+    assert mine.draft["trigger"]["event"] == FULL["trigger"]["event"]
+    assert [step["name"] for step in mine.draft["steps"]] == ["Mine", "Pro?"]
+    assert "somebody else" not in mine.press().html
+
+
+def test_one_editor_goes_on_saving(browser: Client) -> None:
+    page = EditorPage(browser, make_draft())
+    for action in ("down:wait", "add:send:0:", "up:wait", "remove:hours"):
+        assert "somebody else" not in page.press(action).html
+
+
+# --- Without JavaScript, without the right, with figures ---
+
+
+def test_without_javascript_a_button_leads_back_to_the_card(browser: Client) -> None:
+    page = EditorPage(browser, make_draft())
+    answer = browser.post(page.url, {**page.fields, "action": "add:send:0:"})
+    assert answer.status_code == 302 and answer["Location"] == f"{page.url}?open=step-mail#step-mail"
+    assert page.draft["steps"][0]["id"] == "mail"
+
+
+def test_without_javascript_a_wrong_value_is_shown_at_once(browser: Client) -> None:
+    page = EditorPage(browser, make_draft())
+    answer = browser.post(page.url, {**page.fields, "step-wait-amount": "soon"})
+    assert answer.status_code == 200 and "Enter a number" in answer.content.decode()
+
+
+def test_whoever_may_only_look_cannot_change(client: Client) -> None:
+    user = User.objects.create_user("looker", is_staff=True)
+    user.user_permissions.add(Permission.objects.get(codename="view_campaign"))
+    client.force_login(user)
+    campaign = make_draft()
+    page = EditorPage(client, campaign)
+    assert "You may look at this workflow" in page.html and 'value="add:' not in page.html
+    assert client.post(page.url, {**page.fields, "action": "remove:wait"}).status_code == 403
+    assert page.draft == FULL
+
+
+def test_the_canvas_shows_figures_of_the_live_version(browser: Client) -> None:
+    campaign = make_campaign({"id": "wait", "kind": "delay", "seconds": 3600}, send())
+    for _ in range(3):
+        happens(make_profile(email="ada@example.com"))
+    happens(make_profile(email="test@example.com", is_test=True))
+    settle()
+    figures = dict(
+        re.findall(r"<dt>([a-z ]+)</dt><dd>(.*?)</dd>", EditorPage(browser, campaign).html.split("step-mail")[0])
+    )
+    assert figures == {"reached": "3", "waiting now": "3"}
+
+
+def test_waiting_people_are_counted_only_so_far(browser: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("campaigns.admin.workflow.WAITING_LIMIT", 2)
+    campaign = make_campaign({"id": "wait", "kind": "delay", "seconds": 3600})
+    for _ in range(3):
+        happens(make_profile())
+    settle()
+    assert Journey.objects.count() == 3
+    assert "<dt>waiting now</dt><dd>2+</dd>" in EditorPage(browser, campaign).html
+
+
+def test_the_page_asks_as_much_for_many_journeys_as_for_one(
+    browser: Client, django_assert_max_num_queries: Any
+) -> None:
+    campaign = make_campaign({"id": "wait", "kind": "delay", "seconds": 3600}, send())
+    for _ in range(30):
+        happens(make_profile())
+    settle()
+    with django_assert_max_num_queries(20):
+        EditorPage(browser, campaign)

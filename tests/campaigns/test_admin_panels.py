@@ -1,0 +1,92 @@
+"""What campaigns show on a person's page and on an event's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.http import HttpRequest
+from django.test import Client
+
+from campaigns.models import Journey
+from campaigns.reasons import Entry
+from events import panels
+from events.models import Event
+from tests.campaigns.flow import delay, happens, make_campaign, settle, statements
+from tests.factories import make_event, make_profile
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def ask() -> Callable[[str, object], str]:
+    """Ask for the campaigns' panel of a place as a super-user."""
+    request = HttpRequest()
+    request.user = User.objects.create_superuser("admin")
+
+    def shown(place: str, subject: object) -> str:
+        titles = {"Journeys", "What it triggered"}
+        return "".join(panel.html for panel in panels.shown(place, subject, request) if panel.title in titles)
+
+    return shown
+
+
+def test_a_person_shows_journeys_and_what_started_none(ask: Callable[[str, object], str]) -> None:
+    campaign = make_campaign(delay(3600), name="Pricing")
+    ada = make_profile("ada")
+    assert "In no campaign so far" in ask(panels.PROFILE, ada)
+    happens(ada)
+    happens(ada)
+    settle()
+    html = ask(panels.PROFILE, ada)
+    journey = Journey.objects.get()
+    assert f"/admin/campaigns/campaign/{campaign.pk}/journeys/{journey.pk}/" in html
+    assert "Waiting at “Wait” until" in html
+    refused = {str(Entry.ALREADY_IN.label), str(Entry.NOT_AGAIN.label)}
+    assert any(label in html for label in refused)
+
+
+def test_an_event_shows_what_it_meant_to_each_campaign(ask: Callable[[str, object], str]) -> None:
+    make_campaign(delay(3600), name="For all")
+    make_campaign(name="For pros", trigger={"event": "Signed Up", "where": {"trait": "plan", "is": "pro"}})
+    event = Event.objects.get(pk=happens(make_profile("ada")))
+    assert "No campaign has looked at it yet" in ask(panels.EVENT, event)
+    settle()
+    html = ask(panels.EVENT, event)
+    assert "For all" in html and "Waiting at “Wait”" in html
+    assert "For pros" in html and "It enters only if plan is pro" in html
+
+
+def test_an_event_that_nobody_listens_for_says_so(ask: Callable[[str, object], str]) -> None:
+    event = make_event(make_profile(), "Something Else")
+    assert "no live campaign listened" in ask(panels.EVENT, event)
+    assert ask(panels.EVENT, make_event(make_profile(), "", type=Event.Type.IDENTIFY)) == ""
+
+
+def test_the_panels_ask_as_much_for_a_long_history_as_for_a_short_one(ask: Callable[[str, object], str]) -> None:
+    for number in range(6):
+        make_campaign(delay(3600), name=f"Campaign {number}")
+    ada, bob = make_profile("ada"), make_profile("bob")
+    make_campaign(delay(60), name="Only one", event="Only One")
+    happens(bob, "Only One")
+    happens(ada)
+    happens(ada)
+    settle()
+    assert Journey.objects.filter(profile=ada).count() == 6
+    few = statements(lambda: ask(panels.PROFILE, bob))
+    assert statements(lambda: ask(panels.PROFILE, ada)) <= few + 1
+
+
+def test_the_pages_show_the_panels_only_to_those_who_may_see_campaigns(client: Client) -> None:
+    make_campaign(delay(3600), name="Pricing")
+    ada = make_profile("ada")
+    happens(ada)
+    settle()
+    user = User.objects.create_user("looker", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename="view_profile"))
+    client.force_login(user)
+    url = f"/admin/events/profile/{ada.pk}/change/"
+    assert "Waiting at “Wait”" not in client.get(url).content.decode()
+    user.user_permissions.add(Permission.objects.get(codename="view_campaign"))
+    assert "Waiting at “Wait”" in client.get(url).content.decode()

@@ -1,0 +1,165 @@
+"""Spans, rules, differences and whereabouts in plain words."""
+
+from __future__ import annotations
+
+import copy
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from campaigns.admin import compare, words
+from campaigns.admin.standing import standing
+from campaigns.models import Journey
+from campaigns.reasons import Ending
+
+VIENNA = ZoneInfo("Europe/Vienna")
+NOW = datetime(2026, 11, 20, 16, 30, tzinfo=UTC)  # a Friday, 17:30 in Vienna
+DELAY = {"id": "wait", "kind": "delay", "name": "Wait an hour", "seconds": 3600}
+WINDOW = {"id": "hours", "kind": "window", "name": "Office hours"}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "no time"),
+        (0.2, "less than a second"),
+        (1, "1 second"),
+        (90, "1 minute 30 seconds"),
+        (3600, "1 hour"),
+        (93_784, "1 day 2 hours"),
+        (604_800, "7 days"),
+    ],
+)
+def test_spans_are_said_with_their_two_largest_units(seconds: float, text: str) -> None:
+    assert words.span(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("days", "text"),
+    [
+        ([0, 1, 2, 3, 4], "Mon–Fri"),
+        ([6, 5], "Sat–Sun"),
+        ([0, 2, 3, 6], "Mon, Wed–Thu, Sun"),
+        (range(7), "every day"),
+        ([], "on no day"),
+    ],
+)
+def test_days_are_said_in_runs(days: list[int], text: str) -> None:
+    assert words.days(days) == text
+
+
+@pytest.mark.parametrize("seconds", [1, 60, 5400, 3600, 86_400, 90_000, 604_800])
+def test_a_span_is_split_into_a_number_and_a_unit_without_loss(seconds: int) -> None:
+    number, unit = words.amount(seconds)
+    assert number * words.UNITS[unit] == seconds
+
+
+def test_a_step_without_a_name_is_called_by_what_it_does() -> None:
+    assert words.name({"kind": "delay", "seconds": 60}) == "Wait 1 minute"
+    assert words.name({"kind": "send", "name": " "}) == "Send a mail"
+    assert words.name({"kind": "telephone"}) == "telephone"
+
+
+# --- What differs between two definitions ---
+
+
+def sample() -> dict[str, Any]:
+    return {
+        "trigger": {"event": "Signed Up"},
+        "steps": [
+            {"id": "wait", "kind": "delay", "seconds": 3600},
+            {"id": "mail", "kind": "send", "name": "Hello", "template": 1, "template_version": 7},
+        ],
+    }
+
+
+def test_what_publishing_adds_is_no_difference() -> None:
+    draft = sample()
+    del draft["steps"][1]["template_version"]
+    assert not compare.differ(sample(), draft)
+    assert compare.changes(sample(), draft, {}) == []
+    assert compare.thawed(sample())["steps"][1] == {"id": "mail", "kind": "send", "name": "Hello", "template": 1}
+
+
+def test_differences_are_listed_in_words() -> None:
+    after = sample()
+    after["trigger"]["event"] = "Logged In"
+    after["goal"] = {"event": "Order Completed", "hours": 24}
+    after["speed"] = 60
+    after["steps"][0]["seconds"] = 7200
+    after["steps"][1]["id"] = "mail-2"
+    assert compare.changes(sample(), after, {1: "Greeting"}) == [
+        "Trigger: Signed Up → Logged In",
+        "Goal: No goal: conversions are not counted → Order Completed, within 1 day of entering",
+        "Settings: UTC where a person’s time zone is unknown; real time → "
+        "UTC where a person’s time zone is unknown; waits run 60 times faster, for trying out",
+        "Removed: Hello (Send “Greeting”)",
+        "Changed: Wait 1 hour → Wait 2 hours",
+        "Added: Hello (Send “Greeting”)",
+    ]
+
+
+def test_another_order_is_a_difference() -> None:
+    after = copy.deepcopy(sample())
+    after["steps"].reverse()
+    assert compare.changes(sample(), after, {}) == ["The order of the steps changed."]
+
+
+def test_a_step_moved_into_a_path_is_a_difference() -> None:
+    before = sample()
+    before["steps"].append({"id": "split", "kind": "branch", "paths": [{"id": "p", "if": {"trait": "a", "is": 1}}]})
+    after = copy.deepcopy(before)
+    after["steps"][2]["paths"][0]["steps"] = []
+    assert compare.changes(before, after, {}) == []
+    before["steps"].append({"id": "end", "kind": "exit"})
+    after["steps"][2]["paths"][0]["steps"].append({"id": "end", "kind": "exit"})
+    assert compare.changes(before, after, {}) == ["The order of the steps changed."]
+
+
+# --- Where a journey stands ---
+
+
+def journey(**columns: Any) -> Journey:
+    defaults = {"state": "waiting", "step_id": "wait", "due_at": NOW + timedelta(minutes=12)}
+    return Journey(**{**defaults, **columns})
+
+
+@pytest.mark.parametrize(
+    ("columns", "step", "text", "tone"),
+    [
+        ({}, DELAY, "Waiting at “Wait an hour” until 16:42 UTC", "info"),
+        (
+            {"due_at": datetime(2026, 11, 23, 8, 0, tzinfo=UTC)},
+            WINDOW,
+            "At “Office hours”: outside these hours until Monday 09:00 Europe/Vienna",
+            "info",
+        ),
+        ({"due_at": datetime(2027, 1, 2, 8, 0, tzinfo=UTC)}, DELAY, "until 2027-01-02 08:00 UTC", "info"),
+        ({"due_at": NOW}, DELAY, "moves on at any moment", "info"),
+        (
+            {"due_at": NOW - timedelta(minutes=5)},
+            DELAY,
+            "due 16:25 UTC, but not moved yet. Does the worker run?",
+            "warn",
+        ),
+        ({"step_id": "", "due_at": NOW}, None, "At the start: moves on", "info"),
+        ({"step_id": "gone"}, None, "Waiting at “gone”", "info"),
+        ({"state": "paused"}, DELAY, "Held at “Wait an hour”: the campaign is paused", "warn"),
+        ({"state": "stuck", "error": "KeyError: x"}, DELAY, "Stuck at “Wait an hour”: KeyError: x", "bad"),
+        ({"state": "ended", "ending": Ending.COMPLETED}, None, "Went through every step", "muted"),
+        ({"state": "ended", "ending": Ending.GOAL, "converted_at": NOW}, None, "Reached the goal", "ok"),
+        (
+            {"state": "ended", "ending": Ending.COMPLETED, "converted_at": NOW},
+            None,
+            "Went through every step, and later reached the goal",
+            "ok",
+        ),
+    ],
+)
+def test_where_a_journey_stands(columns: dict[str, Any], step: Any, text: str, tone: str) -> None:
+    found = standing(journey(**columns), step, VIENNA, NOW)
+    assert text in found.text
+    assert found.tone == tone
+    assert found.until is None or found.until > NOW
