@@ -56,6 +56,7 @@ def seed(secrets: Secrets) -> None:
     if not Identity.objects.filter(kind=Identity.Kind.USER, value=people.PEOPLE[0][0]).exists():
         now = timezone.now()
         ingest(source, people.items(now), now)
+        Source.objects.filter(pk=source.pk).update(last_event_at=now)
 
 
 def _user(secrets: Secrets) -> User:

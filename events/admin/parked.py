@@ -20,7 +20,8 @@ class ParkedAdmin(ReadOnly, KeysetAdmin):
     list_display = ("event", "person", "error", "parked")
     list_display_links = None
     list_before_template = "admin/events/parked_note.html"
-    empty_help = "No event is parked: all is well."
+    empty_title = "All is well"
+    empty_help = "No event is parked."
     actions = ("try_again",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Pending]:

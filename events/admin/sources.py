@@ -90,7 +90,8 @@ class SourceAdmin(ModelAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         source = self.get_object(request, object_id)
-        context = {**(extra_context or {}), **(connect_context(request, source) if source else {})}
+        connect = connect_context(request, source) if source else {}
+        context = {"show_save_and_add_another": False, **(extra_context or {}), **connect}
         response: HttpResponse = super().change_view(request, object_id, form_url, context)
         return response
 

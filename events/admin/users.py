@@ -25,11 +25,14 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
+    # Two lists side by side are wider than the page.
+    filter_horizontal = ()
+    autocomplete_fields = ("groups",)
 
 
 @admin.register(Group)
 class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
-    pass
+    filter_horizontal = ()
 
 
 class TaskSelect(UnfoldAdminSelectWidget, TaskSelectWidget):
