@@ -66,6 +66,10 @@ class Stack:
         if "web" in names:
             wait_for(lambda: self._web_answers(), START_SECONDS)
 
+    def manage(self, *arguments: str) -> None:
+        """Run a management command as an operator would: with the settings that the processes have."""
+        subprocess.run([sys.executable, "manage.py", *arguments], cwd=ROOT, env=self.environ, check=True, timeout=120)
+
     def kill(self, name: str) -> None:
         """End a process as a crash would: no chance to finish anything."""
         process = self.processes.pop(name)
