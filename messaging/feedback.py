@@ -23,7 +23,7 @@ from messaging.lists import Left, Struck
 from messaging.locks import lock_messages
 from messaging.models import Message, Suppression
 from messaging.outbox import TEST_KEY
-from messaging.states import Status, after_report
+from messaging.states import REPORTED, Status, after_report
 
 # Anymail's kinds that say more than that the provider has the message.
 STATUSES = {
@@ -206,7 +206,7 @@ def _proofs(moved: Sequence[tuple[_Found, Status]]) -> list[log.Entry]:
     return [
         log.Entry(one.message.profile_id, "Email Sent", {"message_id": str(one.message.public_id)}, _sent_at(one))
         for one, _ in moved
-        if one.message.sent_at is None and not one.message.key.startswith(TEST_KEY)
+        if one.message.status not in REPORTED and not one.message.key.startswith(TEST_KEY)
     ]
 
 

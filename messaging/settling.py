@@ -19,7 +19,7 @@ from messaging.composing import Outcome
 from messaging.locks import lock_messages
 from messaging.models import Message
 from messaging.outbox import TEST_KEY
-from messaging.states import Status, after_report, move
+from messaging.states import REPORTED, Status, after_report, move
 
 UPDATE = """
 UPDATE messaging_message m SET
@@ -102,7 +102,7 @@ def _is_news(outcome: Outcome, current: Message) -> bool:
     """Return whether campaigns have not heard this: a webhook that was faster has told them that it was sent."""
     if outcome.status not in EVENTS or outcome.message.key.startswith(TEST_KEY):
         return False
-    return outcome.status != Status.SENT or current.sent_at is None
+    return outcome.status != Status.SENT or current.status not in REPORTED
 
 
 def _entry(outcome: Outcome, current: Message) -> log.Entry:

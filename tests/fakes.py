@@ -249,7 +249,7 @@ class Smtp:
     def authenticate(self, server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
         assert isinstance(data, LoginPassword)
         self.logins.append((data.login.decode(), data.password.decode()))
-        return AuthResult(success=data.password == KEY.encode())
+        return AuthResult(success=data.password == KEY.encode(), handled=False)
 
     def drop_connections(self) -> None:
         """Hang up on everybody, as servers do with idle connections."""

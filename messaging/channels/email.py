@@ -8,7 +8,12 @@ from typing import Any
 
 from anymail.backends.postmark import EmailBackend as PostmarkBackend
 from anymail.backends.sendgrid import EmailBackend as SendGridBackend
-from anymail.exceptions import AnymailError, AnymailNotSupportedWarning, AnymailRequestsAPIError
+from anymail.exceptions import (
+    AnymailError,
+    AnymailNotSupportedWarning,
+    AnymailRecipientsRefused,
+    AnymailRequestsAPIError,
+)
 from django.core.mail import EmailMultiAlternatives
 from django.core.mail.backends.base import BaseEmailBackend
 from requests import ConnectionError as ConnectionFailed
@@ -109,7 +114,7 @@ def compose(mail: Mail, headers: Mapping[str, str]) -> Any:
 
 def fault(error: Exception) -> SendError:
     """Say what an error of anymail means: try again, or not, or nobody knows whether the mail is out."""
-    text = str(error).strip()[:MAX_DETAIL] or type(error).__name__
+    text = (_words_of_refusal(error) or str(error).strip() or type(error).__name__)[:MAX_DETAIL]
     if isinstance(error, RequestException) and getattr(error, "status_code", None) is None:
         return SendError(text, permanent=False, outcome_unknown=not _before_the_request(error))
     if isinstance(error, AnymailRequestsAPIError):
@@ -119,6 +124,17 @@ def fault(error: Exception) -> SendError:
         later = unknown or code in TRY_LATER or code >= 500
         return SendError(text, permanent=not later, outcome_unknown=unknown)
     return SendError(text, permanent=True)
+
+
+def _words_of_refusal(error: Exception) -> str:
+    """Return why a service refuses all recipients, which anymail's own message does not say."""
+    answer = getattr(error, "response", None)
+    if not isinstance(error, AnymailRecipientsRefused) or answer is None:
+        return ""
+    try:
+        return str(answer.json()["Message"])
+    except (KeyError, TypeError, ValueError):
+        return str(answer.text)
 
 
 def _before_the_request(error: Exception) -> bool:
