@@ -25,7 +25,7 @@ from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.views.decorators.csrf import csrf_exempt
 
-from messaging import feedback
+from messaging import feedback, verification
 from messaging.feedback import Report
 
 logger = logging.getLogger(__name__)
@@ -83,7 +83,11 @@ class Collecting:
 
 
 class SendGridView(Collecting, SendGridTrackingWebhookView):  # type: ignore[misc]
-    """SendGrid's event webhook. Its signature is checked when a verification key is set."""
+    """SendGrid's event webhook. Once a verification key is entered at an account, unsigned posts are refused."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.webhook_verification_key = verification.known() or self.webhook_verification_key
 
 
 class PostmarkView(Collecting, PostmarkTrackingWebhookView):  # type: ignore[misc]
