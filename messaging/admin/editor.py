@@ -81,10 +81,8 @@ def choice_context(request: HttpRequest, values: QueryDict) -> dict[str, Any]:
         event = events[0] if events else None
     if event and event.pk not in {known.pk for known in events}:
         events = [event, *events]
-    groups = [insertable.group("About the person", "customer", variables.customer(profile))]
-    if event:
-        groups.append(insertable.group("About the event", "trigger", event.properties))
-    groups.append(insertable.always())
+    groups = [insertable.group("About the event", "trigger", event.properties)] if event else []
+    groups += [insertable.group("About the person", "customer", variables.customer(profile)), insertable.always()]
     return {
         "profile": profile,
         "event": event,

@@ -62,4 +62,4 @@ def _join(path: str, key: str) -> str:
 
 def _example(value: object) -> str:
     text = str(value).lower() if isinstance(value, bool) else str(value)
-    return text if len(text) <= EXAMPLE_LENGTH else text[: EXAMPLE_LENGTH - 1] + "…"
+    return (text if len(text) <= EXAMPLE_LENGTH else text[: EXAMPLE_LENGTH - 1] + "…") or "empty"

@@ -59,6 +59,7 @@ class LayoutAdmin(EditorAdmin):
     preview_url_name = "messaging_layout_preview"
     list_display = ("name", "changed")
     search_fields = ("name",)
+    empty_help = "A layout is the frame around mails: logo, colours, footer. Add one above."
     fieldsets = ((None, {"fields": ("name", "html", "text")}),)
 
     @admin.display(description="Last changed")

@@ -18,8 +18,7 @@ from django.template.response import TemplateResponse
 
 from events.admin_paging import KeysetPage, before_key, page_before
 from messaging.admin import frames
-from messaging.models import Message, MessageBody, Provider
-from messaging.states import Status
+from messaging.models import DeliveryEvent, Message, MessageBody, Provider
 
 VIEW = "messaging.view_message"
 PAGE_SIZE = 30
@@ -28,12 +27,13 @@ RECENT = 200
 SHOWN_ADDRESSES = 30
 LIST_FIELDS = ("address", "subject", "status", "sent_at", "is_test", "provider_id")
 
-# What the recipient did, as steps that light up: (title, the statuses that mean it happened).
-_CLICKED = {Status.CLICKED}
-_OPENED = {Status.OPENED, Status.UNSUBSCRIBED, Status.COMPLAINED, *_CLICKED}
-_DELIVERED = {Status.DELIVERED, *_OPENED}
-_SENT = {Status.SENT, Status.BOUNCED, Status.REJECTED, *_DELIVERED}
-STEPS = (("Sent", _SENT), ("Delivered", _DELIVERED), ("Opened", _OPENED), ("Clicked", _CLICKED))
+# What the recipient did, as steps that light up: (title, the reports that prove it; a click proves an opening).
+STEPS = (
+    ("Sent", {"sent", "delivered", "opened", "clicked", "bounced", "rejected", "complained", "unsubscribed"}),
+    ("Delivered", {"delivered", "opened", "clicked", "complained", "unsubscribed"}),
+    ("Opened", {"opened", "clicked"}),
+    ("Clicked", {"clicked"}),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +72,7 @@ def seen(request: HttpRequest, message_id: int) -> HttpResponse:
     """Answer the open mail's poll: what the recipient has done so far."""
     _require_permission(request)
     message = get_object_or_404(Message.objects.only("status"), pk=message_id)
-    return TemplateResponse(
-        request, "admin/messaging/mailbox/steps.html", {"mail": message, "steps": steps(message.status)}
-    )
+    return TemplateResponse(request, "admin/messaging/mailbox/steps.html", {"mail": message, "steps": steps(message)})
 
 
 def mails(address: str) -> list[QuerySet[Message]]:
@@ -101,9 +99,11 @@ def recent_addresses() -> list[str]:
     return list(dict.fromkeys(row.address for row in rows))[:SHOWN_ADDRESSES]
 
 
-def steps(status: str) -> list[Step]:
-    """Return what has happened to a mail of ``status`` so far, as far as the status tells."""
-    return [Step(title, Status(status) in done) for title, done in STEPS]
+def steps(message: Message) -> list[Step]:
+    """Return what has happened to a mail so far. One statement."""
+    reports = DeliveryEvent.objects.filter(message=message).order_by().values_list("type", flat=True).distinct()
+    known = {message.status, *reports}
+    return [Step(title, not known.isdisjoint(proofs)) for title, proofs in STEPS]
 
 
 def _listing(request: HttpRequest) -> dict[str, Any]:
@@ -131,7 +131,7 @@ def _letter(message_id: int) -> dict[str, Any]:
         "mail": message,
         "body": body,
         "frame": frames.document(body.html),
-        "steps": steps(message.status),
+        "steps": steps(message),
         "unsubscribe_url": one_click_url(body.headers),
     }
 

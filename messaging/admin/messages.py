@@ -42,6 +42,7 @@ class MessageAdmin(ReadOnly, KeysetAdmin):
     search_fields = ("address",)
     search_help_text = "A whole email address, user id or message id."
     show_facets = admin.ShowFacets.NEVER
+    empty_help = "Messages appear as soon as a campaign or a test of a template writes one."
     actions = None
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Message]:

@@ -16,7 +16,7 @@ from unfold.widgets import (
     UnfoldBooleanWidget,
 )
 
-from messaging import credentials
+from messaging import credentials, verification
 from messaging.errors import CredentialsError
 from messaging.models import Provider
 
@@ -25,7 +25,7 @@ Kind = Provider.Kind
 # What may be shown, by kind; the names are those the channels read from ``Provider.settings``.
 SETTINGS: dict[str, tuple[str, ...]] = {
     Kind.MAILBOX: (),
-    Kind.SENDGRID: ("api_url",),
+    Kind.SENDGRID: (verification.SETTING, "api_url"),
     Kind.POSTMARK: ("message_stream", "api_url"),
     Kind.SMTP: ("host", "port", "security"),
 }
@@ -68,6 +68,13 @@ class ProviderForm(forms.ModelForm):  # type: ignore[type-arg]
         widget=UnfoldAdminTextInputWidget(),
         help_text="Empty: the service's own. Another one is for its European servers, or for tests.",
     )
+    webhook_key = forms.CharField(
+        label="Webhook verification key",
+        required=False,
+        widget=UnfoldAdminTextInputWidget(),
+        help_text="From SendGrid's page of the event webhook, if you switch on its signature. "
+        "Reports that it did not sign are then refused.",
+    )
     host = forms.CharField(label="Server", required=False, widget=UnfoldAdminTextInputWidget())
     port = forms.IntegerField(
         required=False,
@@ -106,6 +113,15 @@ class ProviderForm(forms.ModelForm):  # type: ignore[type-arg]
             raise ValidationError("Write an address, or a name with an address: Acme <hello@mail.acme.com>")
         validate_email(match[1] or match[2])
         return sender
+
+    def clean_webhook_key(self) -> str:
+        key: str = self.cleaned_data["webhook_key"].strip()
+        try:
+            if key:
+                verification.load(key)
+        except ValueError as error:
+            raise ValidationError("This is not a verification key: copy it whole from SendGrid.") from error
+        return key
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean() or {}

@@ -16,7 +16,7 @@ from django.shortcuts import get_object_or_404, render
 from django.utils.html import escape
 from django.views.decorators.http import require_POST
 
-from messaging import connection
+from messaging import connection, verification
 from messaging.admin import journal
 from messaging.channels import open_channel
 from messaging.channels.base import Mail
@@ -29,9 +29,13 @@ LOCAL = {"127.0.0.1", "localhost", "::1", "testserver"}
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """Where a provider reports to. ``url`` has stand-ins for the log-in, which is a secret."""
+    """Where a provider reports to. ``url`` has stand-ins for the log-in, which is a secret.
+
+    Without ``protected`` reports are refused: anybody could send them.
+    """
 
     url: str
+    has_login: bool
     protected: bool
     reachable: bool
 
@@ -54,7 +58,8 @@ def webhook(provider: Provider) -> Webhook | None:
     base = urlsplit(settings.BASE_URL)
     login = "USER:PASSWORD@" if settings.WEBHOOK_SECRET else ""
     url = f"{base.scheme}://{login}{base.netloc}{base.path}/webhooks/anymail/{provider.kind}/tracking/"
-    return Webhook(url, bool(settings.WEBHOOK_SECRET), base.hostname not in LOCAL)
+    protected = bool(settings.WEBHOOK_SECRET or provider.settings.get(verification.SETTING))
+    return Webhook(url, bool(login), protected, base.hostname not in LOCAL)
 
 
 @require_POST

@@ -33,6 +33,7 @@ ACCOUNT = (
     "security",
     *(name for secret in SECRET_NAMES for name in (secret, f"clear_{secret}")),
     "message_stream",
+    "webhook_key",
     "api_url",
 )
 
@@ -44,6 +45,7 @@ class ProviderAdmin(ModelAdmin):
     change_form_outer_after_template = "admin/messaging/provider/after.html"
     list_display = ("name", "kind", "from_email", "works", "default", "enabled")
     search_fields = ("name",)
+    empty_help = "A provider carries mails. Add one above; the built-in mailbox needs no account."
     show_facets = admin.ShowFacets.NEVER
     conditional_fields = {name: shown_for(name) for name in ACCOUNT}
 

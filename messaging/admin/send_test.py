@@ -27,10 +27,7 @@ def send_test(request: HttpRequest, template_id: int) -> HttpResponse:
     message = None if error else _send(request, template, address)
     if isinstance(message, str):
         error, message = message, None
-    in_mailbox = isinstance(message, Message) and bool(
-        message.provider and message.provider.kind == Provider.Kind.MAILBOX
-    )
-    context = {"error": error, "message": message, "address": address, "in_mailbox": in_mailbox}
+    context = {"error": error, "message": message, "address": address, "in_mailbox": _in_mailbox(message)}
     return render(request, "admin/messaging/editor/tested.html", context)
 
 
@@ -55,3 +52,11 @@ def _send(request: HttpRequest, template: Template, address: str) -> Message | s
         return str(error)
     journal.note(request, template, f"Sent a test to {address}.")
     return message
+
+
+def _in_mailbox(message: Message | None) -> bool:
+    """Return whether the built-in mailbox will take ``message``; without a provider it goes to the default one."""
+    if message is None:
+        return False
+    provider = message.provider or Provider.objects.filter(is_default=True).first()
+    return provider is not None and provider.kind == Provider.Kind.MAILBOX

@@ -52,6 +52,7 @@ class SuppressionAdmin(KeysetAdmin):
     list_select_related = ("message",)
     search_fields = ("=address",)
     search_help_text = "A whole email address."
+    empty_help = "Nothing is sent to addresses on this list. Bounces and spam reports put them here by themselves."
     show_facets = admin.ShowFacets.NEVER
     fields = ("address", "detail")
     readonly_fields = ()

@@ -33,6 +33,7 @@ class TemplateVersionAdmin(ReadOnly, KeysetAdmin):
     list_display_links = ("version",)
     list_select_related = ("template", "provider")
     search_fields = ("template__name",)
+    empty_help = "A version is made when a campaign is published or a test is sent."
     actions = None
 
     @admin.display(description="Version")

@@ -105,10 +105,11 @@ class EditorAdmin(ModelAdmin):
 class TemplateAdmin(EditorAdmin):
     form = TemplateForm
     preview_url_name = "messaging_template_preview"
-    list_display = ("name", "subject", "purpose", "layout", "changed")
+    list_display = ("name", "subject", "for_what", "layout", "changed")
     list_filter = ("purpose",)
     list_select_related = ("layout",)
     search_fields = ("name", "subject")
+    empty_help = "A template is what a mail says. Add one above: a preview shows how it will look."
     show_facets = admin.ShowFacets.NEVER
     fieldsets = (
         (None, {"fields": ("name", ("purpose", "layout"))}),
@@ -116,7 +117,11 @@ class TemplateAdmin(EditorAdmin):
         ("How it is sent", {"fields": ("provider", "from_email", "reply_to"), "classes": ("collapse",)}),
     )
 
-    @admin.display(description="Last changed")
+    @admin.display(description="Purpose", ordering="purpose")
+    def for_what(self, template: Template) -> str:
+        return template.purpose.capitalize()
+
+    @admin.display(description="Last changed", ordering="updated_at")
     def changed(self, template: Template) -> SafeString | str:
         return moment(template.updated_at)
 

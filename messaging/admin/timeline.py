@@ -66,7 +66,7 @@ def verdict(entries: list[Entry]) -> Entry | None:
 
 
 def _own(message: Message) -> list[Entry]:
-    entries = [Entry(message.created_at, "Written and put into the outbox", facts=_queue_facts(message))]
+    entries = [Entry(message.created_at, "Put into the outbox", facts=_queue_facts(message))]
     if message.sent_at:
         entries.append(
             Entry(message.sent_at, f"Handed to {message.provider or 'the provider'}", "info", _sent(message))
@@ -86,7 +86,7 @@ def _queue_facts(message: Message) -> tuple[tuple[str, str], ...]:
 
 
 def _sent(message: Message) -> tuple[tuple[str, str], ...]:
-    pairs = [("To", message.address), ("The provider's id", message.provider_message_id)]
+    pairs = [("To", message.address)]
     if message.attempts > 1:
         pairs.append(("Tries", str(message.attempts)))
     return _filled(pairs)

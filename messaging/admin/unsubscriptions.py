@@ -60,6 +60,7 @@ class UnsubscriptionAdmin(ModelAdmin):
     search_fields = ("profile__email",)
     search_help_text = "A whole user id or email address."
     show_facets = admin.ShowFacets.NEVER
+    empty_help = "Whoever unsubscribes is listed here, and gets no marketing messages."
     actions = None
 
     @admin.display(description="Person")

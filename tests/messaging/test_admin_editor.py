@@ -240,6 +240,7 @@ def test_test_mail_goes_to_the_address_written_for_the_chosen_person(admin_clien
     message = Message.objects.get()
     assert (message.address, message.profile) == ("me@example.com", ada)
     assert f"/admin/messaging/message/{message.pk}/change/" in text
+    assert "read it in the mailbox" in text
     assert LogEntry.objects.get().change_message == "Sent a test to me@example.com."
 
 

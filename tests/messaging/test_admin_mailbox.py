@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from messaging.admin.mailbox import PAGE_SIZE, newest_page, one_click_url, steps
-from messaging.models import Message, MessageBody, Provider
+from messaging.models import DeliveryEvent, Message, MessageBody, Provider
 from messaging.states import Status
 from tests.factories import make_message, make_provider
 
@@ -127,14 +127,23 @@ def test_poll_answers_only_when_something_is_new(admin_client: Client, mailbox: 
     assert "Opened" in admin_client.get(f"{PAGE}list/", {"shown": shown}).content.decode()
 
 
-def test_steps_light_up_as_far_as_the_recipient_has_come() -> None:
-    def lit(status: Status) -> list[str]:
-        return [step.title for step in steps(status) if step.done]
-
-    assert lit(Status.SENT) == ["Sent"]
-    assert lit(Status.OPENED) == ["Sent", "Delivered", "Opened"]
-    assert lit(Status.CLICKED) == ["Sent", "Delivered", "Opened", "Clicked"]
-    assert lit(Status.BOUNCED) == ["Sent"]
+@pytest.mark.parametrize(
+    ("status", "reports", "lit"),
+    [
+        (Status.SENT, [], ["Sent"]),
+        (Status.BOUNCED, ["bounced"], ["Sent"]),
+        (Status.OPENED, ["delivered", "opened"], ["Sent", "Delivered", "Opened"]),
+        (Status.CLICKED, ["clicked"], ["Sent", "Delivered", "Opened", "Clicked"]),
+        (Status.UNSUBSCRIBED, ["opened", "clicked", "unsubscribed"], ["Sent", "Delivered", "Opened", "Clicked"]),
+    ],
+)
+def test_steps_light_up_as_far_as_the_recipient_has_come(
+    mailbox: Provider, status: Status, reports: list[str], lit: list[str]
+) -> None:
+    mail = make_mail(mailbox, status=status)
+    for type_ in reports:
+        DeliveryEvent.objects.create(message=mail, type=type_, event_key=type_, timestamp=timezone.now())
+    assert [step.title for step in steps(mail) if step.done] == lit
 
 
 def test_page_costs_the_same_number_of_statements_for_any_number_of_mails(

@@ -134,7 +134,7 @@ def test_page_shows_the_history_in_the_order_of_time(admin_client: Client) -> No
         DeliveryEvent.objects.create(message=message, type=type_, event_key=type_, timestamp=at, url=url)
     Message.objects.update(created_at=start - timedelta(minutes=5))
     text = text_of(admin_client, page_of(message))
-    titles = ["put into the outbox", "Handed to Postmark", "Delivered to the", ">Opened<", ">Clicked<"]
+    titles = ["Put into the outbox", "Handed to Postmark", "Delivered to the", ">Opened<", ">Clicked<"]
     history = text[text.index("What happened") :]
     assert sorted(titles, key=history.index) == titles
     assert "https://example.com/guide" in history

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.utils import timezone
@@ -185,6 +188,15 @@ def test_test_mail_says_why_it_could_not_be_sent(admin_client: Client) -> None:
     assert "Write the address" in admin_client.post(f"{LIST}{provider.pk}/trial/", {"address": "x"}).content.decode()
 
 
+def test_verification_key_is_checked_when_entered_and_can_be_seen(admin_client: Client) -> None:
+    assert "webhook_key" in refused(admin_client, "sendgrid", api_key=SECRET, webhook_key="nonsense")
+    key = ec.generate_private_key(ec.SECP256R1()).public_key()
+    encoded = base64.b64encode(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).decode()
+    provider = add(admin_client, "sendgrid", api_key=SECRET, webhook_key=encoded)
+    assert provider.settings == {"webhook_key": encoded}
+    assert encoded[:40] in admin_client.get(page(provider)).content.decode()
+
+
 def test_webhook_address_hides_the_log_in(admin_client: Client, settings: Settings) -> None:
     settings.WEBHOOK_SECRET = "hook:hidden-password"
     settings.BASE_URL = "https://mail.acme.example"
@@ -198,7 +210,7 @@ def test_missing_protection_and_local_address_are_pointed_out(admin_client: Clie
     settings.WEBHOOK_SECRET = ""
     settings.BASE_URL = "http://127.0.0.1:8000"
     text = admin_client.get(page(sendgrid())).content.decode()
-    assert "Anybody could send false reports" in text
+    assert "Reports are refused so far" in text
     assert "cannot reach this address" in text
 
 
