@@ -10,7 +10,6 @@ from django.utils import timezone
 
 from events import partitions
 
-
 # The log is partitioned by month from the start, which Django's own CREATE TABLE cannot say.
 EVENT_LOG = """
 CREATE SEQUENCE events_event_id_seq AS bigint;
@@ -33,12 +32,11 @@ CREATE TABLE events_event_default PARTITION OF events_event DEFAULT;
 """
 
 
-def make_partitions(apps, schema_editor):
+def make_partitions(apps: object, schema_editor: object) -> None:
     partitions.ensure(timezone.now().date(), back=3, ahead=2)
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -47,178 +45,319 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='EventCountChange',
+            name="EventCountChange",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('hour', models.DateTimeField()),
-                ('name', models.TextField()),
-                ('count', models.IntegerField()),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("hour", models.DateTimeField()),
+                ("name", models.TextField()),
+                ("count", models.IntegerField()),
             ],
         ),
         migrations.CreateModel(
-            name='Source',
+            name="Source",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=100, unique=True)),
-                ('site_id', models.CharField(help_text='The user name of Customer.io-style log-ins; no secret.', max_length=64, unique=True)),
-                ('enabled', models.BooleanField(default=True, help_text='A disabled source is refused with 401.')),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('last_event_at', models.DateTimeField(blank=True, editable=False, null=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=100, unique=True)),
+                (
+                    "site_id",
+                    models.CharField(
+                        help_text="The user name of Customer.io-style log-ins; no secret.", max_length=64, unique=True
+                    ),
+                ),
+                ("enabled", models.BooleanField(default=True, help_text="A disabled source is refused with 401.")),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("last_event_at", models.DateTimeField(blank=True, editable=False, null=True)),
             ],
             options={
-                'ordering': ['name'],
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='ApiToken',
+            name="ApiToken",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('label', models.CharField(max_length=100)),
-                ('key_hash', models.CharField(editable=False, max_length=64, unique=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('last_used_at', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('revoked_at', models.DateTimeField(blank=True, null=True)),
-                ('created_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("label", models.CharField(max_length=100)),
+                ("key_hash", models.CharField(editable=False, max_length=64, unique=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("last_used_at", models.DateTimeField(blank=True, editable=False, null=True)),
+                ("revoked_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, to=settings.AUTH_USER_MODEL
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'API token',
+                "verbose_name": "API token",
             },
         ),
         migrations.CreateModel(
-            name='EventCount',
+            name="EventCount",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('hour', models.DateTimeField()),
-                ('name', models.TextField()),
-                ('count', models.BigIntegerField(default=0)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("hour", models.DateTimeField()),
+                ("name", models.TextField()),
+                ("count", models.BigIntegerField(default=0)),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('hour', 'name'), name='event_count_key')],
+                "constraints": [models.UniqueConstraint(fields=("hour", "name"), name="event_count_key")],
             },
         ),
         migrations.CreateModel(
-            name='Profile',
+            name="Profile",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('user_id', models.TextField(blank=True, null=True, unique=True)),
-                ('traits', models.JSONField(blank=True, db_default={}, default=dict)),
-                ('email', models.TextField(blank=True, db_default='', default='')),
-                ('phone', models.TextField(blank=True, db_default='', default='')),
-                ('time_zone', models.TextField(blank=True, db_default='', default='', help_text='IANA name, such as Europe/Vienna.')),
-                ('language', models.TextField(blank=True, db_default='', default='')),
-                ('is_test', models.BooleanField(db_default=False, default=False, help_text='Kept out of every figure, and their waits can be skipped.', verbose_name='test person')),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
-                ('updated_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
-                ('last_seen_at', models.DateTimeField(blank=True, editable=False, null=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("user_id", models.TextField(blank=True, null=True, unique=True)),
+                ("traits", models.JSONField(blank=True, db_default={}, default=dict)),
+                ("email", models.TextField(blank=True, db_default="", default="")),
+                ("phone", models.TextField(blank=True, db_default="", default="")),
+                (
+                    "time_zone",
+                    models.TextField(
+                        blank=True, db_default="", default="", help_text="IANA name, such as Europe/Vienna."
+                    ),
+                ),
+                ("language", models.TextField(blank=True, db_default="", default="")),
+                (
+                    "is_test",
+                    models.BooleanField(
+                        db_default=False,
+                        default=False,
+                        help_text="Kept out of every figure, and their waits can be skipped.",
+                        verbose_name="test person",
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False),
+                ),
+                (
+                    "updated_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False),
+                ),
+                ("last_seen_at", models.DateTimeField(blank=True, editable=False, null=True)),
             ],
             options={
-                'indexes': [models.Index(django.contrib.postgres.indexes.OpClass(django.db.models.functions.text.Lower('email'), 'text_pattern_ops'), name='profile_email_search'), models.Index(django.contrib.postgres.indexes.OpClass(django.db.models.functions.text.Lower('user_id'), 'text_pattern_ops'), name='profile_user_search')],
+                "indexes": [
+                    models.Index(
+                        django.contrib.postgres.indexes.OpClass(
+                            django.db.models.functions.text.Lower("email"), "text_pattern_ops"
+                        ),
+                        name="profile_email_search",
+                    ),
+                    models.Index(
+                        django.contrib.postgres.indexes.OpClass(
+                            django.db.models.functions.text.Lower("user_id"), "text_pattern_ops"
+                        ),
+                        name="profile_user_search",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='InboundRequest',
+            name="InboundRequest",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('received_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('method', models.CharField(max_length=8)),
-                ('path', models.TextField()),
-                ('client', models.TextField(blank=True, help_text='User agent.')),
-                ('body', models.TextField(blank=True, help_text='As received, keys masked, cut at 32 kB.')),
-                ('status', models.PositiveSmallIntegerField()),
-                ('answer', models.JSONField(default=dict)),
-                ('accepted', models.PositiveIntegerField(default=0)),
-                ('rejected', models.PositiveIntegerField(default=0)),
-                ('source', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, to='events.source')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("received_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("method", models.CharField(max_length=8)),
+                ("path", models.TextField()),
+                ("client", models.TextField(blank=True, help_text="User agent.")),
+                ("body", models.TextField(blank=True, help_text="As received, keys masked, cut at 32 kB.")),
+                ("status", models.PositiveSmallIntegerField()),
+                ("answer", models.JSONField(default=dict)),
+                ("accepted", models.PositiveIntegerField(default=0)),
+                ("rejected", models.PositiveIntegerField(default=0)),
+                (
+                    "source",
+                    models.ForeignKey(
+                        blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, to="events.source"
+                    ),
+                ),
             ],
         ),
         migrations.SeparateDatabaseAndState(
-            database_operations=[migrations.RunSQL(EVENT_LOG, 'DROP TABLE events_event; DROP SEQUENCE IF EXISTS events_event_id_seq')],
+            database_operations=[
+                migrations.RunSQL(EVENT_LOG, "DROP TABLE events_event; DROP SEQUENCE IF EXISTS events_event_id_seq")
+            ],
             state_operations=[
                 migrations.CreateModel(
-                    name='Event',
+                    name="Event",
                     fields=[
-                        ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                        ('timestamp', models.DateTimeField()),
-                        ('received_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                        ('type', models.CharField(choices=[('track', 'Track'), ('identify', 'Identify'), ('page', 'Page'), ('screen', 'Screen'), ('group', 'Group'), ('alias', 'Alias')], max_length=10)),
-                        ('name', models.TextField(db_default='', default='')),
-                        ('properties', models.JSONField(default=dict)),
-                        ('context', models.JSONField(default=dict)),
-                        ('message_id', models.TextField(db_default='', default='')),
-                        ('request', models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, to='events.inboundrequest')),
-                        ('profile', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='events', to='events.profile')),
-                        ('source', models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='events', to='events.source')),
+                        ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                        ("timestamp", models.DateTimeField()),
+                        ("received_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                        (
+                            "type",
+                            models.CharField(
+                                choices=[
+                                    ("track", "Track"),
+                                    ("identify", "Identify"),
+                                    ("page", "Page"),
+                                    ("screen", "Screen"),
+                                    ("group", "Group"),
+                                    ("alias", "Alias"),
+                                ],
+                                max_length=10,
+                            ),
+                        ),
+                        ("name", models.TextField(db_default="", default="")),
+                        ("properties", models.JSONField(default=dict)),
+                        ("context", models.JSONField(default=dict)),
+                        ("message_id", models.TextField(db_default="", default="")),
+                        (
+                            "request",
+                            models.ForeignKey(
+                                db_constraint=False,
+                                db_index=False,
+                                null=True,
+                                on_delete=django.db.models.deletion.DO_NOTHING,
+                                to="events.inboundrequest",
+                            ),
+                        ),
+                        (
+                            "profile",
+                            models.ForeignKey(
+                                db_constraint=False,
+                                db_index=False,
+                                on_delete=django.db.models.deletion.DO_NOTHING,
+                                related_name="events",
+                                to="events.profile",
+                            ),
+                        ),
+                        (
+                            "source",
+                            models.ForeignKey(
+                                db_constraint=False,
+                                db_index=False,
+                                null=True,
+                                on_delete=django.db.models.deletion.DO_NOTHING,
+                                related_name="events",
+                                to="events.source",
+                            ),
+                        ),
                     ],
                 ),
             ],
         ),
         migrations.RunPython(make_partitions, migrations.RunPython.noop),
         migrations.CreateModel(
-            name='AcceptedMessage',
+            name="AcceptedMessage",
             fields=[
-                ('pk', models.CompositePrimaryKey('source_id', 'message_id', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('message_id', models.TextField()),
-                ('received_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), db_index=True)),
-                ('source', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, to='events.source')),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "source_id", "message_id", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("message_id", models.TextField()),
+                (
+                    "received_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), db_index=True),
+                ),
+                (
+                    "source",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        to="events.source",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='SourceKey',
+            name="SourceKey",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('public', 'Public (browsers and apps, write only)'), ('secret', 'Secret (servers)')], default='public', max_length=10)),
-                ('label', models.CharField(blank=True, max_length=100)),
-                ('key_hash', models.CharField(editable=False, max_length=64, unique=True)),
-                ('public_value', models.CharField(blank=True, editable=False, max_length=100)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('last_used_at', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('revoked_at', models.DateTimeField(blank=True, null=True)),
-                ('source', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='keys', to='events.source')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("public", "Public (browsers and apps, write only)"), ("secret", "Secret (servers)")],
+                        default="public",
+                        max_length=10,
+                    ),
+                ),
+                ("label", models.CharField(blank=True, max_length=100)),
+                ("key_hash", models.CharField(editable=False, max_length=64, unique=True)),
+                ("public_value", models.CharField(blank=True, editable=False, max_length=100)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("last_used_at", models.DateTimeField(blank=True, editable=False, null=True)),
+                ("revoked_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "source",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="keys", to="events.source"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Pending',
+            name="Pending",
             fields=[
-                ('event_id', models.BigIntegerField(primary_key=True, serialize=False)),
-                ('event_timestamp', models.DateTimeField()),
-                ('name', models.TextField(db_default='', default='')),
-                ('parked_at', models.DateTimeField(blank=True, null=True)),
-                ('error', models.TextField(blank=True, db_default='', default='')),
-                ('profile', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, to='events.profile')),
+                ("event_id", models.BigIntegerField(primary_key=True, serialize=False)),
+                ("event_timestamp", models.DateTimeField()),
+                ("name", models.TextField(db_default="", default="")),
+                ("parked_at", models.DateTimeField(blank=True, null=True)),
+                ("error", models.TextField(blank=True, db_default="", default="")),
+                (
+                    "profile",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        to="events.profile",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'pending event',
-                'indexes': [models.Index(condition=models.Q(('parked_at', None)), fields=['event_id'], name='pending_ready'), models.Index(fields=['profile'], name='pending_profile')],
+                "verbose_name": "pending event",
+                "indexes": [
+                    models.Index(condition=models.Q(("parked_at", None)), fields=["event_id"], name="pending_ready"),
+                    models.Index(fields=["profile"], name="pending_profile"),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Identity',
+            name="Identity",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('user', 'User id'), ('anonymous', 'Anonymous id')], max_length=10)),
-                ('value', models.TextField()),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
-                ('profile', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='identities', to='events.profile')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("kind", models.CharField(choices=[("user", "User id"), ("anonymous", "Anonymous id")], max_length=10)),
+                ("value", models.TextField()),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False),
+                ),
+                (
+                    "profile",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="identities", to="events.profile"
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'identities',
-                'constraints': [models.UniqueConstraint(fields=('kind', 'value'), name='identity_unique')],
+                "verbose_name_plural": "identities",
+                "constraints": [models.UniqueConstraint(fields=("kind", "value"), name="identity_unique")],
             },
         ),
         migrations.AddIndex(
-            model_name='inboundrequest',
-            index=models.Index(condition=models.Q(('status', 200), _negated=True), fields=['-id'], name='request_refused'),
+            model_name="inboundrequest",
+            index=models.Index(
+                condition=models.Q(("status", 200), _negated=True), fields=["-id"], name="request_refused"
+            ),
         ),
         migrations.AddIndex(
-            model_name='event',
-            index=models.Index(fields=['profile', 'name', '-timestamp'], name='event_profile_name_time'),
+            model_name="event",
+            index=models.Index(fields=["profile", "name", "-timestamp"], name="event_profile_name_time"),
         ),
         migrations.AddIndex(
-            model_name='event',
-            index=models.Index(fields=['profile', '-timestamp', '-id'], name='event_profile_time'),
+            model_name="event",
+            index=models.Index(fields=["profile", "-timestamp", "-id"], name="event_profile_time"),
         ),
         migrations.AddIndex(
-            model_name='event',
-            index=django.contrib.postgres.indexes.BrinIndex(fields=['received_at'], name='event_received', pages_per_range=32),
+            model_name="event",
+            index=django.contrib.postgres.indexes.BrinIndex(
+                fields=["received_at"], name="event_received", pages_per_range=32
+            ),
         ),
     ]
