@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -9,7 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from events.admin.recipes import recipes
-from events.models import ApiToken, InboundRequest, Pending, Source, SourceKey, hash_key
+from events.models import ApiToken, Event, InboundRequest, Pending, Source, SourceKey, hash_key
 from tests.factories import make_event, make_key, make_profile, make_source
 
 pytestmark = pytest.mark.django_db
@@ -90,6 +93,19 @@ def test_only_a_source_without_history_can_be_deleted(admin_client: Client) -> N
 def test_every_recipe_bears_host_and_key() -> None:
     for recipe in recipes("https://cue.example", "pk_123"):
         assert "https://cue.example" in recipe.code and "pk_123" in recipe.code, recipe.slug
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("slug", "runner"), [("python", [sys.executable, "-c"]), ("curl", ["sh", "-c"])])
+def test_a_recipe_run_as_it_stands_stores_person_and_event(live_server: Any, slug: str, runner: list[str]) -> None:
+    if slug == "curl" and shutil.which("curl") is None:
+        pytest.skip("There is no curl here.")
+    key = make_key(kind=SourceKey.Kind.PUBLIC)
+    code = {recipe.slug: recipe.code for recipe in recipes(live_server.url, key)}[slug]
+    subprocess.run([*runner, code], check=True, timeout=60, capture_output=True)
+    event = Event.objects.get(type=Event.Type.TRACK)
+    assert (event.name, event.properties) == ("Signed Up", {"plan": "free"})
+    assert (event.profile.user_id, event.profile.email) == ("user-1", "ada@example.com")
 
 
 def test_an_api_token_is_shown_once(admin_client: Client) -> None:
