@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 from zoneinfo import available_timezones
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Sum
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
@@ -19,7 +19,7 @@ from django.utils.safestring import SafeString
 from campaigns import metrics, publishing
 from campaigns.admin import cards, compare, editor, page, rows
 from campaigns.admin import draft as drafts
-from campaigns.models import Campaign, CampaignVersion, Journey, Metric
+from campaigns.models import Campaign, CampaignVersion, Metric
 from events.models import Event, EventCount, Profile
 
 # People waiting are counted this far and no farther: a page must not count a big table.
@@ -193,15 +193,21 @@ def figures(campaign: Campaign) -> dict[str, cards.Figures] | None:
     }
 
 
+# Grouped in the database: ten thousand rows are slow to fetch.
+WAITING = """
+SELECT step_id, count(*)
+FROM (SELECT step_id FROM campaigns_journey
+      WHERE campaign_id = %s AND state = 'waiting' AND NOT is_test ORDER BY id DESC LIMIT %s) AS newest
+GROUP BY step_id
+"""
+
+
 def waiting_now(campaign: Campaign) -> tuple[dict[str, int], bool]:
-    """Count who waits at each step, in the newest 10,000 journeys under way; say whether there are more.
+    """Count who waits at each step, in the newest 10,000 journeys under way; say whether there may be more.
 
     Test people are left out, as in every figure.
     """
-    under_way = Journey.objects.filter(campaign=campaign, state=Journey.State.WAITING, is_test=False)
-    newest = under_way.order_by("-pk")
-    steps = list(newest.values_list("step_id", flat=True)[: WAITING_LIMIT + 1])
-    counts: dict[str, int] = {}
-    for step_id in steps[:WAITING_LIMIT]:
-        counts[step_id] = counts.get(step_id, 0) + 1
-    return counts, len(steps) > WAITING_LIMIT
+    with connection.cursor() as cursor:
+        cursor.execute(WAITING, [campaign.pk, WAITING_LIMIT])
+        counts = dict(cursor.fetchall())
+    return counts, sum(counts.values()) >= WAITING_LIMIT
