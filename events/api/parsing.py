@@ -21,6 +21,8 @@ from events.models import Event
 
 DESTINATION = "Cuebird"
 MAX_ITEMS = 2500
+# What a batch says once is stored with each of its items.
+SHARED_LIMIT = 8 * 1024
 # Longer texts do not fit into the indexes that ids and names are found by.
 MAX_TEXT = 512
 
@@ -40,7 +42,8 @@ WORDS_FIELDS = {
 }
 NAMED = ("track", "group", "alias")
 COMMON = ("type", "userId", "anonymousId", "messageId", "timestamp", "context", "writeKey")
-READ = {kind: frozenset((*COMMON, NAME_FIELDS.get(kind, ""), WORDS_FIELDS.get(kind, ""))) for kind in Event.Type.values}
+KINDS = tuple(Event.Type.values)
+READ = {kind: frozenset((*COMMON, NAME_FIELDS.get(kind, ""), WORDS_FIELDS.get(kind, ""))) for kind in KINDS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +89,8 @@ def parse_batch(body: bytes, received_at: datetime) -> Batch:
     shared = Shared(
         received_at,
         _time_or_none(fields.get("sentAt")),
-        _fields_or_none(fields.get("context")),
-        _fields_or_none(fields.get("integrations")),
+        _shared(fields, "context"),
+        _shared(fields, "integrations"),
     )
     batch = Batch([], [])
     for index, raw in enumerate(raw_items):
@@ -123,8 +126,8 @@ def _batch_item(raw: bytes, shared: Shared) -> Item:
     except msgspec.ValidationError:
         raise Refusal("invalid_value", "An item has to be a JSON object.", "batch") from None
     kind = _text(fields, "type") or ""
-    if kind not in Event.Type.values:
-        raise Refusal("invalid_value", f"The type has to be one of {', '.join(Event.Type.values)}.", "type")
+    if kind not in KINDS:
+        raise Refusal("invalid_value", f"The type has to be one of {', '.join(KINDS)}.", "type")
     return _item(kind, fields, shared)
 
 
@@ -135,7 +138,7 @@ def _refuse_flaw(raw: bytes) -> None:
 
 def _item(kind: str, fields: Fields, shared: Shared) -> Item:
     user_id, anonymous_id = _id(fields, "userId"), _id(fields, "anonymousId")
-    if kind == Event.Type.ALIAS and user_id is None:
+    if kind == "alias" and user_id is None:
         raise Refusal("missing_field", "An alias needs the userId that is to stay.", "userId")
     if user_id is None and anonymous_id is None:
         raise Refusal("missing_field", "A call needs a userId or an anonymousId.", "userId")
@@ -146,7 +149,7 @@ def _item(kind: str, fields: Fields, shared: Shared) -> Item:
         context = msgspec.json.encode(shared.context | _OBJECT.decode(context))
     device = _OBJECT.decode(context)
     said: Fields = {}
-    if kind == Event.Type.IDENTIFY:
+    if kind == "identify":
         known = _object(device, "traits")
         said = _OBJECT.decode(known) | _OBJECT.decode(words)
         words = words if "traits" in fields else known
@@ -157,7 +160,7 @@ def _item(kind: str, fields: Fields, shared: Shared) -> Item:
         timestamp=_timestamp(fields, shared),
         user_id=user_id,
         anonymous_id=anonymous_id,
-        previous_id=name if kind == Event.Type.ALIAS else None,
+        previous_id=name if kind == "alias" else None,
         name=name,
         properties=words,
         context=context,
@@ -172,7 +175,7 @@ def _item(kind: str, fields: Fields, shared: Shared) -> Item:
 
 
 def _name(kind: str, fields: Fields) -> str:
-    if kind == Event.Type.IDENTIFY:
+    if kind == "identify":
         return ""
     name_field = NAME_FIELDS[kind]
     name = _id(fields, name_field) if kind in ("group", "alias") else _text(fields, name_field)
@@ -219,9 +222,16 @@ def _object(fields: Fields, name: str) -> bytes:
     return raw
 
 
-def _fields_or_none(raw: Raw | None) -> Fields:
-    """Return the fields of what ought to be an object and must not spoil the whole batch when it is not."""
-    return _OBJECT.decode(raw) if raw is not None and bytes(raw)[:1] == b"{" else {}
+def _shared(fields: Fields, name: str) -> Fields:
+    """Return the fields of an object that holds for the whole batch; anything but an object says nothing."""
+    raw = bytes(fields.get(name, b""))
+    if raw[:1] != b"{":
+        return {}
+    if len(raw) > SHARED_LIMIT:
+        raise Refusal("too_large", f"The {name} of a batch may have {SHARED_LIMIT // 1024} KB.", name)
+    if flaw := raw_json.flaw(raw):
+        raise Refusal("invalid_value", f"The {name} {flaw}.", name)
+    return _OBJECT.decode(raw)
 
 
 def _text_or_nothing(device: Fields, name: str) -> str:

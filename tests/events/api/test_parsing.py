@@ -283,6 +283,14 @@ def test_a_batch_whose_shared_parts_make_no_sense_is_still_read() -> None:
     assert (len(items), rejected) == (1, [])
 
 
+@pytest.mark.parametrize("name", ["context", "integrations"])
+@pytest.mark.parametrize("value", ['"' + "x" * 9000 + '"', "1e999", "[" * 300 + "]" * 300])
+def test_shared_parts_that_cannot_be_stored_with_every_item_are_refused(name: str, value: str) -> None:
+    with pytest.raises(Refusal) as caught:
+        parse_batch(f'{{"batch": [{json.dumps(HI)}], "{name}": {{"a": {value}}}}}'.encode(), NOW)
+    assert caught.value.field == name
+
+
 def test_items_that_are_too_large_or_too_many_are_dropped_alone() -> None:
     frame = len(json.dumps({**HI, "properties": {"x": ""}}))
     fits = {**HI, "properties": {"x": "y" * (32 * 1024 - frame)}}
@@ -336,7 +344,7 @@ FIELDS = ("type", "userId", "anonymousId", "previousId", "groupId", "event", "na
 ANYTHING = JSON | st.dictionaries(st.sampled_from([*FIELDS, "properties", "traits", "context", "integrations"]), JSON)
 
 
-@settings(max_examples=400)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(ANYTHING, max_size=5), st.integers(0, 5), ANYTHING, ANYTHING)
 def test_no_bad_item_takes_a_good_one_with_it(items: list[Any], place: int, context: Any, sent_at: Any) -> None:
     good = {"type": "track", "userId": "good", "event": "Good", "messageId": "good"}
@@ -350,7 +358,7 @@ def test_no_bad_item_takes_a_good_one_with_it(items: list[Any], place: int, cont
             assert isinstance(json.loads(part), dict)
 
 
-@settings(max_examples=400)
+@settings(max_examples=300, deadline=None)
 @given(
     st.binary(max_size=200) | st.text(max_size=200).map(lambda text: f'{{"batch": [{text}]}}'.encode(errors="replace"))
 )

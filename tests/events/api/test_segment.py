@@ -114,7 +114,7 @@ def test_a_bad_gzip_stream_is_refused(key: str, content: bytes) -> None:
 
 
 def test_a_bomb_is_refused_without_unpacking_it(key: str) -> None:
-    bomb = gzip.compress(b" " * 100_000_000, 9)
+    bomb = gzip.compress(b" " * 30_000_000)
     for path in ("track", "batch"):
         answer = send(path, bomb, key, Content_Encoding="gzip")
         assert (answer.status_code, answer.json()["code"]) == (400, "too_large")
