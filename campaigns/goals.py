@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from campaigns import ledger
 from campaigns.engine.steps import Goal, Workflow
@@ -77,11 +77,13 @@ def listening(names: Collection[str], workflows: Mapping[int, Workflow]) -> dict
 
 
 def _first_event(goal: Goal) -> QuerySet[Event, datetime]:
-    events = Event.objects.filter(
+    # Libraries report whole milliseconds: of two events at the same one, the later in the log came later.
+    at_or_before = Q(timestamp=OuterRef("trigger_at"), pk__lte=OuterRef("trigger_event_id"))
+    events = Event.objects.exclude(at_or_before).filter(
         profile_id=OuterRef("profile_id"),
         name=goal.event,
         type=Event.Type.TRACK,
-        timestamp__gt=OuterRef("trigger_at"),
+        timestamp__gte=OuterRef("trigger_at"),
         timestamp__lte=OuterRef("trigger_at") + timedelta(hours=goal.hours),
     )
     if goal.where is not None:

@@ -48,6 +48,17 @@ def test_an_order_that_does_not_qualify_or_lies_before_the_entry_is_no_goal() ->
     assert Journey.objects.get().converted_at is None
 
 
+def test_of_events_in_the_same_millisecond_the_later_in_the_log_came_later() -> None:
+    make_campaign(delay(), send(), goal={"event": "Order Completed"})
+    now, before, after = timezone.now(), make_profile(), make_profile()
+    make_event(before, "Order Completed", timestamp=now)
+    happens(before, timestamp=now)
+    happens(after, timestamp=now)
+    happens(after, "Order Completed", timestamp=now)
+    settle()
+    assert [j.profile for j in Journey.objects.filter(ending=Ending.GOAL)] == [after]
+
+
 def test_a_goal_after_the_last_step_counts_within_its_time_only() -> None:
     campaign = make_campaign(goal=GOAL)
     in_time, too_late = make_profile(), make_profile()
