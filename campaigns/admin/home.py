@@ -79,6 +79,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "parked": capped(Pending.objects.exclude(parked_at=None), COUNTED_TROUBLES),
         "stuck": _stuck(campaigns),
         "live": _live(campaigns, now) if request.user.has_perm("campaigns.view_campaign") else [],
+        "shop_url": links.shop(),
         "messages_url": links.to("messaging_message_changelist"),
         "latest": _latest() if request.user.has_perm("events.view_event") else [],
         "checklist": newcomer.checklist(),

@@ -164,6 +164,12 @@ def test_the_shop_says_so_when_nobody_listens_or_the_key_is_gone(client: Client)
     assert "no public key in use" in text
 
 
+def test_the_home_page_leads_to_the_shop_only_in_the_demo(admin_client: Client) -> None:
+    assert 'href="/demo/"' not in admin_client.get("/admin/").content.decode()
+    with with_demo:
+        assert 'href="/demo/"' in admin_client.get("/admin/").content.decode()
+
+
 @pytest.mark.usefixtures("seeded")
 def test_answers_are_found_by_trigger_and_by_goal() -> None:
     live = list(Campaign.objects.select_related("live_version").order_by("name"))
