@@ -17,7 +17,7 @@ def customer(profile: Profile) -> dict[str, Any]:
         "phone": profile.phone,
         "time_zone": profile.time_zone,
         "language": profile.language,
-        "created_at": profile.created_at.isoformat() if profile.created_at else "",
+        "created_at": profile.created_at.isoformat() if profile.pk else "",
     }
     return {**known, **profile.traits}
 
