@@ -19,10 +19,9 @@ FOLD_LIMIT = 10_000
 
 # The key order of the insert is fixed, so that two folds at once cannot wait for each other in a circle.
 FOLD = """
-WITH picked AS MATERIALIZED (
-    SELECT id FROM events_eventcountchange ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED
-), taken AS (
-    DELETE FROM events_eventcountchange c USING picked WHERE c.id = picked.id
+WITH taken AS (
+    DELETE FROM events_eventcountchange WHERE id = ANY(ARRAY(
+        SELECT id FROM events_eventcountchange ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED))
     RETURNING hour, name, count
 ), folded AS (
     INSERT INTO events_eventcount (hour, name, count)

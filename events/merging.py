@@ -41,11 +41,9 @@ MOVE_EVENTS = f"UPDATE events_event e SET profile_id = pair.winner FROM {PAIRS} 
 
 # Passed over: rows that a worker is claiming. It has to wait for the profile and then reads the event's new person.
 MOVE_PENDING = f"""
-WITH free AS MATERIALIZED (
-    SELECT event_id FROM events_pending WHERE profile_id = ANY(%(losers)s) FOR UPDATE SKIP LOCKED
-)
 UPDATE events_pending p SET profile_id = pair.winner
-FROM free, {PAIRS} WHERE p.event_id = free.event_id AND p.profile_id = pair.loser
+FROM {PAIRS} WHERE p.profile_id = pair.loser AND p.event_id = ANY(ARRAY(
+    SELECT event_id FROM events_pending WHERE profile_id = ANY(%(losers)s) FOR UPDATE SKIP LOCKED))
 """
 
 MOVE_IDENTITIES = f"UPDATE events_identity i SET profile_id = pair.winner FROM {PAIRS} WHERE i.profile_id = pair.loser"

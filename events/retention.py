@@ -18,8 +18,8 @@ DELETE FROM events_acceptedmessage WHERE ctid = ANY(ARRAY(
 
 # By id, which follows the time of receipt closely and has an index.
 FORGET_REQUESTS = """
-DELETE FROM events_inboundrequest WHERE id IN (
-    SELECT id FROM events_inboundrequest ORDER BY id LIMIT %(chunk)s) AND received_at < %(before)s
+DELETE FROM events_inboundrequest WHERE id = ANY(ARRAY(
+    SELECT id FROM events_inboundrequest ORDER BY id LIMIT %(chunk)s)) AND received_at < %(before)s
 """
 
 
