@@ -85,7 +85,7 @@ class _Reader:
             reentry=self.reentry(tree.get("reentry") or {}),
             steps=steps,
             goal=self.goal(tree.get("goal")),
-            time_zone=self.zone(tree.get("time_zone") or "UTC"),
+            time_zone=self.zone(tree.get("time_zone") or ""),
             speed=self.whole(tree, "speed", "", 1, MAX_SPEED, default=1),
             by_id=self.by_id,
             following=self.following,
@@ -116,7 +116,7 @@ class _Reader:
         )
 
     def zone(self, name: str) -> str:
-        if find_zone(name) is None:
+        if name and find_zone(name) is None:
             self.problem("time_zone", f"{name} is not a time zone; write one such as Europe/Vienna")
         return name
 

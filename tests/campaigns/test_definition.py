@@ -17,7 +17,7 @@ def places(**changes: Any) -> list[str]:
 
 def test_the_smallest_definition_has_sensible_defaults() -> None:
     workflow = parse(GOOD)
-    assert (workflow.reentry.rule, workflow.speed, workflow.time_zone, workflow.goal) == ("once", 1, "UTC", None)
+    assert (workflow.reentry.rule, workflow.speed, workflow.time_zone, workflow.goal) == ("once", 1, "", None)
     assert workflow.steps == (Send("mail", "mail", 1, None),)
 
 
