@@ -115,7 +115,7 @@ def lay_out(
     open_cards: Collection[str] = (),
     figures: Mapping[str, Figures] | None = None,
 ) -> Board:
-    """Return the board. ``figures`` are by step id; None shows none."""
+    """Return the board. ``figures`` are by step id; steps without any show none."""
     faults = [locate(editor.draft, problem) for problem in problems]
     _mark(editor, faults)
     return _Layout(editor, faults, templates, open_cards, figures).board()
@@ -205,7 +205,7 @@ class _Layout:
             label=words.KINDS.get(kind, kind),
             icon=ICONS.get(kind, "help"),
             paths=[self.path(step, path) for path in drafts.paths(step)],
-            figures=self.figures.get(step_id, Figures()) if self.figures is not None else None,
+            figures=(self.figures or {}).get(step_id),
             raw="" if known else json.dumps(step, indent=2, ensure_ascii=False),
         )
 

@@ -146,7 +146,8 @@ def settings(definition: Mapping[str, Any]) -> str:
     """Say a campaign's settings."""
     speed = definition.get("speed") or 1
     pace = "real time" if speed == 1 else f"waits run {speed:,} times faster, for trying out"
-    return f"{definition.get('time_zone') or 'UTC'} where a person’s time zone is unknown; {pace}"
+    zone = definition.get("time_zone") or "The installation’s time zone"
+    return f"{zone} for people whose own is unknown; {pace}"
 
 
 def path(path: Mapping[str, Any]) -> str:

@@ -181,16 +181,18 @@ def figures(campaign: Campaign) -> dict[str, cards.Figures] | None:
         return None
     totals = metrics.totals(campaign, campaign.live_version)
     waiting, capped = waiting_now(campaign)
-    return {
-        step_id: cards.Figures(
-            reached=totals.get(step_id, {}).get(Metric.VISITED, 0),
+    found = {}
+    for step in compare.steps(campaign.live_version.definition):
+        step_id = str(step["id"])
+        counts = totals.get(step_id, {})
+        found[step_id] = cards.Figures(
+            reached=counts.get(Metric.VISITED, 0),
             waiting=f"{waiting.get(step_id, 0):,}{'+' if capped else ''}",
-            sent=totals.get(step_id, {}).get(Metric.SENT, 0),
-            opened=totals.get(step_id, {}).get(Metric.OPENED, 0),
-            clicked=totals.get(step_id, {}).get(Metric.CLICKED, 0),
+            sent=counts.get(Metric.SENT, 0),
+            opened=counts.get(Metric.OPENED, 0),
+            clicked=counts.get(Metric.CLICKED, 0),
         )
-        for step_id in {*totals, *waiting} - {""}
-    }
+    return found
 
 
 # Grouped in the database: ten thousand rows are slow to fetch.

@@ -11,6 +11,10 @@
   };
   let dirty = false;
 
+  // On a narrow screen the tabs scroll: show the present one.
+  const tab = document.querySelector(".cb-tabs [aria-current='page']");
+  if (tab) tab.parentElement.scrollLeft = tab.offsetLeft - tab.parentElement.offsetLeft - 40;
+
   // --- Buttons that ask first ----------------------------------------------------------------------------------
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-confirm]");
@@ -89,6 +93,12 @@
     const form = editor();
     if (!form) return;
     showValues();
+    const conflict = document.getElementById("conflict");
+    if (conflict) {
+      conflict.scrollIntoView({ block: "center" });
+      conflict.focus({ preventScroll: true });
+      return;
+    }
     const part = form.dataset.focus && document.getElementById(form.dataset.focus);
     if (!part) return;
     delete form.dataset.focus;

@@ -93,8 +93,8 @@ def test_differences_are_listed_in_words() -> None:
     assert compare.changes(sample(), after, {1: "Greeting"}) == [
         "Trigger: Signed Up → Logged In",
         "Goal: No goal: conversions are not counted → Order Completed, within 1 day of entering",
-        "Settings: UTC where a person’s time zone is unknown; real time → "
-        "UTC where a person’s time zone is unknown; waits run 60 times faster, for trying out",
+        "Settings: The installation’s time zone for people whose own is unknown; real time → "
+        "The installation’s time zone for people whose own is unknown; waits run 60 times faster, for trying out",
         "Removed: Hello (Send “Greeting”)",
         "Changed: Wait 1 hour → Wait 2 hours",
         "Added: Hello (Send “Greeting”)",
