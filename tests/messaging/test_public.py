@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from django.test import Client
@@ -85,7 +85,7 @@ def test_one_click_as_multipart_works(visitor: Client, message: Message) -> None
     assert Unsubscription.objects.get().method == "one_click"
 
 
-@pytest.mark.parametrize("token", ["nonsense", f"{uuid4().hex}.{'x' * 43}"])
+@pytest.mark.parametrize("token", ["nonsense", f"{UUID(int=7).hex}.{'x' * 43}"])
 def test_a_link_that_is_not_ours_says_so(visitor: Client, token: str) -> None:
     for answer in (
         visitor.get(f"/m/u/{token}"),

@@ -105,7 +105,9 @@ def test_whatever_is_accepted_the_answer_is_json(key: str, accept: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"not gzip", gzip.compress(b'{"userId": "u"}')[:-9], gzip.compress(b"{}")[5:], b"", b"\x1f\x8b\x08"]
+    "content",
+    [b"not gzip", gzip.compress(b'{"userId": "u"}')[:-9], gzip.compress(b"{}")[5:], b"", b"\x1f\x8b\x08"],
+    ids=["text", "cut short", "no head", "empty", "head alone"],
 )
 def test_a_bad_gzip_stream_is_refused(key: str, content: bytes) -> None:
     answer = send("track", content, key, Content_Encoding="gzip")
