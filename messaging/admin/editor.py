@@ -18,6 +18,7 @@ from messaging import rendering, variables
 from messaging.admin import frames, insertable, people, unsaved
 from messaging.errors import TemplateError
 from messaging.models import Purpose, Template
+from messaging.rendering import Rendered
 from messaging.versions import content_of
 
 VIEW_PEOPLE = "events.view_profile"
@@ -117,23 +118,28 @@ def preview_layout(request: HttpRequest) -> HttpResponse:
 
 def _preview(request: HttpRequest, template: Template) -> HttpResponse:
     profile, event = chosen(request, request.POST)
-    content = content_of(template)
-    notes = [problem_note(problem) for problem in rendering.problems(content)]
-    rendered = None
-    try:
-        rendered = previews.preview(template, profile, event)
-    except TemplateError as error:
-        note = problem_note(str(error))
-        notes = [note, *(other for other in notes if other != note)]
-    else:
-        notes += [Note("warn", f"{name} is missing: nothing is written there.") for name in rendered.missing]
-        notes += _unsubscribe_note(template, content)
+    rendered, notes = _try_out(template, profile, event)
     context = {"rendered": rendered, "notes": notes, "frame": frames.document(rendered.html) if rendered else ""}
     response = render(request, "admin/messaging/editor/result.html", context)
     if rendered is None:
         # The last good preview stays, so that the author sees both the error and where it was.
         response["HX-Retarget"], response["HX-Reswap"] = "#cbm-notes", "outerHTML"
     return response
+
+
+def _try_out(template: Template, profile: Profile, event: Event | None) -> tuple[Rendered | None, list[Note]]:
+    """Return the mail, None when there is none, and what to tell its author."""
+    content = content_of(template)
+    if not any(content[name] for name in ("subject", "html", "text")):
+        return None, [Note("info", "Begin with the subject: the preview follows while you write.")]
+    notes = [problem_note(problem) for problem in rendering.problems(content)]
+    try:
+        rendered = previews.preview(template, profile, event)
+    except TemplateError as error:
+        note = problem_note(str(error))
+        return None, [note, *(other for other in notes if other != note)]
+    notes += [Note("warn", f"{name} is missing: nothing is written there.") for name in rendered.missing]
+    return rendered, notes + _unsubscribe_note(template, content)
 
 
 def problem_note(problem: str) -> Note:

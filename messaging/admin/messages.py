@@ -38,6 +38,7 @@ class MessageAdmin(ReadOnly, KeysetAdmin):
     list_display = ("message", "to", "state", "via", "written")
     list_display_links = ("message",)
     list_filter = ("status", "provider", "is_test")
+    list_per_page = 30
     list_select_related = ("profile", "provider")
     search_fields = ("address",)
     search_help_text = "A whole email address, user id or message id."

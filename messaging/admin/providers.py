@@ -64,10 +64,7 @@ class ProviderAdmin(ModelAdmin):
         """Show the account's fields; to forget a secret is offered where there is one."""
         known = stored(obj) if isinstance(obj, Provider) else {}
         shown = [name for name in ACCOUNT if not name.startswith("clear_") or name.removeprefix("clear_") in known]
-        return (
-            (None, {"fields": ("name", "kind", "from_email", "enabled")}),
-            ("Account", {"fields": tuple(shown)}),
-        )
+        return ((None, {"fields": ("name", "kind", "from_email", *shown, "enabled")}),)
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         initial: dict[str, Any] = super().get_changeform_initial_data(request)

@@ -52,7 +52,7 @@ class UnsubscriptionAdmin(ModelAdmin):
     form = UnsubscriptionForm
     fields = ("person",)
     list_display = ("who", "how", "about", "since", "resubscribe_link")
-    list_display_links = None
+    list_display_links = ("who",)
     list_filter = ("method",)
     list_select_related = ("profile", "message")
     ordering = ("-created_at",)
@@ -93,6 +93,16 @@ class UnsubscriptionAdmin(ModelAdmin):
         if not term:
             return queryset, False
         return queryset.filter(profile_id__in=people.named(term).values("pk")), False
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Lead to the person: there is nothing else to see, and nothing to change."""
+        return HttpResponseRedirect(reverse("admin:events_profile_change", args=[object_id]))
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False

@@ -74,6 +74,12 @@ def test_preview_puts_the_mail_into_the_chosen_layout(admin_client: Client, ada:
     assert "&lt;b&gt;Acme&lt;/b&gt;" in preview(admin_client, layout=layout.pk, profile=ada.pk)
 
 
+def test_empty_form_is_greeted_without_complaint(admin_client: Client) -> None:
+    text = preview(admin_client, subject="", html="")
+    assert "Begin with the subject" in text
+    assert "cb-note--bad" not in text
+
+
 def test_preview_cannot_run_scripts(admin_client: Client, ada: Profile) -> None:
     text = preview(admin_client, html="<script>alert(1)</script>", profile=ada.pk)
     assert "<script>alert(1)" not in text

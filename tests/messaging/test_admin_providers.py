@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.utils import timezone
@@ -17,6 +18,8 @@ from messaging import credentials
 from messaging.models import Provider
 from messaging.states import Status
 from tests.factories import make_message, make_provider
+from tests.fakes import FakeSendGrid, smtp
+from tests.messaging.services import sendgrid_provider, smtp_provider
 
 pytestmark = pytest.mark.django_db
 
@@ -179,6 +182,35 @@ def test_check_shows_and_remembers_what_is_wrong(admin_client: Client) -> None:
 
 def test_check_of_the_mailbox_is_fine(admin_client: Client) -> None:
     assert "Works" in admin_client.post(f"{LIST}{make_provider().pk}/check/").content.decode()
+
+
+def test_check_with_a_good_key_is_fine(admin_client: Client) -> None:
+    with FakeSendGrid() as fake:
+        provider = sendgrid_provider(fake)
+        text = admin_client.post(f"{LIST}{provider.pk}/check/").content.decode()
+    assert "Works" in text
+    assert "SendGrid accepts the API key" in text
+
+
+def test_test_mail_is_handed_over(admin_client: Client) -> None:
+    with smtp() as fake:
+        provider = smtp_provider(fake)
+        text = admin_client.post(f"{LIST}{provider.pk}/trial/", {"address": "me@example.com"}).content.decode()
+    assert "has taken the mail to me@example.com" in text
+    assert fake.recipients == ["me@example.com"]
+    assert fake.mails[0]["From"] == provider.from_email
+    assert LogEntry.objects.get().change_message == "Sent a test mail to me@example.com."
+
+
+def test_refused_test_mail_shows_the_answer_and_not_the_key(admin_client: Client) -> None:
+    key = "SG.wrong-and-very-secret"
+    with FakeSendGrid() as fake:
+        provider = sendgrid_provider(fake, key)
+        trial = admin_client.post(f"{LIST}{provider.pk}/trial/", {"address": "me@example.com"}).content.decode()
+        check = admin_client.post(f"{LIST}{provider.pk}/check/").content.decode()
+    assert "authorization grant is invalid" in trial
+    assert "does not accept the API key" in check
+    assert key not in trial + check
 
 
 def test_test_mail_says_why_it_could_not_be_sent(admin_client: Client) -> None:

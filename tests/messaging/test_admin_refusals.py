@@ -68,6 +68,20 @@ def test_address_is_found_whatever_its_case(admin_client: Client) -> None:
     assert "other@example.com" not in text
 
 
+def test_entry_can_be_looked_at_but_not_changed(admin_client: Client) -> None:
+    consent.suppress("gone@example.com", detail="550 user unknown")
+    url = f"{ADDRESSES}{Suppression.objects.get().pk}/change/"
+    assert "550 user unknown" in text_of(admin_client, url)
+    assert admin_client.post(url, {"address": "other@example.com"}).status_code == 403
+
+
+def test_entry_of_a_person_leads_to_the_person(admin_client: Client) -> None:
+    ada = make_profile("ada")
+    consent.unsubscribe(ada.pk, "page")
+    response = admin_client.get(f"{PEOPLE}{ada.pk}/change/")
+    assert response["Location"] == f"/admin/events/profile/{ada.pk}/change/"
+
+
 def test_person_is_unsubscribed_by_hand(admin_client: Client) -> None:
     ada = make_profile("ada", traits={"email": "ada@example.com"})
     assert admin_client.post(f"{PEOPLE}add/", {"person": "ADA@example.com"}).status_code == 302
