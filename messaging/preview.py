@@ -12,7 +12,6 @@ from events.models import Event, Profile
 from messaging import links, outbox, variables
 from messaging.models import Message, Purpose, Template
 from messaging.rendering import Rendered, render
-from messaging.variables import customer as customer
 from messaging.versions import content_of, freeze
 
 if TYPE_CHECKING:
