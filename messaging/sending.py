@@ -11,8 +11,10 @@ import logging
 import os
 import random
 import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import cache
 
 from django.utils import timezone
@@ -27,6 +29,8 @@ from messaging.states import Status
 
 logger = logging.getLogger(__name__)
 THREADS = 16
+# Servers hang up on idle connections, and a request that meets such a moment is in doubt: better to connect anew.
+IDLE_SECONDS = 4.0
 
 _mine = threading.local()
 
@@ -71,20 +75,33 @@ def _failed(prepared: Prepared, error: SendError) -> Outcome:
     return Outcome(message, next_step.status, now, next_step.reason, str(error), provider=prepared.provider)
 
 
+@dataclass(slots=True)
+class _Open:
+    """A channel that this thread keeps open, for the provider as it was then."""
+
+    channel: Channel
+    version: str
+    used_at: float
+
+
 def _channel(provider: Provider) -> Channel:
-    """Return this thread's channel to ``provider``, a new one when its settings have changed. Raises SendError."""
-    made: dict[int, tuple[str, Channel]] = _mine.__dict__.setdefault("channels", {})
+    """Return this thread's channel to ``provider``, a new one when it was idle or changed. Raises SendError."""
+    kept = _kept()
     version = json.dumps([provider.kind, provider.settings, provider.secrets], sort_keys=True)
-    known = made.get(provider.pk)
-    if known and known[0] == version:
-        return known[1]
-    _forget(provider)
-    channel = open_channel(provider)
-    made[provider.pk] = (version, channel)
-    return channel
+    known, now = kept.get(provider.pk), time.monotonic()
+    if known is None or known.version != version or now - known.used_at > IDLE_SECONDS:
+        _forget(provider)
+        known = kept[provider.pk] = _Open(open_channel(provider), version, now)
+    known.used_at = now
+    return known.channel
 
 
 def _forget(provider: Provider) -> None:
-    known = _mine.__dict__.get("channels", {}).pop(provider.pk, None)
+    known = _kept().pop(provider.pk, None)
     if known:
-        known[1].close()
+        known.channel.close()
+
+
+def _kept() -> dict[int, _Open]:
+    kept: dict[int, _Open] = _mine.__dict__.setdefault("channels", {})
+    return kept

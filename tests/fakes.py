@@ -169,7 +169,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self, body: Any) -> None:
         service = self.service
         headers = {name.lower(): value for name, value in self.headers.items()}
-        call = Call(self.command, self.path, headers, body, id(self.connection))
+        call = Call(self.command, self.path, headers, body, self.client_address[1])
         with service.lock:
             service.calls.append(call)
             mishap = service.mishaps.popleft() if body is not None and service.mishaps else Mishap(takes=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -17,7 +18,7 @@ from tests.factories import make_message
 pytestmark = pytest.mark.django_db
 
 
-def dead(**columns: object) -> Message:
+def dead(**columns: Any) -> Message:
     """A message whose worker has not been heard of since its lease ended."""
     return make_message(status=Status.SENDING, lease_until=timezone.now() - timedelta(seconds=1), attempts=1, **columns)
 

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from events import nudges
 from events.models import Event, Profile
-from messaging import claims, composing, consent, credentials, delivery, outbox
+from messaging import claims, composing, consent, credentials, delivery, outbox, sending
 from messaging.channels import email
 from messaging.models import Message, MessageBody, Suppression
 from messaging.reasons import Reason
@@ -261,7 +261,7 @@ def test_nothing_is_sent_within_a_transaction(sendgrid: FakeSendGrid, ada: Profi
     make_message(ada, provider=sendgrid_provider(sendgrid))
     order: list[str] = []
     answer = sendgrid.answer
-    sendgrid.answer = lambda call: (order.append("call"), answer(call))[1]  # type: ignore[method-assign,func-returns-value,assignment]
+    sendgrid.answer = lambda call: (order.append("call"), answer(call))[1]  # type: ignore[method-assign,func-returns-value]
 
     def note(execute: Any, sql: str, *args: Any) -> Any:
         order.append(" ".join(sql.split()[:3]))
@@ -301,7 +301,7 @@ def test_a_worker_that_lost_its_lease_does_not_call(
     ada: Profile, sendgrid: FakeSendGrid, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     message = make_message(ada, provider=sendgrid_provider(sendgrid))
-    look = delivery.look
+    look = composing.look
 
     def look_long(*args: Any) -> Any:
         # Meanwhile the lease ended, and the message was claimed anew.
@@ -331,6 +331,17 @@ def test_a_changed_provider_gets_a_new_connection(ada: Profile, sendgrid: FakeSe
     credentials.store(provider, {"api_key": "SG.good"})
     provider.save()
     assert delivered(make_message(ada, provider=provider)).status == Status.SENT
+
+
+@pytest.mark.parametrize(("idle_seconds", "connections"), [(60.0, 1), (-1.0, 2)])
+def test_a_connection_is_kept_between_mails_but_not_when_it_was_idle(
+    ada: Profile, sendgrid: FakeSendGrid, monkeypatch: pytest.MonkeyPatch, idle_seconds: float, connections: int
+) -> None:
+    monkeypatch.setattr(sending, "IDLE_SECONDS", idle_seconds)
+    provider = sendgrid_provider(sendgrid)
+    for _ in range(2):
+        delivered(make_message(ada, provider=provider))
+    assert len({call.connection for call in sendgrid.calls}) == connections
 
 
 def test_stops_at_its_deadline(ada: Profile) -> None:

@@ -47,7 +47,7 @@ def news(message: Message) -> list[str]:
 
 
 def test_a_report_is_kept_moves_the_status_and_reaches_campaigns(message: Message) -> None:
-    words = {"description": "Accepted", "mta_response": "250 OK", "user_agent": "x", "raw": {"a": 1}}
+    words: dict[str, Any] = {"description": "Accepted", "mta_response": "250 OK", "user_agent": "x", "raw": {"a": 1}}
     assert record([report(message, "delivered", "test:1", **words)]) == 1
     stored = DeliveryEvent.objects.get()
     assert (stored.type, stored.timestamp, stored.description, stored.mta_response) == (
