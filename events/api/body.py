@@ -3,29 +3,52 @@
 from __future__ import annotations
 
 import zlib
+from typing import Protocol
 
-from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, UnreadablePostError
 
 from events.api.refusal import Refusal
 
 CALL_LIMIT = 32 * 1024
 BATCH_LIMIT = 500 * 1024
+DRAIN_LIMIT, DRAIN_CHUNK = 64 * 1024 * 1024, 64 * 1024
 _GZIP = 16 + zlib.MAX_WBITS
 
 
+class Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
 def received(request: HttpRequest) -> bytes:
-    """Return the body as it came in, at most a few megabytes. Raises Refusal."""
+    """Return the body as it came in, and of one beyond all bounds the beginning. Raises Refusal.
+
+    What is too much is read all the same: a server that closes on a client that is still sending looks broken to
+    it, and it would try again.
+    """
+    stream = _stream(request)
     try:
-        return request.body
-    except RequestDataTooBig:
-        raise too_large(BATCH_LIMIT) from None
-    except UnreadablePostError:
+        body = stream.read(BATCH_LIMIT + 1)
+        rest = DRAIN_LIMIT if len(body) > BATCH_LIMIT else 0
+        while rest > 0 and (chunk := stream.read(DRAIN_CHUNK)):
+            rest -= len(chunk)
+    except (OSError, UnreadablePostError):
         raise Refusal("incomplete_body", "The body ended early.", "body") from None
+    return body
+
+
+def _stream(request: HttpRequest) -> Readable:
+    """Return where to read the body. Django takes a chunked one, which names no length, for empty."""
+    length: str = request.META.get("CONTENT_LENGTH", "")
+    if not length and request.META.get("wsgi.input_terminated"):
+        stream: Readable = request.META["wsgi.input"]
+        return stream
+    return request
 
 
 def unpacked(body: bytes, encoding: str, limit: int) -> bytes:
     """Undo the Content-Encoding; never unpacks more than ``limit`` bytes. Raises Refusal."""
+    if len(body) > BATCH_LIMIT:
+        raise too_large(limit)
     match encoding.strip().lower():
         case "" | "identity":
             plain = body

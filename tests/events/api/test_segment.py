@@ -1,20 +1,23 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import logging
+import os
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connection, connections
 from django.test import Client
+from django.test.client import FakePayload
 from django.utils import timezone
 
 from events.api import body
 from events.models import Event, InboundRequest, Pending, Profile, Source, SourceKey
 from tests.factories import make_key, make_source
-from tests.tracking import send
+from tests.tracking import basic, send
 
 pytestmark = pytest.mark.django_db
 HI = {"userId": "u", "event": "Hi"}
@@ -137,8 +140,23 @@ def test_the_limits_hold_for_the_unpacked_size(key: str, path: str, limit: int, 
     assert (answer.status_code, answer.json()["code"], answer.json()["field"]) == (400, "too_large", "body")
 
 
-def test_a_body_beyond_all_bounds_is_refused(key: str) -> None:
-    assert send("batch", b"[" * 6_000_000, key).json()["code"] == "too_large"
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_body_beyond_all_bounds_is_refused_after_it_was_read(key: str, packed: bool) -> None:
+    content = FakePayload(os.urandom(6_000_000))
+    headers = {"Authorization": basic(key)} | ({"Content-Encoding": "gzip"} if packed else {})
+    answer = Client().generic(
+        "POST", "/v1/batch", b"-", headers=headers, **{"wsgi.input": content, "CONTENT_LENGTH": "6000000"}
+    )
+    assert (answer.status_code, answer.json()["code"]) == (400, "too_large")
+    assert not content.read()
+    assert len(InboundRequest.objects.get().body) <= 32 * 1024
+
+
+def test_a_body_in_chunks_without_a_length_is_read(key: str) -> None:
+    chunked = {"wsgi.input": io.BytesIO(json.dumps(HI).encode()), "wsgi.input_terminated": True, "CONTENT_LENGTH": ""}
+    answer = Client().generic("POST", "/v1/track", b"-", headers={"Authorization": basic(key)}, **chunked)
+    assert answer.status_code == 200
+    assert Event.objects.count() == 1
 
 
 def test_a_byte_order_mark_is_passed_over(key: str) -> None:
