@@ -60,6 +60,8 @@ class UnsubscriptionAdmin(ModelAdmin):
     search_fields = ("profile__email",)
     search_help_text = "A whole user id or email address."
     show_facets = admin.ShowFacets.NEVER
+    show_full_result_count = False
+    list_per_page = 30
     empty_help = "Whoever unsubscribes is listed here, and gets no marketing messages."
     actions = None
 
