@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from campaigns.admin import draft as drafts
@@ -104,7 +104,7 @@ class Board:
     goal: Card
     goal_condition: Condition
     settings: Card
-    faults: Sequence[Fault] = field(default=())
+    faults: Sequence[Fault] = ()
     focus: str = ""
 
 

@@ -6,7 +6,7 @@ A bounded number of statements, however much history the person or the campaign 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -51,7 +51,7 @@ class Check:
     advice: str = ""
     when: datetime | None = None
     links: Sequence[Link] = ()
-    parts: Sequence[Check] = field(default=())
+    parts: Sequence[Check] = ()
     skip_url: str = ""
 
 

@@ -28,7 +28,7 @@ class Refusal:
 
 def show(request: HttpRequest, campaign: Campaign) -> HttpResponse:
     """List refusals, newest first, narrowed to a person or a reason."""
-    filters = journeys.Filters("", request.GET.get("step", ""), request.GET.get("person", "").strip())
+    filters = journeys.Filters("", "", request.GET.get("person", "").strip())
     reason = request.GET.get("reason", "")
     found = page_before(_filtered(campaign, filters.person, reason), before_key(request), journeys.PAGE)
     context = {

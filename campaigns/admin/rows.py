@@ -8,8 +8,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 SUBJECTS = {"trait": "The person’s", "property": "The event’s"}
@@ -65,7 +64,7 @@ class Rows:
     match: str = "all"
     rows: tuple[Row, ...] = ()
     kept: Any = None
-    errors: tuple[str, ...] = field(default=())
+    errors: tuple[str, ...] = ()
 
     @property
     def kept_text(self) -> str:
@@ -217,5 +216,4 @@ def with_blank(rows: Rows) -> Rows:
 
 def without(rows: Rows, index: int) -> Rows:
     """Return ``rows`` without the line ``index``, counted from 0."""
-    kept: Sequence[Row] = rows.rows
-    return replace(rows, rows=(*kept[:index], *kept[index + 1 :]))
+    return replace(rows, rows=(*rows.rows[:index], *rows.rows[index + 1 :]))

@@ -55,7 +55,8 @@ class CardForm(forms.Form):
         """Fill in what depends on the installation."""
 
     def write(self, part: dict[str, Any]) -> None:
-        part.update(self.good())
+        """Put what was typed into ``part``; what is wrong is not among the cleaned data, so the stored value stays."""
+        part.update(self.cleaned_data)
 
     def note(self, name: str, problem: str) -> None:
         """Show what the engine says about a field beside what the form itself finds."""
@@ -68,10 +69,6 @@ class CardForm(forms.Form):
             "aria-invalid": "true",
             "aria-describedby": f"{self[name].id_for_label}-error",
         }
-
-    def good(self) -> dict[str, Any]:
-        """Return the values that can be stored; wrong ones are left out, so that the stored ones stay."""
-        return {name: value for name, value in self.cleaned_data.items() if name not in self.errors}
 
 
 class DelayForm(CardForm):
@@ -89,7 +86,7 @@ class DelayForm(CardForm):
         return {"name": part.get("name"), "amount": number, "unit": unit}
 
     def write(self, part: dict[str, Any]) -> None:
-        good = self.good()
+        good = dict(self.cleaned_data)
         if "name" in good:
             part["name"] = good["name"]
         if "amount" in good and "unit" in good:
@@ -109,7 +106,7 @@ class WindowForm(CardForm):
     name = NAME
 
     def write(self, part: dict[str, Any]) -> None:
-        good = self.good()
+        good = dict(self.cleaned_data)
         for name in ("start", "end"):
             if name in good:
                 good[name] = good[name].strftime("%H:%M") if good[name] else ""
@@ -146,7 +143,7 @@ class ReentryForm(CardForm):
     )
 
     def write(self, part: dict[str, Any]) -> None:
-        good = self.good()
+        good = dict(self.cleaned_data)
         if good.get("hours") is None:
             good.pop("hours", None)
         part.update(good)
@@ -169,7 +166,7 @@ class GoalForm(CardForm):
         return {"event": part.get("event"), "hours": part.get("hours", 168)}
 
     def write(self, part: dict[str, Any]) -> None:
-        good = self.good()
+        good = dict(self.cleaned_data)
         if good.get("hours") is None:
             good["hours"] = part.get("hours", 168)
         part.update(good)

@@ -84,7 +84,7 @@ def test_the_list_is_narrowed_by_state_step_and_person(browser: Client) -> None:
     stuck = enter(campaign, user_id="bob", anonymous_ids=("anon-7",))
     Journey.objects.filter(pk=stuck.pk).update(state="stuck", error="KeyError: 'x'")
     enter(campaign, user_id="cyd")
-    Journey.objects.filter(profile__user_id="cyd").update(state="ended", ending=Ending.COMPLETED, step_id="")
+    Journey.objects.filter(profile__user_id="cyd").update(state="ended", ending=Ending.GOAL, step_id="wait")
     make_campaign(delay(60), event="Logged In")
     happens(make_profile("dan"), "Logged In")
     settle()
