@@ -24,7 +24,6 @@ class Campaign(models.Model):
         DRAFT = "draft", "Draft"
         LIVE = "live", "Live"
         PAUSED = "paused", "Paused"
-        ARCHIVED = "archived", "Archived"
 
     name = models.CharField(max_length=120, unique=True)
     slug = models.SlugField(max_length=120, unique=True)

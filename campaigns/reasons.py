@@ -71,7 +71,6 @@ class Ending(StrEnum):
     EXIT_STEP = "exit_step"
     STOPPED = "stopped"
     MERGED = "merged"
-    ERASED = "erased"
 
     @property
     def label(self) -> str:
@@ -88,5 +87,4 @@ ENDING_LABELS: dict[Ending, str] = {
     Ending.EXIT_STEP: "Came to an exit step",
     Ending.STOPPED: "Stopped by hand",
     Ending.MERGED: "Two profiles turned out to be one person; the older journey goes on",
-    Ending.ERASED: "The person was erased",
 }

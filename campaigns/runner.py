@@ -77,11 +77,14 @@ def run_batch(due: QuerySet[Journey], limit: int) -> int:
 
 @transaction.atomic
 def skip_wait(journey: Journey, by: str) -> None:
-    """End the wait a test person's journey is in, and move on. Raises ValueError for anybody else's."""
-    for claimed in _claim(Journey.objects.filter(pk=journey.pk, state=Journey.State.WAITING), 1):
-        if not claimed.is_test:
-            raise ValueError("only the waits of test people can be skipped")
-        _move([claimed], timezone.now(), skipped_by=by)
+    """End the wait a test person's journey is in, and move on; in a paused campaign it is held instead.
+
+    Raises ValueError for anybody else's journey.
+    """
+    claimed = _claim(Journey.objects.filter(pk=journey.pk, state=Journey.State.WAITING), 1)
+    if any(not held.is_test for held in claimed):
+        raise ValueError("only the waits of test people can be skipped")
+    _move(_hold_paused(claimed), timezone.now(), skipped_by=by)
 
 
 @transaction.atomic

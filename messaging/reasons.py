@@ -18,7 +18,6 @@ class Reason(StrEnum):
     PROVIDER_REFUSED = "provider_refused"
     PROVIDER_UNREACHABLE = "provider_unreachable"
     OUTCOME_UNKNOWN = "outcome_unknown"
-    ERASED = "erased"
 
     @property
     def label(self) -> str:
@@ -40,5 +39,4 @@ LABELS: dict[Reason, str] = {
     Reason.PROVIDER_REFUSED: "The provider refused the message",
     Reason.PROVIDER_UNREACHABLE: "The provider could not be reached, also after several tries",
     Reason.OUTCOME_UNKNOWN: "Sending was cut off: it may or may not have gone out",
-    Reason.ERASED: "The person was erased",
 }

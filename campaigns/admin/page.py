@@ -24,7 +24,6 @@ BADGES = {
     Campaign.Status.DRAFT: "muted",
     Campaign.Status.LIVE: "ok",
     Campaign.Status.PAUSED: "warn",
-    Campaign.Status.ARCHIVED: "muted",
 }
 TABS = {
     "workflow": "Workflow",

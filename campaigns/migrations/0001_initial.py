@@ -26,7 +26,7 @@ class Migration(migrations.Migration):
                 (
                     "status",
                     models.CharField(
-                        choices=[("draft", "Draft"), ("live", "Live"), ("paused", "Paused"), ("archived", "Archived")],
+                        choices=[("draft", "Draft"), ("live", "Live"), ("paused", "Paused")],
                         default="draft",
                         editable=False,
                         max_length=10,
@@ -113,7 +113,6 @@ class Migration(migrations.Migration):
                             ("exit_step", "Came to an exit step"),
                             ("stopped", "Stopped by hand"),
                             ("merged", "Two profiles turned out to be one person; the older journey goes on"),
-                            ("erased", "The person was erased"),
                         ],
                         db_default="",
                         default="",

@@ -40,7 +40,6 @@ ADVICE: dict[Reason, str] = {
     Reason.PROVIDER_REFUSED: "The provider's own words stand below: correct what it complains about.",
     Reason.PROVIDER_UNREACHABLE: "Check the connection on the provider's page, then send this message again.",
     Reason.OUTCOME_UNKNOWN: "Look in the provider's own log, or ask the person; then decide.",
-    Reason.ERASED: "Nothing to do.",
 }
 
 # Where the status alone says it all: (headline, explanation).

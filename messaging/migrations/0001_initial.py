@@ -95,7 +95,6 @@ class Migration(migrations.Migration):
                             ("provider_refused", "The provider refused the message"),
                             ("provider_unreachable", "The provider could not be reached, also after several tries"),
                             ("outcome_unknown", "Sending was cut off: it may or may not have gone out"),
-                            ("erased", "The person was erased"),
                         ],
                         db_default="",
                         default="",

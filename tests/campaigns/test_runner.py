@@ -132,6 +132,16 @@ def test_waits_of_test_people_can_be_skipped_and_only_theirs() -> None:
     assert Message.objects.get().is_test
 
 
+def test_a_pause_holds_also_who_would_skip_a_wait() -> None:
+    campaign = make_campaign(delay(), send())
+    happens(make_profile(is_test=True))
+    settle()
+    publishing.pause(campaign)
+    runner.skip_wait(Journey.objects.get(), "ada")
+    assert Journey.objects.get().state == Journey.State.PAUSED
+    assert visits() == [("wait", "")]
+
+
 def test_a_stopped_journey_sends_nothing_more() -> None:
     make_campaign(delay(), send())
     happens(make_profile())
