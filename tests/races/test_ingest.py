@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from datetime import UTC, datetime
-from threading import Barrier
 from typing import Any
 
 import msgspec
@@ -17,27 +15,12 @@ from events import counts, log
 from events.ingest import Item, ingest
 from events.models import AcceptedMessage, Event, EventCount, EventCountChange, Identity, Pending, Profile, Source
 from tests.factories import make_event, make_key, make_profile, make_source
+from tests.races.together import at_once
 from tests.tracking import send
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 WRITERS = 16
-
-
-def at_once(work: Sequence[Callable[[], Any]]) -> list[Any]:
-    """Start all pieces of work at the same moment, each in a thread with a connection of its own."""
-    barrier = Barrier(len(work))
-
-    def run(piece: Callable[[], Any]) -> Any:
-        try:
-            connection.ensure_connection()
-            barrier.wait()
-            return piece()
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(len(work)) as pool:
-        return list(pool.map(run, work))
 
 
 def deadlocks() -> int:
