@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Protocol
 
+import msgspec
 from django.db import connection
 
 from events import merging
@@ -43,11 +43,14 @@ class Call(Protocol):
 
 @dataclass(eq=False, slots=True)
 class Person:
-    """Somebody a request speaks of. ``profile_id`` is None until they are stored; ``survivor`` is set by a merge."""
+    """Somebody a request speaks of, as far as it was stored before it; ``last_seen`` in seconds since 1970.
+
+    ``profile_id`` is None until they are stored; ``survivor`` is set by a merge.
+    """
 
     profile_id: int | None = None
     user_id: str | None = None
-    last_seen_at: datetime | None = None
+    last_seen: float | None = None
     time_zone: str = ""
     language: str = ""
     survivor: Person | None = None
@@ -176,10 +179,10 @@ def resolve(calls: Sequence[Call]) -> list[Person]:
     """
     keys = _keys(calls)
     people: dict[int, Person] = {}
-    known = _read(LOOK_UP, [[kind for kind, _ in keys], [value for _, value in keys]], people)
+    known = _read(LOOK_UP, keys, people)
     missing = [value for kind, value in keys if kind == USER and (kind, value) not in known]
     if missing:
-        known |= _read(ADOPT, [missing], people)
+        known |= _read(ADOPT, missing, people)
     names = {profile_id: person.user_id for profile_id, person in people.items()}
     result = plan(calls, known)
     _make(result)
@@ -196,10 +199,11 @@ def _keys(calls: Sequence[Call]) -> list[Key]:
     return sorted(keys)
 
 
+# Keys as JSON, times as numbers: the driver takes ten times as long for arrays of text and for datetimes.
 LOOK_UP = """
-SELECT i.kind, i.value, p.id, p.user_id, p.last_seen_at, p.time_zone, p.language
-FROM unnest(%s::text[], %s::text[]) AS k(kind, value)
-JOIN events_identity i ON i.kind = k.kind AND i.value = k.value
+SELECT i.kind, i.value, p.id, p.user_id, extract(epoch FROM p.last_seen_at)::float8, p.time_zone, p.language
+FROM jsonb_array_elements(%s) AS k(key)
+JOIN events_identity i ON i.kind = k.key->>0 AND i.value = k.key->>1
 JOIN events_profile p ON p.id = i.profile_id
 """
 
@@ -207,11 +211,12 @@ JOIN events_profile p ON p.id = i.profile_id
 ADOPT = """
 WITH adopted AS (
     INSERT INTO events_identity (kind, value, profile_id)
-    SELECT 'user', user_id, id FROM events_profile WHERE user_id = ANY(%s) ORDER BY user_id
+    SELECT 'user', user_id, id FROM events_profile
+    WHERE user_id = ANY(ARRAY(SELECT jsonb_array_elements_text(%s))) ORDER BY user_id
     ON CONFLICT DO NOTHING
     RETURNING kind, value, profile_id
 )
-SELECT a.kind, a.value, p.id, p.user_id, p.last_seen_at, p.time_zone, p.language
+SELECT a.kind, a.value, p.id, p.user_id, extract(epoch FROM p.last_seen_at)::float8, p.time_zone, p.language
 FROM adopted a JOIN events_profile p ON p.id = a.profile_id
 """
 
@@ -243,11 +248,11 @@ WHERE i.kind = m.kind AND i.value = m.value
 """
 
 
-def _read(statement: str, parameters: list[list[str]], people: dict[int, Person]) -> dict[Key, Person]:
+def _read(statement: str, keys: Sequence[Key] | Sequence[str], people: dict[int, Person]) -> dict[Key, Person]:
     """Return the persons by key, and collect them in ``people``: keys of one profile share one Person."""
     known: dict[Key, Person] = {}
     with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
+        cursor.execute(statement, [msgspec.json.encode(keys).decode()])
         for kind, value, profile_id, *columns in cursor.fetchall():
             known[kind, value] = people.setdefault(profile_id, Person(profile_id, *columns))
     return known

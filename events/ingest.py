@@ -95,7 +95,7 @@ def _store(source: Source, items: Sequence[Item], received_at: datetime, request
 # Sorted, so that two requests with the same ids wait for each other at the first of them and not in a circle.
 ACCEPT = """
 INSERT INTO events_acceptedmessage (source_id, message_id, received_at)
-SELECT %s, id, %s FROM unnest(%s::text[]) AS id ORDER BY id
+SELECT %s, id, %s FROM jsonb_array_elements_text(%s) AS id ORDER BY id
 ON CONFLICT DO NOTHING
 RETURNING message_id
 """
@@ -110,7 +110,7 @@ def _without_repeated(source: Source, items: Sequence[Item], received_at: dateti
     if not ids:
         return list(first.values())
     with connection.cursor() as cursor:
-        cursor.execute(ACCEPT, [source.pk, received_at, ids])
+        cursor.execute(ACCEPT, [source.pk, received_at, msgspec.json.encode(ids).decode()])
         accepted = {message_id for (message_id,) in cursor.fetchall()}
     return [item for item in first.values() if item.message_id in accepted or not item.repeatable]
 

@@ -34,12 +34,12 @@ class News:
 
     def matters_to(self, person: Person) -> bool:
         """Say whether writing it could change anything. The database decides again, with the row locked."""
-        known = person.last_seen_at
+        known = person.last_seen
         return bool(
             self.traits
             or (self.time_zone and self.time_zone != person.time_zone)
             or (self.language and self.language != person.language)
-            or (self.seen_at and (known is None or self.seen_at > known + SEEN_GRAIN))
+            or (self.seen_at and (known is None or self.seen_at.timestamp() > known + SEEN_GRAIN.total_seconds()))
         )
 
 
@@ -50,7 +50,7 @@ WITH news AS MATERIALIZED (
         id bigint, traits jsonb, forgotten text[], email text, phone text, time_zone text, language text,
         device_zone text, device_language text, seen_at timestamptz)
 ), person AS MATERIALIZED (
-    SELECT * FROM events_profile WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE
+    SELECT * FROM events_profile WHERE id IN (SELECT id FROM news) ORDER BY id FOR NO KEY UPDATE
 ), merged AS (
     SELECT p.id, (p.traits || n.traits) - n.forgotten AS traits, coalesce(n.email, p.email) AS email,
            coalesce(n.phone, p.phone) AS phone,
@@ -80,9 +80,8 @@ def apply(news: Mapping[Person, News]) -> None:
     if not news:
         return
     records = msgspec.json.encode([_record(person, about) for person, about in news.items()]).decode()
-    ids = [person.profile_id for person in news]
     with connection.cursor() as cursor:
-        cursor.execute(APPLY, [records, ids, list(ZONE_TRAITS), list(LANGUAGE_TRAITS), SEEN_GRAIN.total_seconds()])
+        cursor.execute(APPLY, [records, list(ZONE_TRAITS), list(LANGUAGE_TRAITS), SEEN_GRAIN.total_seconds()])
 
 
 def _record(person: Person, about: News) -> dict[str, object]:
