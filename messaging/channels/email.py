@@ -29,7 +29,8 @@ from messaging.models import Provider
 # To connect, and to answer; in seconds.
 TIMEOUT = (5.0, 20.0)
 MAX_DETAIL = 2000
-TRY_LATER = {408, 429}
+# A refused key or account (401, 403) is put right by the operator, not by losing what waits to be sent.
+TRY_LATER = {401, 403, 408, 429}
 
 # The backend works, and our tests hold its requests and webhooks; the warning would come with every connection.
 warnings.filterwarnings("ignore", category=AnymailNotSupportedWarning)

@@ -324,10 +324,12 @@ def test_a_test_goes_to_its_own_address_and_into_nobodys_history(ada: Profile) -
     assert [name for name, _ in events(ada)] == ["Email Unsubscribed"]
 
 
-def test_a_changed_provider_gets_a_new_connection(ada: Profile, sendgrid: FakeSendGrid) -> None:
+def test_a_wrong_key_loses_nothing_and_a_changed_one_is_used_at_once(ada: Profile, sendgrid: FakeSendGrid) -> None:
     provider = sendgrid_provider(sendgrid, key="SG.wrong")
     first = delivered(make_message(ada, provider=provider))
-    assert first.reason == Reason.PROVIDER_REFUSED
+    assert (first.status, first.sent_at) == (Status.QUEUED, None)
+    assert first.due_at > timezone.now()
+    assert "authorization grant is invalid" in first.detail
     credentials.store(provider, {"api_key": "SG.good"})
     provider.save()
     assert delivered(make_message(ada, provider=provider)).status == Status.SENT

@@ -103,7 +103,7 @@ def test_a_mail_of_text_alone_has_no_html_part(sendgrid: FakeSendGrid) -> None:
     assert [part["type"] for part in sendgrid.taken[0].body["content"]] == ["text/plain"]
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 413, 422])
+@pytest.mark.parametrize("status", [400, 413, 422])
 def test_a_refusal_is_permanent(sendgrid: FakeSendGrid, status: int) -> None:
     sendgrid.mishaps.append(Mishap(status, {"errors": [{"message": "The from address is not verified"}]}))
     error = refusal(sendgrid_provider(sendgrid))
@@ -111,16 +111,16 @@ def test_a_refusal_is_permanent(sendgrid: FakeSendGrid, status: int) -> None:
     assert "The from address is not verified" in str(error)
 
 
-@pytest.mark.parametrize("status", [408, 429, 500, 502, 503])
-def test_trouble_of_the_service_is_for_later(sendgrid: FakeSendGrid, status: int) -> None:
+@pytest.mark.parametrize("status", [401, 403, 408, 429, 500, 502, 503])
+def test_trouble_of_the_service_or_the_account_is_for_later(sendgrid: FakeSendGrid, status: int) -> None:
     sendgrid.mishaps.append(Mishap(status, {"errors": [{"message": "too many requests"}]}))
     error = refusal(sendgrid_provider(sendgrid))
     assert (error.permanent, error.outcome_unknown) == (False, False)
 
 
-def test_a_wrong_key_is_permanent_and_not_repeated_in_the_error(sendgrid: FakeSendGrid) -> None:
+def test_a_wrong_key_is_for_later_and_not_repeated_in_the_error(sendgrid: FakeSendGrid) -> None:
     error = refusal(sendgrid_provider(sendgrid, key="SG.wrong"))
-    assert error.permanent
+    assert (error.permanent, error.outcome_unknown) == (False, False)
     assert "SG.wrong" not in str(error)
 
 
