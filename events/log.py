@@ -97,7 +97,7 @@ def write(
     rows: Sequence[Row], received_at: datetime, source_id: int | None = None, request_id: int | None = None
 ) -> None:
     """Store events, and make them pending, in the caller's transaction. One statement. Raises ProfileGone."""
-    parameters = {
+    parameters: dict[str, str | datetime | int | None] = {
         "rows": msgspec.json.encode([_record(row) for row in rows]).decode(),
         "received_at": received_at,
         "request_id": request_id,

@@ -32,11 +32,10 @@ SEEN_GRAIN = timedelta(seconds=10)
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A source, known by one of its keys. ``write_key`` is what it showed."""
+    """A source, known by one of its keys."""
 
     source: Source
     key_id: int
-    write_key: str
 
 
 class WriteKeyAuthentication(BaseAuthentication):
@@ -95,7 +94,7 @@ def find_caller(key: str) -> Caller | None:
     if row is None:
         _remembered.pop(digest, None)
         return None
-    caller = Caller(row.source, row.pk, key)
+    caller = Caller(row.source, row.pk)
     _remembered[digest] = (time.monotonic() + REMEMBER_SECONDS, caller)
     return caller
 

@@ -24,11 +24,10 @@ from events.api.authentication import Caller, WriteKeyAuthentication
 from events.api.base import JsonView, as_refusal
 from events.api.refusal import Refusal
 from events.ingest import Item, ingest
-from events.models import Event, Source
 
 SUCCESS: dict[str, object] = {"success": True}
 BATCH = "batch"
-# More than this of what was dropped is not listed; ``rejected_count`` says how much there was.
+# More than this of what was dropped is not listed; ``rejected_count`` says how many there were.
 MAX_LISTED = 1000
 
 CORS = {
@@ -45,6 +44,7 @@ class TrackingView(JsonView):
     authentication_classes = [WriteKeyAuthentication]
     http_method_names = ["post", "options"]
     kind = ""
+    caller: Caller | None = None
 
     @cached_property
     def raw_body(self) -> bytes:
@@ -61,12 +61,14 @@ class TrackingView(JsonView):
         # A browser sends no key with the question whether it may; other methods get no further than being told so.
         if request.method == "POST":
             super().initial(request, *args, **kwargs)
+            self.caller = cast(Caller, request.auth)
 
     def options(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:  # type: ignore[override]
         return HttpResponse(status=204)
 
     def post(self, request: Request) -> HttpResponse:
-        caller = cast(Caller, request.auth)
+        caller = self.caller
+        assert caller is not None, "initial() lets nobody else through"
         received_at = timezone.now()
         items, rejected = self._items(received_at)
         answer = SUCCESS | _dropped(rejected)
@@ -87,9 +89,10 @@ class TrackingView(JsonView):
         response = super().handle_exception(exc)
         refusal = as_refusal(exc)
         if refusal is not None and refusal.status != 503:
+            source = self.caller.source if self.caller else None
             inbound.keep(
                 inbound.describe(
-                    self.request._request, self._body_to_show(), refusal.status, dict(refusal.answer), self._source()
+                    self.request._request, self._body_to_show(), refusal.status, dict(refusal.answer), source
                 )
             )
         return response
@@ -104,11 +107,6 @@ class TrackingView(JsonView):
                 continue
         return b""
 
-    def _source(self) -> Source | None:
-        """Return the source as far as it was recognised: without asking once more for a key that was not."""
-        caller = getattr(self.request, "_auth", None)
-        return caller.source if isinstance(caller, Caller) else None
-
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         for name, value in CORS.items():
             response[name] = value
@@ -120,16 +118,14 @@ def _dropped(rejected: Sequence[tuple[int, Refusal]]) -> dict[str, object]:
     if not rejected:
         return {}
     listed = [{"index": index, **refusal.answer} for index, refusal in rejected[:MAX_LISTED]]
-    return (
-        {"rejected": listed} if len(listed) == len(rejected) else {"rejected": listed, "rejected_count": len(rejected)}
-    )
+    return {"rejected": listed, "rejected_count": len(rejected)}
 
 
 def _json(answer: dict[str, object]) -> HttpResponse:
     return HttpResponse(msgspec.json.encode(answer), content_type="application/json")
 
 
-KINDS = [*Event.Type.values, BATCH]
+KINDS = [*parsing.KINDS, BATCH]
 urlpatterns = [
     re_path(rf"^(?:{kind}|{kind[0]})/?\Z", TrackingView.as_view(kind=kind), name=f"track-{kind}") for kind in KINDS
 ]
