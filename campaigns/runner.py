@@ -12,8 +12,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.db import OperationalError, connection, transaction
 from django.db.models import Case, CharField, F, QuerySet, Value, When
 from django.utils import timezone
@@ -21,7 +21,6 @@ from django.utils import timezone
 from campaigns import goals, ledger, workflows
 from campaigns.engine.machine import Decision, Effect, Entered, Facts, Left, Message, Position, advance
 from campaigns.engine.steps import Branch, Workflow
-from campaigns.engine.timing import zone_of
 from campaigns.models import Campaign, Journey, Metric
 from campaigns.reasons import Ending, Outcome
 from events.audience import Scope, compile_condition
@@ -44,9 +43,9 @@ class Trip:
     decision: Decision | None = None
 
     @property
-    def time_zones(self) -> tuple[str, str, str]:
+    def zone(self) -> ZoneInfo:
         own: str = self.journey.own_time_zone  # type: ignore[attr-defined]  # annotated by _claim
-        return own, self.workflow.time_zone, settings.FALLBACK_TIME_ZONE
+        return workflows.zone_for(own, self.workflow.time_zone)
 
 
 def run_due(deadline: float) -> int:
@@ -165,7 +164,7 @@ def _decide(trips: Sequence[Trip], now: datetime, skipped_by: str) -> None:
     asking: Sequence[Trip] = trips
     while asking:
         for trip in asking:
-            facts = Facts(now, zone_of(trip.time_zones), trip.paths)
+            facts = Facts(now, trip.zone, trip.paths)
             trip.decision = advance(trip.workflow, trip.position, facts, skipped_by)
             trip.position = trip.decision.position
             trip.effects.extend(trip.decision.effects)

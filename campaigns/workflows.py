@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
 
 from campaigns.engine.definition import parse
 from campaigns.engine.steps import Workflow
+from campaigns.engine.timing import zone_of
 from campaigns.models import CampaignVersion
 
 _parsed: dict[int, Workflow] = {}
@@ -18,3 +22,8 @@ def of_versions(version_ids: Collection[int]) -> dict[int, Workflow]:
         for version in CampaignVersion.objects.filter(pk__in=missing):
             _parsed[version.pk] = parse(version.definition)
     return {version_id: _parsed[version_id] for version_id in version_ids}
+
+
+def zone_for(own: str, of_campaign: str) -> ZoneInfo:
+    """Return the zone a person is reckoned in: their own, else the campaign's, else the installation's."""
+    return zone_of((own, of_campaign, settings.FALLBACK_TIME_ZONE))

@@ -8,15 +8,14 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from django.conf import settings
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 
+from campaigns import workflows
 from campaigns.admin import compare, page, people, words
 from campaigns.admin.standing import Standing, standing
-from campaigns.engine.timing import zone_of
 from campaigns.models import Campaign, CampaignVersion, Journey
 from events.admin_paging import before_key, page_before
 
@@ -113,7 +112,7 @@ def rows(journeys: Iterable[Journey], now: datetime) -> list[Row]:
 
 
 def row(journey: Journey, definition: Definition, now: datetime) -> Row:
-    zone = zone_of((journey.profile.time_zone, definition.time_zone, settings.FALLBACK_TIME_ZONE))
+    zone = workflows.zone_for(journey.profile.time_zone, definition.time_zone)
     return Row(
         journey=journey,
         standing=standing(journey, definition.steps.get(journey.step_id), zone, now),
