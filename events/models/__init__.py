@@ -1,0 +1,40 @@
+"""Who people are and what they did: the tables every other room reads.
+
+``Event`` is append-only and partitioned by month of ``timestamp``; a unique index on a partitioned table has to hold
+the partition key, so exact de-duplication lives in the narrow ``AcceptedMessage``. Everything a request stores is
+written in one transaction by ``events.ingest``.
+"""
+
+from events.models.audit import AuditEntry
+from events.models.log import AcceptedMessage, Event, EventCount, EventCountChange, InboundRequest, Pending
+from events.models.people import Device, Group, Identity, Membership, Profile, SuppressedId
+from events.models.plan import EventDefinition, PropertyStat, Violation
+from events.models.sources import ApiToken, Source, SourceKey, hash_key, new_key
+from events.models.transfers import Import, ImportChunk, ImportFailure
+
+__all__ = [
+    "AcceptedMessage",
+    "ApiToken",
+    "AuditEntry",
+    "Device",
+    "Event",
+    "EventCount",
+    "EventCountChange",
+    "EventDefinition",
+    "Group",
+    "Identity",
+    "Import",
+    "ImportChunk",
+    "ImportFailure",
+    "InboundRequest",
+    "Membership",
+    "Pending",
+    "Profile",
+    "PropertyStat",
+    "Source",
+    "SourceKey",
+    "SuppressedId",
+    "Violation",
+    "hash_key",
+    "new_key",
+]
