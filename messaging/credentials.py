@@ -6,15 +6,11 @@ from there whenever it is needed; an unset one is an error that says so.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import os
 from collections.abc import Mapping
 
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from django.conf import settings
-
+from events import encryption
 from messaging.errors import CredentialsError
 from messaging.models import Provider
 
@@ -39,7 +35,10 @@ def store(provider: Provider, secrets: Mapping[str, str]) -> None:
     replaced = set(SECRETS[provider.kind]) <= secrets.keys()
     kept = {} if replaced else _decrypt(provider)
     merged = {name: value.strip() for name, value in {**kept, **secrets}.items() if value.strip()}
-    provider.secrets = _fernet().encrypt(json.dumps(merged).encode()).decode() if merged else ""
+    try:
+        provider.secrets = encryption.encrypt(json.dumps(merged)) if merged else ""
+    except encryption.EncryptionError as error:
+        raise CredentialsError(str(error)) from error
 
 
 def reveal(provider: Provider) -> dict[str, str]:
@@ -69,12 +68,14 @@ def _decrypt(provider: Provider) -> dict[str, str]:
     if not provider.secrets:
         return {}
     try:
-        secrets: dict[str, str] = json.loads(_fernet().decrypt(provider.secrets.encode()))
-    except InvalidToken as error:
+        secrets: dict[str, str] = json.loads(encryption.decrypt(provider.secrets))
+    except encryption.KeyLost as error:
         raise CredentialsError(
             f"The credentials of “{provider}” cannot be decrypted: the key has changed. Enter them anew, "
             "or bring the former key back (ENCRYPTION_KEYS, else SECRET_KEY)."
         ) from error
+    except encryption.EncryptionError as error:
+        raise CredentialsError(str(error)) from error
     return secrets
 
 
@@ -85,15 +86,3 @@ def _resolve(value: str) -> str:
     if not found:
         raise CredentialsError(f"The environment variable {value[1:]} is not set.")
     return found
-
-
-def _fernet() -> MultiFernet:
-    """Return the keys, newest first; without ENCRYPTION_KEYS one is derived from SECRET_KEY."""
-    keys = list(settings.ENCRYPTION_KEYS)
-    if not keys:
-        digest = hashlib.sha256(f"messaging.credentials:{settings.SECRET_KEY}".encode()).digest()
-        keys = [base64.urlsafe_b64encode(digest).decode()]
-    try:
-        return MultiFernet([Fernet(key) for key in keys])
-    except ValueError as error:
-        raise CredentialsError("ENCRYPTION_KEYS must hold Fernet keys: 32 bytes in URL-safe base64.") from error

@@ -2,9 +2,10 @@
 
 import django.db.models.deletion
 import django.db.models.functions.datetime
-import events.models.sources
 from django.conf import settings
 from django.db import migrations, models
+
+import events.models.sources
 
 
 class Migration(migrations.Migration):
