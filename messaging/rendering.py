@@ -12,7 +12,7 @@ from inscriptis.model.config import ParserConfig
 from liquid import Markup
 from lxml.etree import LxmlError
 
-from messaging import liquid_engine
+from events import liquid_engine
 from messaging.errors import TemplateError
 
 FIELDS = ("subject", "preheader", "html", "text", "layout_html", "layout_text")

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import time_machine
 
-from messaging import liquid_engine
-from messaging.liquid_engine import Fault
+from events import liquid_engine
+from events.liquid_engine import Fault
 
 
 def run(source: str, **variables: Any) -> str:

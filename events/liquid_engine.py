@@ -25,7 +25,7 @@ from liquid.template import BoundTemplate
 from liquid.token import Token
 from liquid.undefined import UNDEFINED, Undefined
 
-from messaging import liquid_filters
+from events import liquid_filters
 
 MAX_SOURCE = 250_000
 MAX_OUTPUT = 1_000_000

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from messaging import liquid_engine
-from messaging.liquid_engine import Fault
+from events import liquid_engine
+from events.liquid_engine import Fault
 
 VARIABLES: dict[str, Any] = {
     "customer": {
