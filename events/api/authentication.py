@@ -32,10 +32,13 @@ SEEN_GRAIN = timedelta(seconds=10)
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A source, known by one of its keys."""
+    """A source, known by one of its keys, and what that key is good for (``events.api.limits``)."""
 
     source: Source
     key_id: int
+    kind: str
+    allowed_origins: frozenset[str] = frozenset()
+    rate_limit: int | None = None
 
 
 class WriteKeyAuthentication(BaseAuthentication):
@@ -94,7 +97,7 @@ def find_caller(key: str) -> Caller | None:
     if row is None:
         _remembered.pop(digest, None)
         return None
-    caller = Caller(row.source, row.pk)
+    caller = Caller(row.source, row.pk, row.kind, frozenset(row.allowed_origins), row.rate_limit)
     _remembered[digest] = (time.monotonic() + REMEMBER_SECONDS, caller)
     return caller
 

@@ -40,6 +40,9 @@ class JsonView(APIView):
         response = JsonResponse(refusal.answer, status=refusal.status)
         if refusal.status == 503:
             response["Retry-After"] = RETRY_AFTER_SECONDS
+        if refusal.status == 429:
+            # Libraries for browsers look at the second one.
+            response["Retry-After"] = response["X-RateLimit-Reset"] = str(refusal.retry_after)
         if refusal.status == 401:
             response["WWW-Authenticate"] = self.get_authenticate_header(self.request)
         if isinstance(exc, exceptions.MethodNotAllowed):

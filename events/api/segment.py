@@ -18,7 +18,7 @@ from django.utils import timezone
 from rest_framework.request import Request
 
 from events import raw_json
-from events.api import authentication, inbound, parsing
+from events.api import authentication, inbound, limits, parsing
 from events.api import body as bodies
 from events.api.authentication import Caller, WriteKeyAuthentication
 from events.api.base import JsonView, as_refusal
@@ -34,6 +34,7 @@ CORS = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Allow-Methods": "POST, OPTIONS",
     "Access-Control-Allow-Headers": "authorization, content-type, content-encoding, x-retry-count",
+    "Access-Control-Expose-Headers": "retry-after, x-ratelimit-reset",
     "Access-Control-Max-Age": "86400",
 }
 
@@ -62,6 +63,7 @@ class TrackingView(JsonView):
         if request.method == "POST":
             super().initial(request, *args, **kwargs)
             self.caller = cast(Caller, request.auth)
+            limits.check_origin(self.caller, request.headers.get("Origin"))
 
     def options(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:  # type: ignore[override]
         return HttpResponse(status=204)
@@ -71,6 +73,7 @@ class TrackingView(JsonView):
         assert caller is not None, "initial() lets nobody else through"
         received_at = timezone.now()
         items, rejected = self._items(received_at)
+        limits.spend(caller, len(items) + len(rejected))
         answer = SUCCESS | _dropped(rejected)
         kept = None
         if rejected or inbound.sampled():
@@ -88,7 +91,7 @@ class TrackingView(JsonView):
     def handle_exception(self, exc: Exception) -> HttpResponseBase:  # type: ignore[override]
         response = super().handle_exception(exc)
         refusal = as_refusal(exc)
-        if refusal is not None and refusal.status != 503:
+        if refusal is not None and _worth_keeping(refusal):
             source = self.caller.source if self.caller else None
             inbound.keep(
                 inbound.describe(
@@ -111,6 +114,11 @@ class TrackingView(JsonView):
         for name, value in CORS.items():
             response[name] = value
         return super().finalize_response(request, response, *args, **kwargs)
+
+
+def _worth_keeping(refusal: Refusal) -> bool:
+    """Say whether a refused call is written down. Those above a rate limit must not cost more than an accepted one."""
+    return refusal.status != 503 and (refusal.status != 429 or inbound.sampled())
 
 
 def _dropped(rejected: Sequence[tuple[int, Refusal]]) -> dict[str, object]:
