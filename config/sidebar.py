@@ -53,6 +53,7 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         (
             Entry("Live events", "bolt", "events_event_changelist", "events.view_event"),
             Entry("Parked events", "report", "events_pending_changelist", "events.view_pending"),
+            Entry("Import and export", "swap_vert", "events_import_changelist", "events.view_import"),
             Entry("Sources", "sensors", "events_source_changelist", "events.view_source"),
             Entry("API tokens", "key", "events_apitoken_changelist", "events.view_apitoken"),
         ),

@@ -7,9 +7,11 @@ import time
 from celery import shared_task
 from django.utils import timezone
 
-from events import counts, partitions, retention
+from events import counts, nudges, partitions, retention
+from events.transfers import imports
 
 FORGET_SECONDS = 120
+IMPORT_SECONDS = 10
 
 
 @shared_task
@@ -29,3 +31,12 @@ def make_partitions() -> None:
 def forget() -> None:
     """Delete message ids and kept calls that have had their time; the rest is for the next run."""
     retention.forget(timezone.now(), time.monotonic() + FORGET_SECONDS)
+    imports.forget_files(timezone.now() - imports.KEEP_FILES)
+
+
+@shared_task
+def run_imports() -> None:
+    """Check and store rows of waiting imports for a slice of time."""
+    nudges.begin("imports")
+    if imports.work(time.monotonic() + IMPORT_SECONDS):
+        nudges.nudge("imports")

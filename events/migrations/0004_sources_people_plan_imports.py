@@ -268,6 +268,7 @@ class Migration(migrations.Migration):
                 ("rows_done", models.BigIntegerField(default=0)),
                 ("rows_failed", models.BigIntegerField(default=0)),
                 ("rows_repeated", models.BigIntegerField(default=0)),
+                ("rows_known", models.BigIntegerField(default=0)),
                 ("error", models.TextField(blank=True, default="")),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
                 ("finished_at", models.DateTimeField(blank=True, null=True)),

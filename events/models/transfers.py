@@ -48,6 +48,7 @@ class Import(models.Model):
     rows_done = models.BigIntegerField(default=0)
     rows_failed = models.BigIntegerField(default=0)
     rows_repeated = models.BigIntegerField(default=0)
+    rows_known = models.BigIntegerField(default=0)
     error = models.TextField(blank=True, default="")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
     created_at = models.DateTimeField(auto_now_add=True)

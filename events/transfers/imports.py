@@ -1,0 +1,257 @@
+"""Take files in: store the upload, check it without storing anything, then run it; each can be stopped at any moment.
+
+A slice of rows is stored in one transaction together with the place where the next one begins. A worker that is killed
+leaves a whole number of slices behind, and the next one goes on from there: no row is lost, none counts twice.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, astuple, dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from django.db import OperationalError, transaction
+from django.utils import timezone
+
+from events import ingest, nudges
+from events.api.refusal import Refusal
+from events.ingest import Item
+from events.models import Identity, Import, ImportChunk, ImportFailure
+from events.transfers import reading, rows
+from events.transfers.reading import RawRow, RowError
+
+logger = logging.getLogger(__name__)
+State = Import.State
+CHUNK = 1024 * 1024
+MAX_SIZE = 512 * 1024 * 1024
+SLICE_ROWS = 1000
+SLICE_BYTES = 2 * CHUNK
+# More than anybody will read; the number of failed rows is counted on.
+FAILURES_KEPT = 10_000
+PREVIEWED = 3
+KEEP_FILES = timedelta(days=7)
+ACTIVE = (State.CHECKING, State.RUNNING)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A row that cannot be taken, and what to do about it."""
+
+    row: int
+    field: str
+    message: str
+    raw: str
+
+
+@dataclass(slots=True)
+class Slice:
+    """What was read in one go: the items with their row numbers, the failures, and where reading stopped."""
+
+    items: list[Item] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    count: int = 0
+    end: int = 0
+
+
+def store(upload: Import, pieces: Iterable[bytes]) -> None:
+    """Save an upload with its file and guess what its columns mean. Raises RowError for a file that is none.
+
+    ``upload`` is new and has kind, format, source and file name.
+    """
+    with transaction.atomic():
+        upload.save()
+        for piece in _even(pieces):
+            ImportChunk.objects.create(upload=upload, offset=upload.size, data=piece)
+            upload.size += len(piece)
+            if upload.size > MAX_SIZE:
+                raise RowError(f"The file is larger than {MAX_SIZE // CHUNK} MB: split it.")
+        if upload.size == 0:
+            raise RowError("The file is empty.")
+        upload.columns = _layout(upload)
+        upload.save(update_fields=["size", "columns"])
+
+
+def _even(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield pieces of ``CHUNK`` bytes, the last one shorter."""
+    waiting = bytearray()
+    for piece in pieces:
+        waiting += piece
+        while len(waiting) >= CHUNK:
+            yield bytes(waiting[:CHUNK])
+            del waiting[:CHUNK]
+    if waiting:
+        yield bytes(waiting)
+
+
+def _layout(upload: Import) -> dict[str, Any]:
+    """Return what ``Import.columns`` holds: header, delimiter, where the data begin, and what each column means."""
+    if upload.format == Import.Format.NDJSON:
+        return {}
+    first = next(reading.records(_window(upload, 0), last=True))
+    if first.error:
+        raise RowError(first.error)
+    delimiter = reading.find_delimiter(first.text)
+    header = [name.strip() for name in reading.cells(first.text, delimiter)]
+    if not any(header):
+        raise RowError("The first line has to name the columns.")
+    if len(set(header)) < len(header):
+        twice = next(name for name in header if header.count(name) > 1)
+        raise RowError(f"Two columns are called “{twice}”: rename one of them.")
+    meanings = [astuple(column) for column in rows.guess(upload.kind, header).values()]
+    return {"header": header, "delimiter": delimiter, "begin": first.end, "meanings": meanings}
+
+
+def begin(upload: Import, state: str) -> bool:
+    """Let workers check (CHECKING) or run (RUNNING) an upload from its beginning. False when it is under way."""
+    with transaction.atomic():
+        found = Import.objects.filter(pk=upload.pk, state__in=(State.UPLOADED, State.CHECKED)).update(
+            state=state,
+            position=upload.columns.get("begin", 0),
+            rows_done=0,
+            rows_failed=0,
+            rows_repeated=0,
+            rows_known=0,
+            error="",
+            finished_at=None,
+        )
+        if found:
+            ImportFailure.objects.filter(upload=upload).delete()
+            nudges.nudge("imports")
+    return bool(found)
+
+
+def cancel(upload: Import) -> bool:
+    """Stop after the slice that is being stored. What is stored stays."""
+    found = Import.objects.filter(pk=upload.pk).exclude(state__in=(State.DONE, State.FAILED, State.CANCELLED))
+    return bool(found.update(state=State.CANCELLED, finished_at=timezone.now()))
+
+
+def work(deadline: float) -> bool:
+    """Take slices of any import that waits, until none does or ``time.monotonic()`` passes ``deadline``.
+
+    Says whether more is to be done.
+    """
+    while time.monotonic() < deadline:
+        if not work_slice():
+            return False
+    return True
+
+
+def work_slice() -> bool:
+    """Check or store the next rows of one import, in one transaction. False when nothing waits."""
+    with transaction.atomic():
+        upload = Import.objects.select_for_update(skip_locked=True).filter(state__in=ACTIVE).order_by("pk").first()
+        if upload is None:
+            return False
+        try:
+            with transaction.atomic():
+                _advance(upload)
+        except OperationalError:
+            raise
+        except Exception as error:
+            _fail(upload, error)
+    return True
+
+
+def _fail(upload: Import, error: Exception) -> None:
+    """Give an import up after an error that is no row's. What the error says may be personal: it is not logged."""
+    logger.error("import %s failed at byte %s: %s", upload.pk, upload.position, type(error).__name__)
+    Import.objects.filter(pk=upload.pk).update(
+        state=State.FAILED, error=f"{type(error).__name__}: {error}", finished_at=timezone.now()
+    )
+
+
+def _advance(upload: Import) -> None:
+    now = timezone.now()
+    part = read_slice(upload, now)
+    if upload.state == State.RUNNING and part.items:
+        upload.rows_repeated += ingest.ingest(upload.source, part.items, now).repeated
+    elif part.items:
+        upload.rows_known += _known(part.items)
+    _keep_failures(upload, part.failures)
+    upload.rows_done += part.count
+    upload.rows_failed += len(part.failures)
+    upload.position += part.end
+    if part.end == 0 or upload.position >= upload.size:
+        upload.state = State.DONE if upload.state == State.RUNNING else State.CHECKED
+        upload.finished_at = now
+    upload.save()
+
+
+def read_slice(upload: Import, now: datetime) -> Slice:
+    """Read the next rows from the upload's position on."""
+    part = Slice()
+    for raw in _raw_rows(upload, upload.position):
+        part.end = raw.end
+        if raw.text.strip() or raw.error:
+            part.count += 1
+            _take(upload, raw, upload.rows_done + part.count, now, part)
+        if part.count == SLICE_ROWS:
+            break
+    return part
+
+
+def _take(upload: Import, raw: RawRow, number: int, now: datetime, part: Slice) -> None:
+    try:
+        part.items.append(rows.item(upload, number, rows.read(upload, raw), now))
+    except Refusal as refusal:
+        part.failures.append(Failure(number, _column_of(upload, refusal.field), refusal.message, raw.text))
+    except RowError as error:
+        part.failures.append(Failure(number, "", str(error), raw.text))
+
+
+def _column_of(upload: Import, name: str) -> str:
+    """Return the file's own name for a field of a call."""
+    columns = rows.columns_of(upload.columns)
+    return next((column for column, meant in columns.items() if rows.MEANINGS.get(meant.meaning) == name), name)
+
+
+def _raw_rows(upload: Import, position: int) -> Iterator[RawRow]:
+    data = _window(upload, position)
+    last = position + len(data) >= upload.size
+    cut = reading.lines if upload.format == Import.Format.NDJSON else reading.records
+    return cut(data, last)
+
+
+def _window(upload: Import, position: int) -> bytes:
+    """Return what a slice may need of the file: a chunk or two from ``position`` on."""
+    first = position - position % CHUNK
+    chunks = upload.chunks.filter(offset__gte=first, offset__lt=first + SLICE_BYTES).order_by("offset")
+    return b"".join(bytes(data) for data in chunks.values_list("data", flat=True))[position - first :]
+
+
+def _known(items: Sequence[Item]) -> int:
+    """Count the rows about people who are known already."""
+    ids = {item.user_id for item in items if item.user_id}
+    known = set(Identity.objects.filter(kind=Identity.Kind.USER, value__in=ids).values_list("value", flat=True))
+    return sum(item.user_id in known for item in items)
+
+
+def _keep_failures(upload: Import, failures: Sequence[Failure]) -> None:
+    room = max(0, FAILURES_KEPT - upload.rows_failed)
+    ImportFailure.objects.bulk_create(ImportFailure(upload=upload, **asdict(failure)) for failure in failures[:room])
+
+
+def preview(upload: Import) -> list[tuple[int, str, str]]:
+    """Return the first rows as they are understood: (number, the call as indented JSON, what is wrong)."""
+    shown = []
+    now = timezone.now()
+    for number, raw in enumerate(_raw_rows(upload, upload.columns.get("begin", 0)), start=1):
+        try:
+            call = rows.read(upload, raw)
+            rows.item(upload, number, dict(call), now)
+            shown.append((number, msgspec.json.format(msgspec.json.encode(call)).decode(), ""))
+        except (Refusal, RowError) as error:
+            shown.append((number, "", str(error)))
+        if number == PREVIEWED:
+            break
+    return shown
+
+
+def forget_files(before: datetime) -> None:
+    """Delete the files of imports that ended before a time; what is told about them stays."""
+    ImportChunk.objects.filter(upload__finished_at__lt=before).exclude(upload__state__in=ACTIVE).delete()

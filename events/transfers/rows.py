@@ -1,0 +1,203 @@
+"""Make a call of the tracking API out of a row, so that a file is checked exactly as a request is. Pure.
+
+A call is built as JSON and read by ``events.api.parsing``; what it refuses names the field. In a CSV each column has
+a meaning: one of ``MEANINGS``, or a trait or property of a name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from events import raw_json
+from events.api import parsing
+from events.api.body import CALL_LIMIT
+from events.api.refusal import Refusal
+from events.ingest import Item
+from events.models import Event, Import
+from events.transfers import reading
+
+# What a column can be, beside a trait or property; the values are the fields of a call.
+MEANINGS = {
+    "user_id": "userId",
+    "anonymous_id": "anonymousId",
+    "event": "event",
+    "type": "type",
+    "timestamp": "timestamp",
+    "message_id": "messageId",
+}
+IGNORE, WORD, TEXT = "ignore", "word", "text"
+# Names under which files bring what a call needs, written small and without signs.
+SYNONYMS = {
+    "userid": "user_id",
+    "id": "user_id",
+    "externalid": "user_id",
+    "customerid": "user_id",
+    "anonymousid": "anonymous_id",
+    "event": "event",
+    "eventname": "event",
+    "type": "type",
+    "timestamp": "timestamp",
+    "time": "timestamp",
+    "occurredat": "timestamp",
+    "messageid": "message_id",
+}
+# In a file of people these say nothing about a call: they are traits like any other.
+EVENTS_ONLY = {"event", "type", "timestamp", "message_id"}
+WORDS = {Import.Kind.PROFILES: "traits", Import.Kind.EVENTS: "properties"}
+
+_NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,14})(?:\.\d{1,15})?")
+# Unix time, as files often have it.
+_SECONDS = re.compile(r"\d{9,10}(?:\.\d+)?")
+_MILLISECONDS = re.compile(r"\d{12,13}")
+# Spreadsheets take these for formulas; exports write them behind an apostrophe.
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """What one column means: a key of ``MEANINGS``, IGNORE, WORD (values typed as they look) or TEXT, and a name."""
+
+    meaning: str
+    name: str = ""
+
+
+def guess(kind: str, header: Sequence[str]) -> dict[str, Column]:
+    """Return what each column of a header most likely means; the first that fits a meaning gets it."""
+    taken: set[str] = set()
+    columns = {}
+    for name in header:
+        meaning = SYNONYMS.get(re.sub(r"[^a-z]", "", name.lower()), WORD)
+        if meaning in taken or (kind == Import.Kind.PROFILES and meaning in EVENTS_ONLY):
+            meaning = WORD
+        taken.add(meaning)
+        columns[name] = Column(meaning, name if meaning == WORD else "")
+    return columns
+
+
+def csv_call(kind: str, cells: Mapping[str, str], columns: Mapping[str, Column]) -> dict[str, Any]:
+    """Return the call in a CSV row. Empty cells say nothing."""
+    call: dict[str, Any] = {}
+    words: dict[str, Any] = {}
+    for column, text in cells.items():
+        meant = columns.get(column, Column(IGNORE))
+        text = text.strip()
+        if not text or meant.meaning == IGNORE:
+            continue
+        if meant.meaning in MEANINGS:
+            call[MEANINGS[meant.meaning]] = text
+        else:
+            words[meant.name or column] = typed(text) if meant.meaning == WORD else unquoted(text)
+    return {**call, WORDS[Import.Kind(kind)]: words}
+
+
+def typed(text: str) -> Any:
+    """Return the value that a cell's text stands for; what only looks like a number, such as 007, stays text."""
+    if _NUMBER.fullmatch(text):
+        return msgspec.Raw(text.encode())
+    if text in ("true", "false"):
+        return text == "true"
+    if text[0] in "[{":
+        try:
+            return msgspec.Raw(msgspec.json.format(text.encode(), indent=-1))
+        except msgspec.DecodeError:
+            return text
+    return unquoted(text)
+
+
+def unquoted(text: str) -> str:
+    """Take away the apostrophe that keeps a spreadsheet from reading a formula."""
+    return text[1:] if text[:1] == "'" and text[1:2] in FORMULA else text
+
+
+def json_call(kind: str, line: str) -> dict[str, Any]:
+    """Return the call in a line of NDJSON: a call of the tracking API, or an object of plain fields. Raises Refusal."""
+    fields = parsing.read_object(raw_json.storable(line.encode()))
+    words_field = WORDS[Import.Kind(kind)]
+    if "type" in fields or words_field in fields:
+        named = {_field(name): value for name, value in fields.items()}
+        return {name: value for name, value in named.items() if name != "anonymousIds"}
+    call: dict[str, Any] = {}
+    words = {}
+    for name, value in fields.items():
+        meaning = SYNONYMS.get(re.sub(r"[^a-z]", "", name.lower()), "")
+        if meaning and not (kind == Import.Kind.PROFILES and meaning in EVENTS_ONLY):
+            call.setdefault(MEANINGS[meaning], value)
+        else:
+            words[name] = value
+    return {**call, words_field: words}
+
+
+def _field(name: str) -> str:
+    """Return a field by the name that calls have for it: ``user_id`` is ``userId``."""
+    return MEANINGS.get(name, name)
+
+
+def item(upload: Import, number: int, call: dict[str, Any], now: datetime) -> Item:
+    """Check a row's call and return it, ready to be stored. Raises Refusal."""
+    kind = _kind(upload, call)
+    call = {**call, "timestamp": _time(call.get("timestamp"))}
+    if "messageId" not in call:
+        call["messageId"] = _message_id(upload, number, call)
+    if not upload.triggers:
+        call["integrations"] = {"All": False}
+    if upload.kind == Import.Kind.PROFILES:
+        # To be in a file is no sign of life.
+        call["context"] = {"active": False}
+    body = msgspec.json.encode(call)
+    if len(body) > CALL_LIMIT:
+        raise Refusal("too_large", f"A row may have {CALL_LIMIT // 1024} KB.")
+    return parsing.parse_call(kind, body, now)
+
+
+def _kind(upload: Import, call: dict[str, Any]) -> str:
+    if upload.kind == Import.Kind.PROFILES:
+        return Event.Type.IDENTIFY
+    given = call.pop("type", None)
+    if given is None:
+        return Event.Type.TRACK
+    kind = msgspec.json.decode(given) if isinstance(given, msgspec.Raw) else given
+    if kind not in parsing.KINDS:
+        raise Refusal("invalid_value", f"The type has to be one of {', '.join(parsing.KINDS)}.", "type")
+    return str(kind)
+
+
+def _time(given: Any) -> Any:
+    """Return a time as a call has it; files also count seconds or milliseconds since 1970."""
+    text = bytes(given).decode().strip('"') if isinstance(given, msgspec.Raw) else str(given or "")
+    if _SECONDS.fullmatch(text):
+        return datetime.fromtimestamp(float(text), UTC).isoformat()
+    if _MILLISECONDS.fullmatch(text):
+        return datetime.fromtimestamp(int(text) / 1000, UTC).isoformat()
+    return given
+
+
+def _message_id(upload: Import, number: int, call: Mapping[str, Any]) -> str:
+    """Make an id. The same event in another file, or twice in this one, gets the same: it counts once."""
+    if upload.kind == Import.Kind.EVENTS and call.get("timestamp") is not None:
+        digest = hashlib.sha256(msgspec.json.encode(call, order="deterministic")).hexdigest()
+        return f"import-{digest[:40]}"
+    return f"import-{upload.pk}-{number}"
+
+
+def read(upload: Import, raw: reading.RawRow) -> dict[str, Any]:
+    """Return the call in a row of the file. Raises RowError or Refusal."""
+    if raw.error:
+        raise reading.RowError(raw.error)
+    if upload.format == Import.Format.NDJSON:
+        return json_call(upload.kind, raw.text)
+    layout = upload.columns
+    cells = reading.record_object(raw.text, layout["header"], layout["delimiter"])
+    return csv_call(upload.kind, cells, columns_of(layout))
+
+
+def columns_of(layout: Mapping[str, Any]) -> dict[str, Column]:
+    """Return what each column of an import means. Stored as a list, since JSON objects lose their order."""
+    meanings = (Column(*meant) for meant in layout.get("meanings", ()))
+    return dict(zip(layout.get("header", ()), meanings, strict=True))
