@@ -87,7 +87,7 @@ class Stack:
 
     def cpu_seconds(self) -> float:
         """Return the processor time that the running processes and their children have used so far."""
-        return sum(_cpu_seconds(process.pid) for process in self.processes.values())
+        return sum(cpu_seconds(process.pid) for process in self.processes.values())
 
     def _web_answers(self) -> bool:
         if self.processes["web"].poll() is not None:
@@ -157,12 +157,22 @@ def _beat(stack: Stack) -> list[str]:
 _COMMANDS: dict[str, Callable[[Stack], list[str]]] = {"broker": _broker, "web": _web, "worker": _worker, "beat": _beat}
 
 
-def _cpu_seconds(pid: int) -> float:
-    """Return user and system time of a process group's members, from /proc."""
-    ticks = 0
+def cpu_seconds(pid: int) -> float:
+    """Return user and system time of a process and all below it, those that have ended included, from /proc.
+
+    By parents: the processes of PostgreSQL each lead a group of their own.
+    """
+    ticks: dict[int, int] = {}
+    children: dict[int, list[int]] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):
-            fields = stat.read_text().rpartition(")")[2].split()
-            if int(fields[2]) == pid:
-                ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
+            number, _, fields = stat.read_text().partition(" (")
+            parts = fields.rpartition(")")[2].split()
+            ticks[int(number)] = sum(map(int, parts[11:15]))
+            children.setdefault(int(parts[1]), []).append(int(number))
+    total, below = 0, [pid]
+    while below:
+        process = below.pop()
+        total += ticks.get(process, 0)
+        below += children.get(process, [])
+    return total / os.sysconf("SC_CLK_TCK")
