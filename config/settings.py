@@ -23,6 +23,8 @@ DEVELOPMENT_KEY = "development-only-key-that-is-no-secret"
 SECRET_KEY: str = env.str("SECRET_KEY", default=DEVELOPMENT_KEY)
 # Fernet keys for stored provider credentials, newest first; older ones still decrypt, so keys can be rotated.
 ENCRYPTION_KEYS: list[str] = env.list("ENCRYPTION_KEYS", default=[])
+# Under this key suppressed ids and addresses are recognised; it must stay when SECRET_KEY changes.
+PSEUDONYM_KEY: str = env.str("PSEUDONYM_KEY", default=SECRET_KEY)
 BASE_URL: str = env.str("BASE_URL", default="http://127.0.0.1:8000").rstrip("/")
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]", "testserver"])
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])

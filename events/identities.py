@@ -10,14 +10,14 @@ at the same time shows as ``Collision``: the later one starts anew and sees what
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 from django.db import connection
 
-from events import merging
+from events import merging, pseudonyms
 from events.models import Event, Identity
 
 Key = tuple[str, str]
@@ -39,6 +39,9 @@ class Call(Protocol):
     def anonymous_id(self) -> str | None: ...
     @property
     def previous_id(self) -> str | None: ...
+
+
+CallT = TypeVar("CallT", bound=Call)
 
 
 @dataclass(eq=False, slots=True)
@@ -172,24 +175,28 @@ def _alias(previous_id: str, user_id: str, plan: Plan) -> Person:
     return user
 
 
-def resolve(calls: Sequence[Call]) -> list[Person]:
-    """Return the person of each call, all of them stored. Raises Collision.
+def resolve(calls: Sequence[CallT], *, sandbox: bool = False) -> list[tuple[CallT, Person]]:
+    """Return the calls with their persons, all of them stored; calls about suppressed people are left out.
 
-    One statement when everybody is known; a fixed number more when people are new, merged or renamed.
+    With ``sandbox`` new people are of a sandbox. Raises Collision. One statement when everybody is known; a fixed
+    number more when people are new, merged or renamed.
     """
     keys = _keys(calls)
     people: dict[int, Person] = {}
-    known = _read(LOOK_UP, keys, people)
+    known, suppressed = _look_up(keys, people)
+    if suppressed:
+        calls = _heard(calls, suppressed)
+        keys = _keys(calls)
     missing = [value for kind, value in keys if kind == USER and (kind, value) not in known]
     if missing:
-        known |= _read(ADOPT, missing, people)
+        known |= _adopt(missing, people)
     names = {profile_id: person.user_id for profile_id, person in people.items()}
     result = plan(calls, known)
-    _make(result)
+    _make(result, sandbox)
     if result.changes_people:
         _hold(names)
         _change(result)
-    return [person.current() for person in result.people]
+    return [(call, person.current()) for call, person in zip(calls, result.people, strict=True)]
 
 
 def _keys(calls: Sequence[Call]) -> list[Key]:
@@ -200,11 +207,15 @@ def _keys(calls: Sequence[Call]) -> list[Key]:
 
 
 # Keys as JSON, times as numbers: the driver takes ten times as long for arrays of text and for datetimes.
-LOOK_UP = """
+# Suppressed ids come along with no profile: nobody is suppressed as a rule, and then it costs next to nothing.
+LOOK_UP = f"""
+WITH k AS MATERIALIZED (SELECT key->>0 AS kind, key->>1 AS value FROM jsonb_array_elements(%(keys)s) AS key)
 SELECT i.kind, i.value, p.id, p.user_id, extract(epoch FROM p.last_seen_at)::float8, p.time_zone, p.language
-FROM jsonb_array_elements(%s) AS k(key)
-JOIN events_identity i ON i.kind = k.key->>0 AND i.value = k.key->>1
+FROM k JOIN events_identity i ON i.kind = k.kind AND i.value = k.value
 JOIN events_profile p ON p.id = i.profile_id
+UNION ALL
+SELECT k.kind, k.value, NULL, NULL, NULL, NULL, NULL
+FROM k JOIN events_suppressedid s ON s.digest = {pseudonyms.DIGEST.format("k.value")}
 """
 
 # A profile that was made by hand has a user id, but no identity yet.
@@ -231,7 +242,8 @@ ON CONFLICT DO NOTHING
 """
 
 INSERT_PROFILES = """
-INSERT INTO events_profile (id, user_id) SELECT * FROM unnest(%s::bigint[], %s::text[]) ON CONFLICT DO NOTHING
+INSERT INTO events_profile (id, user_id, is_sandbox, is_test)
+SELECT id, user_id, %s, %s FROM unnest(%s::bigint[], %s::text[]) AS new(id, user_id) ON CONFLICT DO NOTHING
 """
 
 HOLD = "SELECT id, user_id FROM events_profile WHERE id = ANY(%s) ORDER BY id FOR UPDATE"
@@ -248,17 +260,47 @@ WHERE i.kind = m.kind AND i.value = m.value
 """
 
 
-def _read(statement: str, keys: Sequence[Key] | Sequence[str], people: dict[int, Person]) -> dict[Key, Person]:
-    """Return the persons by key, and collect them in ``people``: keys of one profile share one Person."""
-    known: dict[Key, Person] = {}
+def _look_up(keys: Sequence[Key], people: dict[int, Person]) -> tuple[dict[Key, Person], set[str]]:
+    """Return the persons by key and the suppressed ids; collects the persons in ``people``. One statement."""
     with connection.cursor() as cursor:
-        cursor.execute(statement, [msgspec.json.encode(keys).decode()])
-        for kind, value, profile_id, *columns in cursor.fetchall():
-            known[kind, value] = people.setdefault(profile_id, Person(profile_id, *columns))
-    return known
+        cursor.execute(LOOK_UP, {"keys": msgspec.json.encode(keys).decode(), **pseudonyms.pads()})
+        rows = cursor.fetchall()
+    suppressed = {row[1] for row in rows if row[2] is None}
+    return _persons([row for row in rows if row[1] not in suppressed], people), suppressed
 
 
-def _make(plan: Plan) -> None:
+def _adopt(user_ids: Sequence[str], people: dict[int, Person]) -> dict[Key, Person]:
+    with connection.cursor() as cursor:
+        cursor.execute(ADOPT, [msgspec.json.encode(user_ids).decode()])
+        return _persons(cursor.fetchall(), people)
+
+
+def _persons(rows: Sequence[tuple[Any, ...]], people: dict[int, Person]) -> dict[Key, Person]:
+    """Return the persons by key: keys of one profile share one Person."""
+    return {
+        (kind, value): people.setdefault(profile_id, Person(profile_id, *columns))
+        for kind, value, profile_id, *columns in rows
+    }
+
+
+def _heard(calls: Sequence[CallT], suppressed: Collection[str]) -> list[CallT]:
+    """Leave out calls about suppressed people.
+
+    A suppressed visitor's id beside somebody else's user id only goes from the call: devices change hands.
+    """
+    heard = []
+    for call in calls:
+        if call.user_id in suppressed or call.previous_id in suppressed:
+            continue
+        if call.anonymous_id in suppressed:
+            if call.user_id is None:
+                continue
+            call = replace(call, anonymous_id=None)  # type: ignore[type-var]  # calls are dataclasses
+        heard.append(call)
+    return heard
+
+
+def _make(plan: Plan, sandbox: bool) -> None:
     """Store the new identities and profiles. Raises Collision when somebody else has stored one of them."""
     with connection.cursor() as cursor:
         if plan.created:
@@ -270,7 +312,8 @@ def _make(plan: Plan) -> None:
             _expect(len(plan.linked), cursor.rowcount)
         if plan.created:
             ids = [person.profile_id for person in plan.created]
-            cursor.execute(INSERT_PROFILES, [ids, [person.user_id for person in plan.created]])
+            names = [person.user_id for person in plan.created]
+            cursor.execute(INSERT_PROFILES, [sandbox, sandbox, ids, names])
             _expect(len(ids), cursor.rowcount)
 
 

@@ -16,7 +16,7 @@ import msgspec
 from django.db import OperationalError, connection, transaction
 from psycopg import errors
 
-from events import identities, log, traits
+from events import identities, log, origin, suppression, traits
 from events.identities import Person
 from events.models import InboundRequest, Source
 
@@ -60,12 +60,18 @@ class Result:
 
 
 def ingest(
-    source: Source, items: Sequence[Item], received_at: datetime, request: InboundRequest | None = None
+    source: Source,
+    items: Sequence[Item],
+    received_at: datetime,
+    request: InboundRequest | None = None,
+    address: str = "",
 ) -> Result:
-    """Store ``items`` in one transaction, and the ``request`` they came in when it is given.
+    """Store ``items`` in one transaction, and the ``request`` they came in when it is given, sent from ``address``.
 
+    What is about suppressed people is passed over, and a request that names them is not kept.
     Raises OperationalError when the database cannot take them now; nothing is stored then.
     """
+    items = origin.as_stored(source, items, address)
     for _ in range(TRIES):
         try:
             with transaction.atomic():
@@ -80,16 +86,18 @@ def ingest(
 
 def _store(source: Source, items: Sequence[Item], received_at: datetime, request: InboundRequest | None) -> Result:
     new = _without_repeated(source, items, received_at)
+    heard = identities.resolve(new, sandbox=source.is_sandbox) if new else []
     if request is not None:
-        request.accepted = len(new)
+        request.accepted = len(heard)
         request.pk = None
-        request.save(force_insert=True)
-    if new:
-        people = identities.resolve(new)
-        rows = [_row(item, person) for item, person in zip(new, people, strict=True)]
+        whole = len(new) == len(items) and not request.rejected
+        if len(heard) == len(new) and (whole or not suppression.concerns(request)):
+            request.save(force_insert=True)
+    if heard:
+        rows = [_row(item, person) for item, person in heard]
         log.write(rows, received_at, source.pk, request.pk if request else None)
-        _remember(new, people, received_at)
-    return Result(len(new), len(items) - len(new))
+        _remember(heard, received_at)
+    return Result(len(heard), len(items) - len(new))
 
 
 # Sorted, so that two requests with the same ids wait for each other at the first of them and not in a circle.
@@ -130,10 +138,10 @@ def _row(item: Item, person: Person) -> log.Row:
     )
 
 
-def _remember(items: Iterable[Item], people: Iterable[Person], received_at: datetime) -> None:
+def _remember(heard: Iterable[tuple[Item, Person]], received_at: datetime) -> None:
     """Fold what the items say about each person, in their order, and write it where it says anything new."""
     news: dict[Person, traits.News] = {}
-    for item, person in zip(items, people, strict=True):
+    for item, person in heard:
         about = news.get(person) or news.setdefault(person, traits.News())
         about.traits |= item.traits
         about.time_zone = item.time_zone or about.time_zone

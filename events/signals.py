@@ -2,8 +2,15 @@
 
 ``profiles_merged`` is sent inside the merging transaction with ``pairs``, a list of ``(loser_id, winner_id)``. A
 receiver re-points its own rows before the losers are deleted.
+
+``profiles_erased`` is sent inside the erasing transaction with ``profile_ids``, which it holds exclusively. A receiver
+deletes whatever it has about these people, so that nothing is left and nothing more happens; sums stay as they are.
+
+``profiles_exported`` is sent with ``profile_id``; a receiver returns an iterator of ``(section, JSON rows)``.
 """
 
 from django.dispatch import Signal
 
 profiles_merged = Signal()
+profiles_erased = Signal()
+profiles_exported = Signal()

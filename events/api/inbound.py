@@ -12,6 +12,7 @@ import time
 from django.db import DatabaseError
 from django.http import HttpRequest
 
+from events import suppression
 from events.models import InboundRequest, Source
 
 BODY_LIMIT = 32 * 1024
@@ -59,9 +60,13 @@ def describe(
 
 
 def keep(row: InboundRequest) -> None:
-    """Save a row that stands alone. A database that cannot take it now does not spoil the answer."""
+    """Save a row that stands alone, unless it names anybody suppressed.
+
+    A database that cannot take it now does not spoil the answer.
+    """
     try:
-        row.save(force_insert=True)
+        if not suppression.concerns(row):
+            row.save(force_insert=True)
     except DatabaseError:
         return
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 import msgspec
 from msgspec import Raw
 
-from events import raw_json, traits
+from events import raw_json, sandbox, traits
 from events.api.body import CALL_LIMIT
 from events.api.refusal import Refusal
 from events.ingest import Item
@@ -195,6 +195,8 @@ def _id(fields: Fields, name: str) -> str | None:
     if value and raw_json.REPLACEMENT in value:
         # Two different broken ids would look the same.
         raise Refusal("invalid_value", f"{name} holds a character that cannot be stored.", name)
+    if value and sandbox.is_own(value):
+        raise Refusal("invalid_value", f"{name} may not begin with {sandbox.PREFIX}, which marks sandboxes.", name)
     return value or None
 
 

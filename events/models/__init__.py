@@ -5,7 +5,7 @@ the partition key, so exact de-duplication lives in the narrow ``AcceptedMessage
 written in one transaction by ``events.ingest``.
 """
 
-from events.models.audit import AuditEntry
+from events.models.audit import AuditEntry, Erasure
 from events.models.log import AcceptedMessage, Event, EventCount, EventCountChange, InboundRequest, Pending
 from events.models.people import Device, Group, Identity, Membership, Profile, SuppressedId
 from events.models.plan import EventDefinition, PropertyStat, Violation
@@ -16,6 +16,7 @@ __all__ = [
     "AcceptedMessage",
     "ApiToken",
     "AuditEntry",
+    "Erasure",
     "Device",
     "Event",
     "EventCount",

@@ -25,3 +25,13 @@ class AuditEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.actor}: {self.action}"
+
+
+class Erasure(models.Model):
+    """Ids of an erased person, kept until what is stored as text has been searched for them: seconds, as a rule."""
+
+    words = models.JSONField(default=list)
+    created_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return f"Erasure {self.pk}"

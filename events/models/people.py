@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import ClassVar
 
 from django.contrib.postgres.indexes import OpClass
@@ -40,6 +41,15 @@ class Profile(models.Model):
             # Pattern indexes serve equality and "begins with", which is what the search box asks; no extension needed.
             models.Index(OpClass(Lower("email"), "text_pattern_ops"), name="profile_email_search"),
             models.Index(OpClass(Lower("user_id"), "text_pattern_ops"), name="profile_user_search"),
+        ]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(is_sandbox=False) | models.Q(is_test=True), name="profile_sandbox_is_test"
+            )
+        ]
+        permissions: ClassVar = [
+            ("export_profile", "Can export everything about a person"),
+            ("erase_profile", "Can erase and suppress people"),
         ]
 
     def __str__(self) -> str:
@@ -117,9 +127,13 @@ class Membership(models.Model):
 
 
 class SuppressedId(models.Model):
-    """An id whose calls are ignored from now on. Only a digest is kept, so that an erased person stays unknown."""
+    """An id whose calls are ignored from now on. Only a digest is kept, so that an erased person stays unknown.
+
+    The ids of one person bear the same ``together``: who lifts one of them lifts all.
+    """
 
     digest = models.BinaryField(primary_key=True, max_length=32)
+    together = models.UUIDField(default=uuid.uuid4, db_index=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     def __str__(self) -> str:

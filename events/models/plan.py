@@ -36,6 +36,9 @@ class EventDefinition(models.Model):
     retention_days = models.PositiveIntegerField(
         null=True, blank=True, help_text="Delete events of this name when they are older; empty: as the installation."
     )
+    # What happened before ``swept_to`` and had come in by ``swept_at`` has been deleted by age.
+    swept_to = models.DateTimeField(null=True, editable=False)
+    swept_at = models.DateTimeField(null=True, editable=False)
     observed = models.BigIntegerField(default=0, db_default=0, editable=False)
     first_seen_at = models.DateTimeField(null=True, blank=True, editable=False)
     last_seen_at = models.DateTimeField(null=True, blank=True, editable=False)

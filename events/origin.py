@@ -1,0 +1,53 @@
+"""Make calls into what may be stored of their source: a sandbox's ids apart, no address or browser where unwanted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from events import sandbox
+
+if TYPE_CHECKING:
+    from events.ingest import Item
+    from events.models import Source
+
+_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
+AGENT_FIELDS = ("userAgent", "userAgentData")
+# What asks for the request's own address; looked for first, as hardly any call has it.
+DIRECT = b'"direct"'
+
+
+def as_stored(source: Source, items: Sequence[Item], address: str = "") -> Sequence[Item]:
+    """Return the items as they are to be stored. ``address`` is where the request came from, "" when unknown."""
+    if source.is_sandbox:
+        items = [_apart(item) for item in items]
+    unwanted = unwanted_fields(source)
+    if not unwanted and not any(DIRECT in item.context for item in items):
+        return items
+    return [replace(item, context=_context(item.context, unwanted, address)) for item in items]
+
+
+def unwanted_fields(source: Source) -> tuple[str, ...]:
+    """Return which fields of a context the source does not want to have kept."""
+    return (*(() if source.store_ip else ("ip",)), *(() if source.store_user_agent else AGENT_FIELDS))
+
+
+def _apart(item: Item) -> Item:
+    return replace(
+        item,
+        user_id=item.user_id and sandbox.own(item.user_id),
+        anonymous_id=item.anonymous_id and sandbox.own(item.anonymous_id),
+        previous_id=item.previous_id and sandbox.own(item.previous_id),
+    )
+
+
+def _context(context: bytes, unwanted: Sequence[str], address: str) -> bytes:
+    fields = _OBJECT.decode(context)
+    if address and bytes(fields.get("direct", b"")) == b"true" and "ip" not in fields:
+        fields["ip"] = msgspec.Raw(msgspec.json.encode(address))
+    for name in unwanted:
+        fields.pop(name, None)
+    return msgspec.json.encode(fields)
