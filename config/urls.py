@@ -14,6 +14,7 @@ urlpatterns = [
     path("healthz", healthz, name="healthz"),
     path("admin/", admin.site.urls),
     path("v1/", include("events.api.segment")),
+    path("hooks/", include("events.api.hooks")),
     path("api/v1/manage/", include("events.api.manage")),
     path("api/v1/manage/", include("messaging.api")),
     path("m/", include("messaging.urls")),

@@ -12,9 +12,11 @@ import logging
 import time
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import cast
 
 from django.db import DatabaseError, models
 from django.db.models import Q
+from django.http import HttpRequest
 from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed
@@ -49,8 +51,8 @@ class WriteKeyAuthentication(BaseAuthentication):
     """
 
     def authenticate(self, request: Request) -> tuple[None, Caller]:
-        scheme, credentials = _authorization(request)
-        key = _user_name(credentials) if scheme == "basic" else credentials if scheme == "bearer" else ""
+        scheme, credentials = authorization(request)
+        key = user_name(credentials) if scheme == "basic" else credentials if scheme == "bearer" else ""
         caller = find_caller(key)
         if caller is None and (scheme != "basic" or not key):
             # A bearer token may be one that we know nothing of; the write key then comes in the body.
@@ -68,7 +70,7 @@ class TokenAuthentication(BaseAuthentication):
     """Take a token of the management API: ``Authorization: Bearer cb_…``. ``request.auth`` becomes the ApiToken."""
 
     def authenticate(self, request: Request) -> tuple[None, ApiToken]:
-        scheme, credentials = _authorization(request)
+        scheme, credentials = authorization(request)
         token = None
         if scheme == "bearer" and 0 < len(credentials) <= MAX_KEY:
             token = ApiToken.objects.filter(key_hash=hash_key(credentials), revoked_at=None).first()
@@ -115,6 +117,16 @@ def note_use(caller: Caller) -> None:
         logger.warning("could not note the use of key %s: %s", caller.key_id, error)
 
 
+def note_source(source: Source) -> None:
+    """Note now and then that a source, just read, has sent something without a key. Never fails."""
+    if source.last_event_at and source.last_event_at > timezone.now() - SEEN_GRAIN:
+        return
+    try:
+        _touch(Source.objects.filter(pk=source.pk), "last_event_at", SEEN_GRAIN)
+    except DatabaseError as error:
+        logger.warning("could not note that source %s has sent something: %s", source.pk, error)
+
+
 _remembered: dict[str, tuple[float, Caller]] = {}
 _noted: dict[int, float] = {}
 
@@ -125,16 +137,16 @@ def _touch(rows: models.QuerySet[models.Model], column: str, grain: timedelta) -
     rows.filter(Q(**{column: None}) | Q(**{f"{column}__lt": now - grain})).update(**{column: now})
 
 
-def _authorization(request: Request) -> tuple[str, str]:
+def authorization(request: HttpRequest | Request) -> tuple[str, str]:
     """Return the scheme in small letters and the credentials; nothing for a header that cannot be read."""
-    scheme, _, credentials = get_authorization_header(request).partition(b" ")
+    scheme, _, credentials = get_authorization_header(cast(Request, request)).partition(b" ")
     try:
         return scheme.decode("ascii").lower(), credentials.strip().decode("ascii")
     except UnicodeDecodeError:
         return "unreadable", ""
 
 
-def _user_name(credentials: str) -> str:
+def user_name(credentials: str) -> str:
     try:
         plain = base64.b64decode(credentials, validate=True).decode()
     except (binascii.Error, UnicodeDecodeError, ValueError):

@@ -11,6 +11,8 @@ from events.api.refusal import Refusal
 
 CALL_LIMIT = 32 * 1024
 BATCH_LIMIT = 500 * 1024
+# Segment's Webhooks destination sends up to 4,000 events at once.
+HOOK_LIMIT = 8 * 1024 * 1024
 DRAIN_LIMIT, DRAIN_CHUNK = 64 * 1024 * 1024, 64 * 1024
 _GZIP = 16 + zlib.MAX_WBITS
 
@@ -19,7 +21,7 @@ class Readable(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
 
-def received(request: HttpRequest) -> bytes:
+def received(request: HttpRequest, limit: int = BATCH_LIMIT) -> bytes:
     """Return the body as it came in, and of one beyond all bounds the beginning. Raises Refusal.
 
     What is too much is read all the same: a server that closes on a client that is still sending looks broken to
@@ -27,8 +29,8 @@ def received(request: HttpRequest) -> bytes:
     """
     stream = _stream(request)
     try:
-        body = stream.read(BATCH_LIMIT + 1)
-        rest = DRAIN_LIMIT if len(body) > BATCH_LIMIT else 0
+        body = stream.read(limit + 1)
+        rest = DRAIN_LIMIT if len(body) > limit else 0
         while rest > 0 and (chunk := stream.read(DRAIN_CHUNK)):
             rest -= len(chunk)
     except (OSError, UnreadablePostError):
@@ -47,7 +49,7 @@ def _stream(request: HttpRequest) -> Readable:
 
 def unpacked(body: bytes, encoding: str, limit: int) -> bytes:
     """Undo the Content-Encoding; never unpacks more than ``limit`` bytes. Raises Refusal."""
-    if len(body) > BATCH_LIMIT:
+    if len(body) > max(limit, BATCH_LIMIT):
         raise too_large(limit)
     match encoding.strip().lower():
         case "" | "identity":

@@ -40,7 +40,12 @@ _accepted = Sampler(KEPT_PER_SECOND)
 
 def sampled() -> bool:
     """Say whether an accepted call that has nothing remarkable is to be kept."""
-    return _accepted.take(time.monotonic())
+    return _accepted.take(clock())
+
+
+def clock() -> float:
+    """Return the time by which samplers count."""
+    return time.monotonic()
 
 
 def describe(

@@ -7,6 +7,7 @@ item of a batch is set aside with its index, and the others go on.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -56,12 +57,16 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What holds for every item of a batch, unless the item says otherwise."""
+    """What holds for every item of a batch, unless the item says otherwise.
+
+    ``forwarded`` calls come from another platform, which has put the time right and chosen whom it sends them to.
+    """
 
     received_at: datetime
     sent_at: datetime | None = None
     context: Fields = field(default_factory=dict)
     integrations: Fields = field(default_factory=dict)
+    forwarded: bool = False
 
 
 def write_key(body: bytes) -> str:
@@ -92,11 +97,16 @@ def parse_batch(body: bytes, received_at: datetime) -> Batch:
         _shared(fields, "context"),
         _shared(fields, "integrations"),
     )
+    return parse_items(raw_items, shared)
+
+
+def parse_items(raw_items: Sequence[Raw], shared: Shared, most: int = MAX_ITEMS) -> Batch:
+    """Read calls that name their type; bad ones, and those behind the first ``most``, are rejected alone."""
     batch = Batch([], [])
     for index, raw in enumerate(raw_items):
         try:
-            if index >= MAX_ITEMS:
-                raise Refusal("too_many", f"A batch may have {MAX_ITEMS:,} items.", "batch")
+            if index >= most:
+                raise Refusal("too_many", f"A batch may have {most:,} items.", "batch")
             batch.items.append(_batch_item(bytes(raw), shared))
         except Refusal as refusal:
             batch.rejected.append((index, refusal))
@@ -260,7 +270,7 @@ def _timestamp(fields: Fields, shared: Shared) -> datetime:
         at = _parse_time(given)
     except ValueError:
         raise Refusal("invalid_value", f"{name} has to be an ISO 8601 date and time.", name) from None
-    sent_at = _time_or_none(fields.get("sentAt")) or shared.sent_at
+    sent_at = None if shared.forwarded else _time_or_none(fields.get("sentAt")) or shared.sent_at
     try:
         return at + (shared.received_at - sent_at) if sent_at else at
     except OverflowError:
@@ -289,4 +299,5 @@ def _parse_time(text: str) -> datetime:
 def _is_meant_for_us(fields: Fields, shared: Shared) -> bool:
     """Read ``integrations``: campaigns see a call unless everything, or we by name, is switched off."""
     chosen = shared.integrations | _OBJECT.decode(_object(fields, "integrations"))
-    return bytes(chosen.get(DESTINATION, chosen.get("All", b"true"))) != b"false"
+    others = b"true" if shared.forwarded else chosen.get("All", b"true")
+    return bytes(chosen.get(DESTINATION, others)) != b"false"

@@ -74,7 +74,7 @@ class TrackingView(JsonView):
         received_at = timezone.now()
         items, rejected = self._items(received_at)
         limits.spend(caller, len(items) + len(rejected))
-        answer = SUCCESS | _dropped(rejected)
+        answer = SUCCESS | dropped(rejected)
         kept = None
         if rejected or inbound.sampled():
             kept = inbound.describe(request._request, self.body, 200, answer, caller.source, len(rejected))
@@ -91,7 +91,7 @@ class TrackingView(JsonView):
     def handle_exception(self, exc: Exception) -> HttpResponseBase:  # type: ignore[override]
         response = super().handle_exception(exc)
         refusal = as_refusal(exc)
-        if refusal is not None and _worth_keeping(refusal):
+        if refusal is not None and worth_keeping(refusal):
             source = self.caller.source if self.caller else None
             inbound.keep(
                 inbound.describe(
@@ -116,12 +116,12 @@ class TrackingView(JsonView):
         return super().finalize_response(request, response, *args, **kwargs)
 
 
-def _worth_keeping(refusal: Refusal) -> bool:
+def worth_keeping(refusal: Refusal) -> bool:
     """Say whether a refused call is written down. Those above a rate limit must not cost more than an accepted one."""
     return refusal.status != 503 and (refusal.status != 429 or inbound.sampled())
 
 
-def _dropped(rejected: Sequence[tuple[int, Refusal]]) -> dict[str, object]:
+def dropped(rejected: Sequence[tuple[int, Refusal]]) -> dict[str, object]:
     """Return what a batch's answer says about the items that were not taken."""
     if not rejected:
         return {}

@@ -136,6 +136,35 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name="source",
+            name="lock",
+            field=models.CharField(
+                choices=[
+                    ("address", "The address is the secret"),
+                    ("key", "A key of this source"),
+                    ("signature", "A signature of the body"),
+                ],
+                db_default="address",
+                default="address",
+                max_length=10,
+            ),
+        ),
+        migrations.AddField(
+            model_name="source",
+            name="signature_digest",
+            field=models.CharField(
+                choices=[("sha256", "HMAC-SHA256"), ("sha1", "HMAC-SHA1")],
+                db_default="sha256",
+                default="sha256",
+                max_length=10,
+            ),
+        ),
+        migrations.AddField(
+            model_name="source",
+            name="signature_header",
+            field=models.CharField(db_default="X-Signature", default="X-Signature", max_length=100),
+        ),
+        migrations.AddField(
+            model_name="source",
             name="signing_secret",
             field=models.TextField(blank=True, db_default="", default="", editable=False),
         ),

@@ -31,13 +31,22 @@ class Source(models.Model):
 
     What a *sandbox* source reports stays apart: its people get ids of their own (``sandbox:…``), reach no real provider
     and count in no figure. ``mapping`` says how a *webhook* source's JSON becomes calls (``events.mapping``);
-    ``signing_secret`` is encrypted.
+    ``lock`` how its callers prove who they are; ``signing_secret`` is encrypted.
     """
 
     class Kind(models.TextChoices):
         TRACKING = "tracking", "Application (tracking API, client libraries)"
         WEBHOOK = "webhook", "Webhook (any JSON, mapped to calls)"
         SEGMENT = "segment", "Segment's Webhooks destination"
+
+    class Lock(models.TextChoices):
+        ADDRESS = "address", "The address is the secret"
+        KEY = "key", "A key of this source"
+        SIGNATURE = "signature", "A signature of the body"
+
+    class Digest(models.TextChoices):
+        SHA256 = "sha256", "HMAC-SHA256"
+        SHA1 = "sha1", "HMAC-SHA1"
 
     name = models.CharField(max_length=100, unique=True)
     kind = models.CharField(max_length=10, choices=Kind, default=Kind.TRACKING, db_default=Kind.TRACKING)
@@ -49,6 +58,9 @@ class Source(models.Model):
         max_length=60, unique=True, null=True, blank=True, help_text="The last part of a webhook's address."
     )
     mapping = models.JSONField(default=dict, db_default={}, blank=True)
+    lock = models.CharField(max_length=10, choices=Lock, default=Lock.ADDRESS, db_default=Lock.ADDRESS)
+    signature_header = models.CharField(max_length=100, default="X-Signature", db_default="X-Signature")
+    signature_digest = models.CharField(max_length=10, choices=Digest, default=Digest.SHA256, db_default=Digest.SHA256)
     signing_secret = models.TextField(blank=True, default="", db_default="", editable=False)
     is_sandbox = models.BooleanField(
         default=False,
