@@ -9,7 +9,7 @@ from django.http import Http404, JsonResponse
 from django.urls import URLPattern, re_path
 from rest_framework.request import Request
 
-from events.api.manage import ManagementView
+from events.api.manage.base import ManagementView
 from messaging.models import DeliveryEvent, Message
 
 MAX_EVENTS = 1000
@@ -17,6 +17,8 @@ MAX_EVENTS = 1000
 
 class DeliveryView(ManagementView):
     """Show what became of one message, in anymail's words."""
+
+    area = "messages"
 
     def get(self, request: Request, message_id: str) -> JsonResponse:
         message = find_message(message_id)

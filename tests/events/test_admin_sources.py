@@ -109,7 +109,7 @@ def test_a_recipe_run_as_it_stands_stores_person_and_event(live_server: Any, slu
 
 
 def test_an_api_token_is_shown_once(admin_client: Client) -> None:
-    answer = admin_client.post("/admin/events/apitoken/new/", {"label": "Reports"})
+    answer = admin_client.post("/admin/events/apitoken/new/", {"label": "Reports", "everything": "1"})
     fresh = answer.context["fresh"]
     assert ApiToken.objects.get().key_hash == hash_key(fresh)
     assert fresh in answer.content.decode()
@@ -122,8 +122,16 @@ def test_a_token_without_a_name_is_not_made(admin_client: Client) -> None:
     assert not ApiToken.objects.exists()
 
 
+def test_a_token_may_do_only_what_was_chosen(admin_client: Client) -> None:
+    address = "/admin/events/apitoken/new/"
+    assert "Choose at least one" in admin_client.post(address, {"label": "Reports"}).content.decode()
+    admin_client.post(address, {"label": "Reports", "scopes": ["events:read", "made up"]})
+    assert ApiToken.objects.get().scopes == ["events:read"]
+    assert "events:read" in admin_client.get("/admin/events/apitoken/").content.decode()
+
+
 def test_tokens_are_revoked_from_the_list(admin_client: Client) -> None:
-    admin_client.post("/admin/events/apitoken/new/", {"label": "Reports"})
+    admin_client.post("/admin/events/apitoken/new/", {"label": "Reports", "everything": "1"})
     token = ApiToken.objects.get()
     admin_client.post("/admin/events/apitoken/", {"action": "revoke", "_selected_action": [token.pk]})
     token.refresh_from_db()

@@ -8,27 +8,33 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlencode
 
 import msgspec
-from django.db.models import F, Q, QuerySet, TextField
-from django.db.models.functions import Cast
+from django.db.models import Q, QuerySet, TextField
+from django.db.models.functions import Cast, Lower
 from django.http import Http404, HttpResponse
-from django.urls import re_path
+from django.urls import URLPattern, re_path
 from rest_framework.request import Request
 
-from events.api.authentication import TokenAuthentication
-from events.api.base import JsonView
-from events.api.refusal import Refusal
+from events.api.manage import log
+from events.api.manage.base import ManagementView, bad_cursor, before_id, limit_of, page, raw, respond, text_of
 from events.models import Event, Identity, Profile
 
-DEFAULT_LIMIT, MAX_LIMIT = 100, 1000
+SHOWN = ("id", "user_id", "email", "phone", "time_zone", "language", "created_at", "updated_at", "last_seen_at")
+TRAITS = Cast("traits", TextField())
 
 
-class ManagementView(JsonView):
-    """A view behind a bearer token."""
+class ProfilesView(ManagementView):
+    """List people, the last made first. Filters: ``email`` (all of it, in any case), ``user_id`` (its beginning)."""
 
-    authentication_classes = [TokenAuthentication]
+    def get(self, request: Request) -> HttpResponse:
+        people = Profile.objects.alias(lower_email=Lower("email"), lower_user=Lower("user_id"))
+        if email := text_of(request, "email"):
+            people = people.filter(lower_email=email.lower())
+        if user_id := text_of(request, "user_id"):
+            people = people.filter(lower_user__startswith=user_id.lower())
+        found = people.filter(pk__lt=before_id(request)).order_by("-pk").values(*SHOWN, raw_traits=TRAITS)
+        return page(request, list(found[: limit_of(request) + 1]), _listed, lambda row: str(row["id"]))
 
 
 class ProfileView(ManagementView):
@@ -37,10 +43,10 @@ class ProfileView(ManagementView):
     def get(self, request: Request, user_id: str) -> HttpResponse:
         profile = find_profile(user_id)
         anonymous = profile.identities.filter(kind=Identity.Kind.ANONYMOUS).order_by("id")
-        return _json(
+        return respond(
             {
                 "user_id": profile.user_id,
-                "traits": _raw(Profile.objects.filter(pk=profile.pk), "traits"),
+                "traits": raw(Profile.objects.filter(pk=profile.pk), "traits"),
                 "devices": [],
                 "anonymous_ids": list(anonymous.values_list("value", flat=True)),
                 "email": profile.email,
@@ -54,19 +60,18 @@ class ProfileView(ManagementView):
         )
 
 
+def _listed(row: dict[str, Any]) -> dict[str, object]:
+    shown = {name: row[name] for name in SHOWN if name != "id"}
+    return {**shown, "traits": msgspec.Raw(row["raw_traits"])}
+
+
 class ActivityView(ManagementView):
     """List what one person did, newest first: ``{"results", "next"}``; ``next`` is the address of the next page."""
 
     def get(self, request: Request, user_id: str) -> HttpResponse:
-        limit = _limit(request.query_params.get("limit"))
         events = Event.objects.filter(profile=find_profile(user_id))
-        found = list(_page(events, request.query_params.get("cursor"))[: limit + 1])
-        following = None
-        if len(found) > limit:
-            last = found[limit - 1]
-            query = urlencode({"limit": limit, "cursor": f"{last['timestamp'].isoformat()}~{last['id']}"})
-            following = request.build_absolute_uri(f"{request.path}?{query}")
-        return _json({"results": [_entry(row) for row in found[:limit]], "next": following})
+        found = list(_page(events, request.query_params.get("cursor"))[: limit_of(request) + 1])
+        return page(request, found, log.entry, lambda row: f"{row['timestamp'].isoformat()}~{row['id']}")
 
 
 def find_profile(user_id: str) -> Profile:
@@ -87,17 +92,7 @@ def _page(events: QuerySet[Event], cursor: str | None) -> QuerySet[Event, Any]:
     if cursor:
         at, event_id = _parse_cursor(cursor)
         events = events.filter(Q(timestamp__lt=at) | Q(timestamp=at, id__lt=event_id), timestamp__lte=at)
-    return events.order_by("-timestamp", "-id").values(
-        "id",
-        "type",
-        "name",
-        "timestamp",
-        "received_at",
-        "message_id",
-        source_name=F("source__name"),
-        raw_properties=Cast("properties", TextField()),
-        raw_context=Cast("context", TextField()),
-    )
+    return log.columns(events).order_by("-timestamp", "-id")
 
 
 def _parse_cursor(cursor: str) -> tuple[datetime, int]:
@@ -105,43 +100,13 @@ def _parse_cursor(cursor: str) -> tuple[datetime, int]:
         at, _, event_id = cursor.partition("~")
         return datetime.fromisoformat(at), int(event_id)
     except ValueError:
-        raise Refusal("invalid_value", "The cursor is not one of ours.", "cursor") from None
-
-
-def _limit(given: str | None) -> int:
-    try:
-        limit = DEFAULT_LIMIT if given is None else int(given)
-    except ValueError:
-        limit = 0
-    if limit < 1:
-        raise Refusal("invalid_value", f"The limit has to be a number from 1 to {MAX_LIMIT}.", "limit")
-    return min(limit, MAX_LIMIT)
-
-
-def _entry(row: dict[str, Any]) -> dict[str, object]:
-    return {
-        "type": row["type"],
-        "name": row["name"],
-        "properties": msgspec.Raw(row["raw_properties"]),
-        "context": msgspec.Raw(row["raw_context"]),
-        "timestamp": row["timestamp"],
-        "received_at": row["received_at"],
-        "message_id": row["message_id"],
-        "source": row["source_name"],
-    }
-
-
-def _raw(rows: QuerySet[Profile], column: str) -> msgspec.Raw:
-    return msgspec.Raw(rows.values_list(Cast(column, TextField()), flat=True).get())
-
-
-def _json(answer: dict[str, object]) -> HttpResponse:
-    return HttpResponse(msgspec.json.encode(answer), content_type="application/json")
+        raise bad_cursor() from None
 
 
 # A user id may hold anything, so the pattern does too; the slash at the end is optional and no part of it.
 USER = r"profiles/(?P<user_id>(?s:.+?))"
-urlpatterns = [
+urlpatterns: list[URLPattern] = [
+    re_path(r"^profiles/?\Z", ProfilesView.as_view(), name="manage-profiles"),
     re_path(rf"^{USER}/activity/?\Z", ActivityView.as_view(), name="manage-activity"),
     re_path(rf"^{USER}/?\Z", ProfileView.as_view(), name="manage-profile"),
 ]

@@ -1,0 +1,10 @@
+"""The addresses of the management API, below ``/api/v1/manage/``."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern
+
+from events.api.manage import log, profiles
+
+# Profiles last: a user id may hold anything, slashes included.
+urlpatterns: list[URLPattern] = [*log.urlpatterns, *profiles.urlpatterns]

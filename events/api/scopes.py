@@ -1,0 +1,28 @@
+"""What a token of the management API may do. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+EVERYTHING = "*"
+
+# In the order of the form that makes a token.
+SCOPES: dict[str, str] = {
+    "profiles:read": "Read people, their groups and their activity",
+    "profiles:write": "Change and merge people",
+    "privacy:write": "Export, suppress and erase people",
+    "events:read": "Read the event log and the calls that were refused",
+    "catalogue:read": "Read the tracking plan",
+    "catalogue:write": "Change the tracking plan",
+    "sources:read": "Read sources and their keys' labels",
+    "sources:write": "Make and change sources and keys",
+    "imports:read": "Watch imports, and export people and events",
+    "imports:write": "Import people and events",
+    "messages:read": "Read what became of messages",
+}
+
+
+def allows(scopes: Collection[str], needed: str) -> bool:
+    """Say whether a token with these scopes may do what ``needed`` names; who may write may read."""
+    area = needed.partition(":")[0]
+    return not {EVERYTHING, needed, f"{area}:write"}.isdisjoint(scopes)
