@@ -6,6 +6,8 @@ class EventsConfig(AppConfig):
     verbose_name = "People and events"
 
     def ready(self) -> None:
-        from events import nudges, tasks
+        from events import nudges, panels, tasks
+        from events.admin import device_panel
 
         nudges.register("imports", tasks.run_imports)
+        panels.register(panels.PROFILE, "Devices", device_panel.devices_panel)

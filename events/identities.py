@@ -1,6 +1,6 @@
-"""Who is meant: lead user ids and anonymous ids to profiles, make missing people, merge those who prove to be one.
+"""Lead ids of all kinds to profiles, make missing people, merge those who prove to be one.
 
-``plan`` decides, call by call and purely; ``resolve`` looks up, asks it, and writes what it decided.
+``events.identifying`` decides; ``resolve`` looks up, asks it, and writes what it decided.
 
 Locks, always in this order, so that concurrent requests never wait for each other in a circle: message ids
 (``events.ingest``), new identities by kind and value, profiles by id. Whoever merges or renames people holds all
@@ -10,176 +10,28 @@ at the same time shows as ``Collision``: the later one starts anew and sees what
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, TypeVar
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
 
 import msgspec
 from django.db import connection
 
 from events import merging, pseudonyms
-from events.models import Event, Identity
+from events.identifying import ANONYMOUS, EMAIL, USER, Call, Key, Person, Plan, address_of, email_key, plan
 
-Key = tuple[str, str]
-USER, ANONYMOUS = Identity.Kind.USER.value, Identity.Kind.ANONYMOUS.value
+CallT = TypeVar("CallT", bound=Call)
 
 
 class Collision(Exception):
     """Raised when another request has just changed the same people: roll back and start anew."""
 
 
-class Call(Protocol):
-    """What identification needs of a call. At least one of the first two ids is there; an alias has all but that."""
-
-    @property
-    def type(self) -> str: ...
-    @property
-    def user_id(self) -> str | None: ...
-    @property
-    def anonymous_id(self) -> str | None: ...
-    @property
-    def previous_id(self) -> str | None: ...
-
-
-CallT = TypeVar("CallT", bound=Call)
-
-
-@dataclass(eq=False, slots=True)
-class Person:
-    """Somebody a request speaks of, as far as it was stored before it; ``last_seen`` in seconds since 1970.
-
-    ``profile_id`` is None until they are stored; ``survivor`` is set by a merge.
-    """
-
-    profile_id: int | None = None
-    user_id: str | None = None
-    last_seen: float | None = None
-    time_zone: str = ""
-    language: str = ""
-    survivor: Person | None = None
-
-    def current(self) -> Person:
-        person = self
-        while person.survivor is not None:
-            person = person.survivor
-        return person
-
-
-@dataclass(slots=True)
-class Plan:
-    """What has to be written before the calls' events can be. ``people`` answers the calls one by one."""
-
-    index: dict[Key, Person]
-    people: list[Person] = field(default_factory=list)
-    linked: dict[Key, Person] = field(default_factory=dict)
-    moved: dict[Key, Person] = field(default_factory=dict)
-    created: list[Person] = field(default_factory=list)
-    renamed: dict[int, Person] = field(default_factory=dict)
-    merged: list[tuple[Person, Person]] = field(default_factory=list)
-
-    @property
-    def changes_people(self) -> bool:
-        return bool(self.moved or self.renamed or self.merged)
-
-    def find(self, kind: str, value: str) -> Person | None:
-        person = self.index.get((kind, value))
-        return person.current() if person else None
-
-    def obtain(self, kind: str, value: str) -> Person:
-        """Return the person of an id, a new one when nobody has it."""
-        person = self.find(kind, value)
-        if person is None:
-            person = Person(user_id=value if kind == USER else None)
-            self.created.append(person)
-            self.link(kind, value, person)
-        return person
-
-    def link(self, kind: str, value: str, person: Person) -> None:
-        self.index[kind, value] = self.linked[kind, value] = person
-
-    def become(self, person: Person, user_id: str) -> Person:
-        """Let ``person`` be the user ``user_id``: by name when nobody is yet, by a merge when somebody is."""
-        user = self.find(USER, user_id)
-        if user is None:
-            self.link(USER, user_id, person)
-            self._rename(person, user_id)
-            return person
-        if user is person:
-            return user
-        if person.profile_id is not None and user.profile_id is None:
-            # The user has come up in this very request; the stored profile takes the name and nothing has to move.
-            self._rename(person, user.user_id)
-            self._absorb(user, person)
-            return person
-        self._absorb(person, user)
-        return user
-
-    def _rename(self, person: Person, user_id: str | None) -> None:
-        person.user_id = user_id
-        if person.profile_id is not None:
-            self.renamed[person.profile_id] = person
-
-    def _absorb(self, loser: Person, winner: Person) -> None:
-        loser.survivor = winner
-        if loser.profile_id is None:
-            self.created.remove(loser)
-        else:
-            self.merged.append((loser, winner))
-            self.renamed.pop(loser.profile_id, None)
-
-
-def plan(calls: Sequence[Call], known: Mapping[Key, Person]) -> Plan:
-    """Decide, in the order of the calls, who each is about and what that changes. Pure."""
-    result = Plan(dict(known))
-    for call in calls:
-        result.people.append(_person_of(call, result))
-    return result
-
-
-def _person_of(call: Call, plan: Plan) -> Person:
-    if call.type == Event.Type.ALIAS and call.previous_id and call.user_id:
-        return _alias(call.previous_id, call.user_id, plan)
-    if call.user_id is None:
-        return plan.obtain(ANONYMOUS, call.anonymous_id or "")
-    if call.type == Event.Type.IDENTIFY and call.anonymous_id:
-        return _identify(call.user_id, call.anonymous_id, plan)
-    return plan.obtain(USER, call.user_id)
-
-
-def _identify(user_id: str, anonymous_id: str, plan: Plan) -> Person:
-    """Let a visitor become the user. An anonymous id that is somebody else's already stays theirs."""
-    visitor = plan.find(ANONYMOUS, anonymous_id)
-    if visitor is None:
-        user = plan.obtain(USER, user_id)
-        plan.link(ANONYMOUS, anonymous_id, user)
-        return user
-    return plan.obtain(USER, user_id) if visitor.user_id is not None else plan.become(visitor, user_id)
-
-
-def _alias(previous_id: str, user_id: str, plan: Plan) -> Person:
-    """Let ``previous_id``, whether a user's or a visitor's, be ``user_id`` from now on.
-
-    An anonymous id on which another user has logged in goes over alone: that user is not the one who is meant.
-    """
-    previous = plan.find(USER, previous_id)
-    visitor = plan.find(ANONYMOUS, previous_id)
-    user = plan.become(previous, user_id) if previous else plan.obtain(USER, user_id)
-    if visitor is not None and visitor.user_id is None:
-        user = plan.become(visitor, user_id)
-    elif visitor is not None and visitor.current() is not user:
-        plan.index[ANONYMOUS, previous_id] = plan.moved[ANONYMOUS, previous_id] = user
-    if previous is None and visitor is None:
-        # It may still turn up as either.
-        plan.link(USER, previous_id, user)
-        plan.link(ANONYMOUS, previous_id, user)
-    return user
-
-
 def resolve(calls: Sequence[CallT], *, sandbox: bool = False) -> list[tuple[CallT, Person]]:
     """Return the calls with their persons, all of them stored; calls about suppressed people are left out.
 
-    With ``sandbox`` new people are of a sandbox. Raises Collision. One statement when everybody is known; a fixed
-    number more when people are new, merged or renamed.
+    With ``sandbox`` new people are of a sandbox. Raises Collision. One statement when everybody is known by an id; a
+    fixed number more when people are new, merged, renamed, or known by a trait.
     """
     keys = _keys(calls)
     people: dict[int, Person] = {}
@@ -190,6 +42,9 @@ def resolve(calls: Sequence[CallT], *, sandbox: bool = False) -> list[tuple[Call
     missing = [value for kind, value in keys if kind == USER and (kind, value) not in known]
     if missing:
         known |= _adopt(missing, people)
+    emails = [value for kind, value in keys if kind == EMAIL and (kind, value) not in known]
+    if emails:
+        known |= _look_up_emails(emails, sandbox, people)
     names = {profile_id: person.user_id for profile_id, person in people.items()}
     result = plan(calls, known)
     _make(result, sandbox)
@@ -202,6 +57,7 @@ def resolve(calls: Sequence[CallT], *, sandbox: bool = False) -> list[tuple[Call
 def _keys(calls: Sequence[Call]) -> list[Key]:
     keys = {(USER, call.user_id) for call in calls if call.user_id}
     keys |= {(ANONYMOUS, call.anonymous_id) for call in calls if call.anonymous_id}
+    keys |= {key for call in calls if call.email for key in (email_key(call.email), (USER, call.email))}
     keys |= {(kind, call.previous_id) for call in calls if call.previous_id for kind in (USER, ANONYMOUS)}
     return sorted(keys)
 
@@ -210,11 +66,14 @@ def _keys(calls: Sequence[Call]) -> list[Key]:
 # Suppressed ids come along with no profile: nobody is suppressed as a rule, and then it costs next to nothing.
 LOOK_UP = f"""
 WITH k AS MATERIALIZED (SELECT key->>0 AS kind, key->>1 AS value FROM jsonb_array_elements(%(keys)s) AS key)
-SELECT i.kind, i.value, p.id, p.user_id, extract(epoch FROM p.last_seen_at)::float8, p.time_zone, p.language
+SELECT i.kind, i.value, p.id, p.user_id, extract(epoch FROM p.last_seen_at)::float8, p.time_zone, p.language,
+       CASE WHEN p.user_id IS NULL THEN
+           coalesce((SELECT min(e.value) FROM events_identity e WHERE e.profile_id = p.id AND e.kind = 'email'), '')
+       ELSE '' END
 FROM k JOIN events_identity i ON i.kind = k.kind AND i.value = k.value
 JOIN events_profile p ON p.id = i.profile_id
 UNION ALL
-SELECT k.kind, k.value, NULL, NULL, NULL, NULL, NULL
+SELECT k.kind, k.value, NULL, NULL, NULL, NULL, NULL, NULL
 FROM k JOIN events_suppressedid s ON s.digest = {pseudonyms.DIGEST.format("k.value")}
 """
 
@@ -227,8 +86,17 @@ WITH adopted AS (
     ON CONFLICT DO NOTHING
     RETURNING kind, value, profile_id
 )
-SELECT a.kind, a.value, p.id, p.user_id, extract(epoch FROM p.last_seen_at)::float8, p.time_zone, p.language
+SELECT a.kind, a.value, p.id, p.user_id, extract(epoch FROM p.last_seen_at)::float8, p.time_zone, p.language, ''
 FROM adopted a JOIN events_profile p ON p.id = a.profile_id
+"""
+
+# Users only: what a visitor typed into some form proves nothing. Of several users the first.
+LOOK_UP_EMAILS = """
+SELECT DISTINCT ON (k.value) 'email', k.value, p.id, p.user_id, extract(epoch FROM p.last_seen_at)::float8,
+       p.time_zone, p.language, ''
+FROM jsonb_array_elements_text(%s) AS k(value)
+JOIN events_profile p ON lower(p.email) = k.value AND p.user_id IS NOT NULL AND p.is_sandbox = %s
+ORDER BY k.value, p.id
 """
 
 NEW_IDS = "SELECT nextval(pg_get_serial_sequence('events_profile', 'id')) FROM generate_series(1, %s)"
@@ -242,8 +110,11 @@ ON CONFLICT DO NOTHING
 """
 
 INSERT_PROFILES = """
-INSERT INTO events_profile (id, user_id, is_sandbox, is_test)
-SELECT id, user_id, %s, %s FROM unnest(%s::bigint[], %s::text[]) AS new(id, user_id) ON CONFLICT DO NOTHING
+INSERT INTO events_profile (id, user_id, email, traits, is_sandbox, is_test)
+SELECT new.id, new.user_id, new.email,
+       CASE new.email WHEN '' THEN '{}' ELSE jsonb_build_object('email', new.email) END, %s, %s
+FROM unnest(%s::bigint[], %s::text[], %s::text[]) AS new(id, user_id, email)
+ON CONFLICT DO NOTHING
 """
 
 HOLD = "SELECT id, user_id FROM events_profile WHERE id = ANY(%s) ORDER BY id FOR UPDATE"
@@ -275,6 +146,15 @@ def _adopt(user_ids: Sequence[str], people: dict[int, Person]) -> dict[Key, Pers
         return _persons(cursor.fetchall(), people)
 
 
+def _look_up_emails(emails: Sequence[str], sandbox: bool, people: dict[int, Person]) -> dict[Key, Person]:
+    """Return the users whose trait each email is. One statement."""
+    keys = {address_of(email): email for email in emails}
+    with connection.cursor() as cursor:
+        cursor.execute(LOOK_UP_EMAILS, [msgspec.json.encode(list(keys)).decode(), sandbox])
+        rows = [(kind, keys[address], *columns) for kind, address, *columns in cursor.fetchall()]
+    return _persons(rows, people)
+
+
 def _persons(rows: Sequence[tuple[Any, ...]], people: dict[int, Person]) -> dict[Key, Person]:
     """Return the persons by key: keys of one profile share one Person."""
     return {
@@ -283,13 +163,17 @@ def _persons(rows: Sequence[tuple[Any, ...]], people: dict[int, Person]) -> dict
     }
 
 
-def _heard(calls: Sequence[CallT], suppressed: Collection[str]) -> list[CallT]:
+def _heard(calls: Sequence[CallT], suppressed: set[str]) -> list[CallT]:
     """Leave out calls about suppressed people.
 
-    A suppressed visitor's id beside somebody else's user id only goes from the call: devices change hands.
+    A suppressed visitor's id or email beside somebody else's user id only goes from the call: both change hands.
     """
     heard = []
     for call in calls:
+        if call.email and not suppressed.isdisjoint((call.email, email_key(call.email)[1])):
+            if call.user_id is None:
+                continue
+            call = replace(call, email=None)  # type: ignore[type-var]  # calls are dataclasses
         if call.user_id in suppressed or call.previous_id in suppressed:
             continue
         if call.anonymous_id in suppressed:
@@ -311,10 +195,10 @@ def _make(plan: Plan, sandbox: bool) -> None:
             cursor.execute(INSERT_IDENTITIES, _columns(plan.linked))
             _expect(len(plan.linked), cursor.rowcount)
         if plan.created:
-            ids = [person.profile_id for person in plan.created]
-            names = [person.user_id for person in plan.created]
-            cursor.execute(INSERT_PROFILES, [sandbox, sandbox, ids, names])
-            _expect(len(ids), cursor.rowcount)
+            rows = [(person.profile_id, person.user_id, address_of(person.email)) for person in plan.created]
+            columns = [list(column) for column in zip(*rows, strict=True)]
+            cursor.execute(INSERT_PROFILES, [sandbox, sandbox, *columns])
+            _expect(len(rows), cursor.rowcount)
 
 
 def _hold(names: Mapping[int, str | None]) -> None:

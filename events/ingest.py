@@ -17,7 +17,7 @@ from django.db import OperationalError, connection, transaction
 from psycopg import errors
 
 from events import identities, log, origin, suppression, traits
-from events.identities import Person
+from events.identifying import Person
 from events.models import InboundRequest, Source
 
 # A collision or deadlock means that another request got through: so many in a row only happen when something is wrong.
@@ -29,8 +29,9 @@ class Item:
     """One call, checked and made ready: ids as text, time corrected, JSON fit to be stored.
 
     ``properties``, ``context`` and ``extra`` are JSON objects as bytes; ``traits`` are an identify's alone, null for
-    what is to be forgotten. ``time_zone`` and ``language`` are the device's. Items whose message id was made up here
-    are not ``repeatable``: nobody can send them again.
+    what is to be forgotten. ``email`` is there only when the person is to be found by it. ``time_zone`` and
+    ``language`` are the device's. Items whose message id was made up here are not ``repeatable``: nobody can send them
+    again.
     """
 
     type: str
@@ -38,6 +39,7 @@ class Item:
     timestamp: datetime
     user_id: str | None = None
     anonymous_id: str | None = None
+    email: str | None = None
     previous_id: str | None = None
     name: str = ""
     properties: bytes = b"{}"

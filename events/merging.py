@@ -48,6 +48,8 @@ FROM {PAIRS} WHERE p.profile_id = pair.loser AND p.event_id = ANY(ARRAY(
 
 MOVE_IDENTITIES = f"UPDATE events_identity i SET profile_id = pair.winner FROM {PAIRS} WHERE i.profile_id = pair.loser"
 
+MOVE_DEVICES = f"UPDATE events_device d SET profile_id = pair.winner FROM {PAIRS} WHERE d.profile_id = pair.loser"
+
 DELETE_LOSERS = "DELETE FROM events_profile WHERE id = ANY(%(losers)s)"
 
 
@@ -55,7 +57,7 @@ def merge(pairs: Sequence[tuple[int, int]]) -> None:
     """Merge each (loser, winner); no winner is a loser of another pair."""
     parameters = {"losers": [loser for loser, _ in pairs], "winners": [winner for _, winner in pairs]}
     with connection.cursor() as cursor:
-        for statement in (GIVE_TRAITS, MOVE_EVENTS, MOVE_PENDING, MOVE_IDENTITIES):
+        for statement in (GIVE_TRAITS, MOVE_EVENTS, MOVE_PENDING, MOVE_IDENTITIES, MOVE_DEVICES):
             cursor.execute(statement, parameters)
         signals.profiles_merged.send(sender=merge, pairs=list(pairs))
         cursor.execute(DELETE_LOSERS, parameters)

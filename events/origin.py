@@ -40,6 +40,7 @@ def _apart(item: Item) -> Item:
         item,
         user_id=item.user_id and sandbox.own(item.user_id),
         anonymous_id=item.anonymous_id and sandbox.own(item.anonymous_id),
+        email=item.email and sandbox.own(item.email),
         previous_id=item.previous_id and sandbox.own(item.previous_id),
     )
 

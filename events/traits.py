@@ -14,7 +14,7 @@ from zoneinfo import available_timezones
 import msgspec
 from django.db import connection
 
-from events.identities import Person
+from events.identifying import Person
 
 # The column serves "who has been away for days": keeping it to the minute spares most calls a write.
 SEEN_GRAIN = timedelta(minutes=1)

@@ -9,12 +9,12 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower, Now
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 
-from events import panels
+from events import panels, people
 from events.admin.activity import KINDS, Wish, activity
 from events.admin_paging import KeysetAdmin
 from events.models import Identity, Profile
@@ -89,8 +89,10 @@ class ProfileAdmin(KeysetAdmin):
 
     def by_user(self, request: HttpRequest, user_id: str) -> HttpResponse:
         """Lead from the application's id to the page."""
-        identity = get_object_or_404(Identity, kind=Identity.Kind.USER, value=user_id)
-        return HttpResponseRedirect(reverse("admin:events_profile_change", args=[identity.profile_id]))
+        profile = people.by_any(user_id)
+        if profile is None:
+            raise Http404("No such person.")
+        return HttpResponseRedirect(reverse("admin:events_profile_change", args=[profile.pk]))
 
     def activity(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Return a page of the log; 204 when it is the one that ``?seen=`` names, which is what polling mostly asks."""

@@ -311,6 +311,54 @@ def test_a_profile_made_by_hand_is_found_by_its_user_id() -> None:
     assert Identity.objects.get().profile == by_hand
 
 
+def test_somebody_known_by_an_email_can_be_written_to_and_is_found_again() -> None:
+    take(item(email="Ada@Example.com", name="Signed Up"))
+    ada = Profile.objects.get()
+    assert (ada.user_id, ada.email, ada.traits) == (None, "Ada@Example.com", {"email": "Ada@Example.com"})
+    take(item(email="ada@example.com", number=2))
+    assert ada.events.count() == 2
+
+
+def test_somebody_known_by_an_email_becomes_the_user_who_comes_with_it() -> None:
+    take(item(email="ada@example.com"))
+    take(identify("ada", email="ada@example.com"), item(user_id="ada", number=2))
+    ada = Profile.objects.get()
+    assert ada.user_id == "ada"
+    assert ada.events.count() == 3
+    take(item(email="ada@example.com", number=3))
+    assert ada.events.count() == 4
+
+
+def test_who_is_known_by_an_email_stays_apart_from_another_on_the_same_device() -> None:
+    take(item("identify", email="ada@example.com", anonymous_id="a"))
+    take(item("identify", number=2, email="ben@example.com", anonymous_id="a"))
+    assert Profile.objects.count() == 2
+
+
+def test_a_user_is_found_by_the_email_that_is_known_of_them() -> None:
+    make_profile(None, email="ada@example.com")
+    ada = make_profile("ada", email="Ada@example.com")
+    take(item(email="ada@example.com"))
+    assert Event.objects.get().profile == ada
+    assert not Identity.objects.filter(kind=Identity.Kind.EMAIL).exists()
+
+
+def test_an_email_that_applications_use_as_a_user_id_means_one_person() -> None:
+    take(item(email="ada@example.com"))
+    take(item(user_id="ada@example.com", number=2))
+    assert Profile.objects.get().user_id == "ada@example.com"
+
+
+def test_a_sandbox_finds_and_makes_people_of_its_own_by_email() -> None:
+    make_profile("ada", email="ada@example.com")
+    source = make_source()
+    source.is_sandbox = True
+    ingest(source, [item(email="ada@example.com"), item("identify", number=2, user_id="ben", email="b@x.io")], NOW)
+    ingest(source, [item(number=3, email="ada@example.com")], NOW)
+    apart = Profile.objects.get(is_sandbox=True, user_id=None)
+    assert (apart.email, apart.events.count()) == ("ada@example.com", 2)
+
+
 def test_events_taken_in_after_a_claim_find_the_merged_person() -> None:
     make_profile("u")
     take(item(number=1, anonymous_id="a", name="Visited"))
@@ -336,6 +384,8 @@ def mixed(size: int, prefix: str) -> list[Item]:
             identify(f"known-{user}", anonymous_id=visitor),
             identify(f"fresh-{user}", anonymous_id=device),
             item("alias", user_id=f"alias-{user}", previous_id=user, message_id=f"{prefix}alias-{n}"),
+            item(message_id=f"{prefix}email-{n}", email=f"{user}@example.com"),
+            identify(f"email-{user}", email=f"{user}@example.com"),
         ]
     return items
 
@@ -350,6 +400,20 @@ def test_the_number_of_statements_does_not_grow_with_the_batch() -> None:
     source = make_source()
     few, many = mixed(2, "few-"), mixed(60, "many-")
     assert statements(lambda: ingest(source, few, NOW)) == statements(lambda: ingest(source, many, NOW))
+
+
+def test_people_known_by_an_email_cost_two_statements_more_at_the_most() -> None:
+    source = make_source()
+    by_identity = [item(email=f"p{n}@example.com", number=n, active=False) for n in range(20)]
+    ingest(source, by_identity, NOW)
+    for number in range(20):
+        make_profile(email=f"u{number}@example.com")
+    by_trait = [item(email=f"u{n}@example.com", number=100 + n, active=False) for n in range(20)]
+    again = [item(email=f"p{n}@example.com", number=200 + n, active=False) for n in range(20)]
+    assert statements(lambda: ingest(source, again, NOW)) == 3
+    # Those of no such id are looked for among profiles made by hand, then by the trait.
+    assert statements(lambda: ingest(source, by_trait, NOW)) == 5
+    assert Profile.objects.count() == 40
 
 
 def test_events_of_known_people_cost_four_statements() -> None:

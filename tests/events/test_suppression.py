@@ -5,10 +5,22 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from events import privacy, suppression
 from events.audit import Actor
-from events.models import AcceptedMessage, AuditEntry, Event, Identity, InboundRequest, Profile, SuppressedId
+from events.ingest import Item, Result, ingest
+from events.models import (
+    AcceptedMessage,
+    AuditEntry,
+    Event,
+    Identity,
+    InboundRequest,
+    Profile,
+    SourceKey,
+    SuppressedId,
+    hash_key,
+)
 from events.pseudonyms import digest
 from tests.factories import make_key, make_profile
 from tests.tracking import send
@@ -115,3 +127,12 @@ def test_the_list_holds_no_id_in_clear() -> None:
 def test_the_database_reckons_the_same_digest(text: str) -> None:
     SuppressedId.objects.create(digest=digest(text))
     assert suppression.among([text, text + "x", json.dumps(text)]) == {text}
+
+
+def test_a_suppressed_email_names_nobody(key: str) -> None:
+    source = SourceKey.objects.get(key_hash=hash_key(key)).source
+    suppress("ada@example.com")
+    alone = Item("track", "m1", timezone.now(), email="Ada@Example.com")
+    beside = Item("identify", "m2", timezone.now(), user_id="ben", email="ada@example.com")
+    assert ingest(source, [alone, beside], timezone.now()) == Result(1, 0)
+    assert Profile.objects.get().user_id == "ben"

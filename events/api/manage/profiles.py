@@ -1,7 +1,7 @@
 """Read people back: ``/api/v1/manage/profiles/{user_id}/`` and its ``activity/``.
 
 JSON values are handed through as the database holds them, so that numbers keep every digit. A user id may hold any
-character, slashes included; an id that was merged away leads to the person it became.
+character, slashes included; an email will do as well, and an id that was merged away leads to the person it became.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from django.http import Http404, HttpResponse
 from django.urls import URLPattern, re_path
 from rest_framework.request import Request
 
+from events import people
 from events.api.manage import log
 from events.api.manage.base import ManagementView, bad_cursor, before_id, limit_of, page, raw, respond, text_of
 from events.models import Event, Identity, Profile
@@ -28,12 +29,12 @@ class ProfilesView(ManagementView):
     """List people, the last made first. Filters: ``email`` (all of it, in any case), ``user_id`` (its beginning)."""
 
     def get(self, request: Request) -> HttpResponse:
-        people = Profile.objects.alias(lower_email=Lower("email"), lower_user=Lower("user_id"))
+        listed = Profile.objects.alias(lower_email=Lower("email"), lower_user=Lower("user_id"))
         if email := text_of(request, "email"):
-            people = people.filter(lower_email=email.lower())
+            listed = listed.filter(lower_email=email.lower())
         if user_id := text_of(request, "user_id"):
-            people = people.filter(lower_user__startswith=user_id.lower())
-        found = people.filter(pk__lt=before_id(request)).order_by("-pk").values(*SHOWN, raw_traits=TRAITS)
+            listed = listed.filter(lower_user__startswith=user_id.lower())
+        found = listed.filter(pk__lt=before_id(request)).order_by("-pk").values(*SHOWN, raw_traits=TRAITS)
         return page(request, list(found[: limit_of(request) + 1]), _listed, lambda row: str(row["id"]))
 
 
@@ -46,8 +47,11 @@ class ProfileView(ManagementView):
         return respond(
             {
                 "user_id": profile.user_id,
+                "cio_id": people.own_id(profile),
                 "traits": raw(Profile.objects.filter(pk=profile.pk), "traits"),
-                "devices": [],
+                "devices": [
+                    {"id": device.device_id, "platform": device.platform} for device in profile.devices.order_by("id")
+                ],
                 "anonymous_ids": list(anonymous.values_list("value", flat=True)),
                 "email": profile.email,
                 "phone": profile.phone,
@@ -75,16 +79,11 @@ class ActivityView(ManagementView):
 
 
 def find_profile(user_id: str) -> Profile:
-    """Return the person a user id leads to. Raises Http404."""
-    if "\0" in user_id:
+    """Return the person a user id, or else an email, leads to. Raises Http404."""
+    profile = people.by_any(user_id)
+    if profile is None:
         raise Http404("Nobody has this user id.")
-    known = Identity.objects.filter(kind=Identity.Kind.USER, value=user_id).select_related("profile").first()
-    if known is not None:
-        return known.profile
-    by_hand = Profile.objects.filter(user_id=user_id).first()
-    if by_hand is None:
-        raise Http404("Nobody has this user id.")
-    return by_hand
+    return profile
 
 
 def _page(events: QuerySet[Event], cursor: str | None) -> QuerySet[Event, Any]:

@@ -1,0 +1,66 @@
+"""Find the person that somebody outside names: by user id, email, anonymous id or our own id.
+
+An id that was merged away leads to the person it became.
+"""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+from django.db.models.functions import Lower
+
+from events import sandbox
+from events.identifying import EMAIL, address_of, email_key
+from events.models import Identity, Profile
+
+OWN_PREFIX = "cio_"
+MAX_OWN = 2**63 - 1
+
+
+def own_id(profile: Profile) -> str:
+    """Return the id that we gave a person, as Customer.io's libraries know it."""
+    return f"{OWN_PREFIX}{profile.pk}"
+
+
+def by_any(identifier: str) -> Profile | None:
+    """Return the person of a user id, or of an email when it is nobody's user id."""
+    return by_id(identifier) or by_email(identifier)
+
+
+def by_id(user_id: str) -> Profile | None:
+    """Return the person a user id leads to; one that was made by hand has no identity yet."""
+    return _by_identity(Identity.Kind.USER, user_id) or _first(Profile.objects.filter(user_id=user_id), user_id)
+
+
+def by_email(email: str) -> Profile | None:
+    """Return the person an email leads to, as calls that name one by it find them (``events.identifying``)."""
+    value = email_key(email)[1]
+    if not value:
+        return None
+    users = Profile.objects.alias(lower=Lower("email")).filter(
+        lower=address_of(value), user_id__isnull=False, is_sandbox=sandbox.is_own(value)
+    )
+    return _by_identity(EMAIL, value) or _first(users.order_by("pk"), value)
+
+
+def by_anonymous_id(anonymous_id: str) -> Profile | None:
+    return _by_identity(Identity.Kind.ANONYMOUS, anonymous_id)
+
+
+def by_own_id(own: str) -> Profile | None:
+    """Return the person of an ``own_id``; the prefix may be missing."""
+    number = own.removeprefix(OWN_PREFIX)
+    if not (number.isascii() and number.isdigit() and len(number) < 20 and int(number) <= MAX_OWN):
+        return None
+    return Profile.objects.filter(pk=int(number)).first()
+
+
+def _by_identity(kind: str, value: str) -> Profile | None:
+    if "\0" in value:
+        return None
+    identity = Identity.objects.filter(kind=kind, value=value).select_related("profile").first()
+    return identity.profile if identity else None
+
+
+def _first(rows: QuerySet[Profile], value: str) -> Profile | None:
+    """Return the first of ``rows``, unless ``value``, by which they are looked for, is no text that can be stored."""
+    return rows.first() if "\0" not in value else None
