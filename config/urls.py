@@ -13,6 +13,8 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("healthz", healthz, name="healthz"),
     path("admin/", admin.site.urls),
+    path("", include("events.api.browser_settings")),
+    path("", include("events.api.pixel")),
     path("v1/", include("events.api.segment")),
     path("api/v1/manage/", include("events.api.manage.urls")),
     path("hooks/", include("events.api.hooks")),

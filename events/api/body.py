@@ -11,6 +11,8 @@ from events.api.refusal import Refusal
 
 CALL_LIMIT = 32 * 1024
 BATCH_LIMIT = 500 * 1024
+# RudderStack's libraries gather 4 MB, and notice it after the item that was too much.
+RUDDERSTACK_LIMIT = 8 * 1024 * 1024
 # Segment's Webhooks destination sends up to 4,000 events at once.
 HOOK_LIMIT = 8 * 1024 * 1024
 DRAIN_LIMIT, DRAIN_CHUNK = 64 * 1024 * 1024, 64 * 1024

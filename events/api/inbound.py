@@ -55,7 +55,8 @@ def describe(
     return InboundRequest(
         source=source,
         method=(request.method or "")[:8],
-        path=_plain(request.get_full_path())[:1000],
+        # Without the query, where keys and people may stand: of calls by address alone it is the body.
+        path=_plain(request.path)[:1000],
         client=_plain(request.headers.get("User-Agent", ""))[:500],
         body=masked(body),
         status=status,

@@ -77,6 +77,15 @@ def write_key(body: bytes) -> str:
         return ""
 
 
+def is_rudderstacks(body: bytes) -> bool:
+    """Say whether a RudderStack library made a batch: their items name a channel, Segment's never do."""
+    try:
+        first = _LIST.decode(read_object(body)["batch"])[0]
+        return "channel" in read_object(bytes(first))
+    except (Refusal, LookupError, msgspec.ValidationError):
+        return False
+
+
 def parse_call(kind: str, body: bytes, received_at: datetime) -> Item:
     """Read one call of the given kind. Raises Refusal."""
     fields = read_object(body)

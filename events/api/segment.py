@@ -21,7 +21,8 @@ from events import raw_json
 from events.api import authentication, inbound, limits, parsing
 from events.api import body as bodies
 from events.api.authentication import Caller, WriteKeyAuthentication
-from events.api.base import JsonView, as_refusal
+from events.api.base import as_refusal
+from events.api.cors import AnyOriginView
 from events.api.refusal import Refusal
 from events.ingest import Item, ingest
 
@@ -30,45 +31,44 @@ BATCH = "batch"
 # More than this of what was dropped is not listed; ``rejected_count`` says how many there were.
 MAX_LISTED = 1000
 
-CORS = {
-    "Access-Control-Allow-Origin": "*",
-    "Access-Control-Allow-Methods": "POST, OPTIONS",
-    "Access-Control-Allow-Headers": "authorization, content-type, content-encoding, x-retry-count",
-    "Access-Control-Expose-Headers": "retry-after, x-ratelimit-reset",
-    "Access-Control-Max-Age": "86400",
-}
 
-
-class TrackingView(JsonView):
+class TrackingView(AnyOriginView):
     """Take one kind of call, or a batch of any."""
 
     authentication_classes = [WriteKeyAuthentication]
     http_method_names = ["post", "options"]
+    method = "POST"
     kind = ""
     caller: Caller | None = None
 
     @cached_property
     def raw_body(self) -> bytes:
-        return bodies.received(self.request._request)
+        return bodies.received(self.request._request, max(self._limit, bodies.BATCH_LIMIT))
 
     @cached_property
     def body(self) -> bytes:
         """The unpacked JSON, fit to be stored. Raises Refusal."""
-        limit = bodies.BATCH_LIMIT if self.kind == BATCH else bodies.CALL_LIMIT
-        plain = bodies.unpacked(self.raw_body, self.request.headers.get("Content-Encoding", ""), limit)
+        plain = bodies.unpacked(self.raw_body, self.request.headers.get("Content-Encoding", ""), self._limit)
+        if len(plain) > bodies.BATCH_LIMIT and not parsing.is_rudderstacks(plain):
+            raise bodies.too_large(bodies.BATCH_LIMIT)
         return raw_json.storable(plain.removeprefix(b"\xef\xbb\xbf"))
+
+    @property
+    def _limit(self) -> int:
+        return bodies.RUDDERSTACK_LIMIT if self.kind == BATCH else bodies.CALL_LIMIT
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         # A browser sends no key with the question whether it may; other methods get no further than being told so.
-        if request.method == "POST":
+        if request.method == self.method:
             super().initial(request, *args, **kwargs)
             self.caller = cast(Caller, request.auth)
             limits.check_origin(self.caller, request.headers.get("Origin"))
 
-    def options(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:  # type: ignore[override]
-        return HttpResponse(status=204)
-
     def post(self, request: Request) -> HttpResponse:
+        return _json(self.take())
+
+    def take(self) -> dict[str, object]:
+        """Store the call and return the answer, which may name items that were dropped. Raises Refusal."""
         caller = self.caller
         assert caller is not None, "initial() lets nobody else through"
         received_at = timezone.now()
@@ -77,10 +77,10 @@ class TrackingView(JsonView):
         answer = SUCCESS | dropped(rejected)
         kept = None
         if rejected or inbound.sampled():
-            kept = inbound.describe(request._request, self.body, 200, answer, caller.source, len(rejected))
+            kept = inbound.describe(self.request._request, self.body, 200, answer, caller.source, len(rejected))
         ingest(caller.source, items, received_at, kept)
         authentication.note_use(caller)
-        return _json(answer)
+        return answer
 
     def _items(self, received_at: datetime) -> tuple[list[Item], list[tuple[int, Refusal]]]:
         if self.kind == BATCH:
@@ -110,10 +110,13 @@ class TrackingView(JsonView):
                 continue
         return b""
 
-    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
-        for name, value in CORS.items():
-            response[name] = value
-        return super().finalize_response(request, response, *args, **kwargs)
+
+class UnknownCallView(AnyOriginView):
+    """Answer calls at addresses that there are none at in words that a client can read."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        if request.method != "OPTIONS":
+            raise Refusal("not_found", f"There is no such call. Those of /v1/ are {', '.join(KINDS)}.", "path", 404)
 
 
 def worth_keeping(refusal: Refusal) -> bool:
@@ -137,3 +140,5 @@ KINDS = [*parsing.KINDS, BATCH]
 urlpatterns = [
     re_path(rf"^(?:{kind}|{kind[0]})/?\Z", TrackingView.as_view(kind=kind), name=f"track-{kind}") for kind in KINDS
 ]
+# Whatever else is below /v1/ has to be routed before.
+urlpatterns.append(re_path("", UnknownCallView.as_view()))

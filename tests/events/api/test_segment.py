@@ -141,11 +141,24 @@ def test_the_limits_hold_for_the_unpacked_size(key: str, path: str, limit: int, 
 
 
 @pytest.mark.parametrize("packed", [False, True])
+def test_a_batch_of_a_rudderstack_library_may_be_larger(key: str, packed: bool) -> None:
+    """Their items name a channel. The first of them has to: who sends much has to say so at once."""
+    item = {"type": "track", "channel": "server", **HI, "properties": {"pad": "x" * 30_000}}
+    answer = send("batch", {"batch": [item] * 100}, key, packed=packed)
+    assert (answer.status_code, answer.json()) == (200, {"success": True})
+    assert Event.objects.count() == 100
+    for batch in ([], [5, item], {}, [{**item, "pad": "x" * body.RUDDERSTACK_LIMIT}]):
+        answer = send("batch", {"batch": batch, "pad": "x" * body.BATCH_LIMIT}, key, packed=packed)
+        assert (answer.status_code, answer.json()["code"]) == (400, "too_large")
+    assert Event.objects.count() == 100
+
+
+@pytest.mark.parametrize("packed", [False, True])
 def test_a_body_beyond_all_bounds_is_refused_after_it_was_read(key: str, packed: bool) -> None:
-    content = FakePayload(os.urandom(6_000_000))
+    content = FakePayload(os.urandom(9_000_000))
     headers = {"Authorization": basic(key)} | ({"Content-Encoding": "gzip"} if packed else {})
     answer = Client().generic(
-        "POST", "/v1/batch", b"-", headers=headers, **{"wsgi.input": content, "CONTENT_LENGTH": "6000000"}
+        "POST", "/v1/batch", b"-", headers=headers, **{"wsgi.input": content, "CONTENT_LENGTH": "9000000"}
     )
     assert (answer.status_code, answer.json()["code"]) == (400, "too_large")
     assert not content.read()
@@ -257,8 +270,8 @@ def test_a_browser_may_call_from_anywhere(path: str) -> None:
 
 
 def test_errors_can_be_read_from_anywhere_too(key: str) -> None:
-    for answer in (send("track", HI), send("track", b"{", key), Client().get("/v1/track")):
-        assert answer.status_code in (400, 401, 405)
+    for answer in (send("track", HI), send("track", b"{", key), Client().get("/v1/track"), send("nothing", HI, key)):
+        assert answer.status_code in (400, 401, 404, 405)
         assert answer["Access-Control-Allow-Origin"] == "*"
         assert answer.json()["message"]
 
@@ -269,6 +282,16 @@ def test_other_methods_are_refused_in_json() -> None:
         assert answer.status_code == 405
         assert answer.json()["code"] == "method_not_allowed"
         assert answer["Allow"] == "POST, OPTIONS"
+
+
+@pytest.mark.parametrize("path", ["", "tracks", "v1/track", "track/x", "projects/", "%00"])
+@pytest.mark.parametrize("method", ["get", "post", "put"])
+def test_an_address_that_there_is_none_at_is_told_in_json(path: str, method: str) -> None:
+    answer = getattr(Client(), method)(f"/v1/{path}")
+    assert answer.status_code == 404
+    assert answer.json()["code"] == "not_found" and "identify" in answer.json()["message"]
+    assert answer["Access-Control-Allow-Origin"] == "*"
+    assert Client().options(f"/v1/{path}").status_code == 204
 
 
 # --- What is noted ---------------------------------------------------------------------------------------------------

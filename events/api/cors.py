@@ -1,0 +1,31 @@
+"""Answers that scripts of any web page may read, refusals included."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpResponse
+from rest_framework.request import Request
+
+from events.api.base import JsonView
+
+# The star stands for what libraries make up for themselves, but never for Authorization; old browsers know only names.
+CORS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "GET, POST, OPTIONS",
+    "Access-Control-Allow-Headers": "authorization, content-type, content-encoding, x-retry-count, *",
+    "Access-Control-Expose-Headers": "retry-after, x-ratelimit-reset",
+    "Access-Control-Max-Age": "86400",
+}
+
+
+class AnyOriginView(JsonView):
+    """A view that browsers may call from anywhere. Who calls is known by a key, never by a cookie."""
+
+    def options(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:  # type: ignore[override]
+        return HttpResponse(status=204)
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        for name, value in CORS.items():
+            response[name] = value
+        return super().finalize_response(request, response, *args, **kwargs)
