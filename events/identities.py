@@ -27,8 +27,8 @@ class Collision(Exception):
     """Raised when another request has just changed the same people: roll back and start anew."""
 
 
-def resolve(calls: Sequence[CallT], *, sandbox: bool = False) -> list[tuple[CallT, Person]]:
-    """Return the calls with their persons, all of them stored; calls about suppressed people are left out.
+def resolve(calls: Sequence[CallT], *, sandbox: bool = False) -> list[tuple[CallT, Person] | None]:
+    """Return each call, as it is to be stored, with its person, who is stored; None for calls about suppressed people.
 
     With ``sandbox`` new people are of a sandbox. Raises Collision. One statement when everybody is known by an id; a
     fixed number more when people are new, merged, renamed, or known by a trait.
@@ -36,8 +36,10 @@ def resolve(calls: Sequence[CallT], *, sandbox: bool = False) -> list[tuple[Call
     keys = _keys(calls)
     people: dict[int, Person] = {}
     known, suppressed = _look_up(keys, people)
+    heard: Sequence[CallT | None] = calls
     if suppressed:
-        calls = _heard(calls, suppressed)
+        heard = [_heard(call, suppressed) for call in calls]
+        calls = [call for call in heard if call is not None]
         keys = _keys(calls)
     missing = [value for kind, value in keys if kind == USER and (kind, value) not in known]
     if missing:
@@ -51,7 +53,8 @@ def resolve(calls: Sequence[CallT], *, sandbox: bool = False) -> list[tuple[Call
     if result.changes_people:
         _hold(names)
         _change(result)
-    return [(call, person.current()) for call, person in zip(calls, result.people, strict=True)]
+    persons = iter(result.people)
+    return [(call, next(persons).current()) if call is not None else None for call in heard]
 
 
 def _keys(calls: Sequence[Call]) -> list[Key]:
@@ -163,25 +166,20 @@ def _persons(rows: Sequence[tuple[Any, ...]], people: dict[int, Person]) -> dict
     }
 
 
-def _heard(calls: Sequence[CallT], suppressed: set[str]) -> list[CallT]:
-    """Leave out calls about suppressed people.
+def _heard(call: CallT, suppressed: set[str]) -> CallT | None:
+    """Return the call as it may be heard; None when it is about somebody suppressed.
 
     A suppressed visitor's id or email beside somebody else's user id only goes from the call: both change hands.
     """
-    heard = []
-    for call in calls:
-        if call.email and not suppressed.isdisjoint((call.email, email_key(call.email)[1])):
-            if call.user_id is None:
-                continue
-            call = replace(call, email=None)  # type: ignore[type-var]  # calls are dataclasses
-        if call.user_id in suppressed or call.previous_id in suppressed:
-            continue
-        if call.anonymous_id in suppressed:
-            if call.user_id is None:
-                continue
-            call = replace(call, anonymous_id=None)  # type: ignore[type-var]  # calls are dataclasses
-        heard.append(call)
-    return heard
+    if call.email and not suppressed.isdisjoint((call.email, email_key(call.email)[1])):
+        if call.user_id is None:
+            return None
+        call = replace(call, email=None)  # type: ignore[type-var]  # calls are dataclasses
+    if call.user_id in suppressed or call.previous_id in suppressed:
+        return None
+    if call.anonymous_id in suppressed:
+        return replace(call, anonymous_id=None) if call.user_id else None  # type: ignore[type-var]
+    return call
 
 
 def _make(plan: Plan, sandbox: bool) -> None:

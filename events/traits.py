@@ -50,7 +50,7 @@ WITH news AS MATERIALIZED (
         id bigint, traits jsonb, forgotten text[], email text, phone text, time_zone text, language text,
         device_zone text, device_language text, seen_at timestamptz)
 ), person AS MATERIALIZED (
-    SELECT * FROM events_profile WHERE id IN (SELECT id FROM news) ORDER BY id FOR NO KEY UPDATE
+    SELECT * FROM events_profile WHERE id = ANY(ARRAY(SELECT id FROM news)) ORDER BY id FOR NO KEY UPDATE
 ), merged AS (
     SELECT p.id, (p.traits || n.traits) - n.forgotten AS traits, coalesce(n.email, p.email) AS email,
            coalesce(n.phone, p.phone) AS phone,
