@@ -89,7 +89,7 @@ def test_only_the_named_events_of_the_period_are_written() -> None:
 
 
 def test_what_a_sandbox_reported_stays_out() -> None:
-    tester = make_profile("sandbox:1", is_sandbox=True)
+    tester = make_profile("sandbox:1", is_sandbox=True, is_test=True)
     make_event(tester, "Ordered", timestamp=AT)
     assert list(exports.profiles()) == []
     assert list(exports.events(PERIOD)) == []
