@@ -13,6 +13,7 @@ from msgspec import Raw
 
 from events import mapping, raw_json
 from events.api import parsing
+from events.api.fields import read_object
 from events.api.parsing import Shared
 from events.api.refusal import Refusal
 from events.expressions import Payload
@@ -42,7 +43,7 @@ def payloads(body: bytes, content_type: str) -> list[Raw]:
     if start not in (b"{", b"[") and content_type.partition(";")[0].strip().lower() == FORM:
         return [Raw(raw_json.storable(_form(body)))]
     if start != b"[":
-        fields = parsing.read_object(body)
+        fields = read_object(body)
         return [Raw(msgspec.json.encode(fields))]
     try:
         return _LIST.decode(body)

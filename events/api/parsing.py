@@ -14,8 +14,19 @@ from datetime import UTC, datetime
 import msgspec
 from msgspec import Raw
 
-from events import raw_json, sandbox, traits
+from events import raw_json, traits
 from events.api.body import CALL_LIMIT
+from events.api.fields import (
+    OBJECT,
+    STRING,
+    Fields,
+    id_of,
+    object_of,
+    read_object,
+    refuse_flaw,
+    text_of,
+    text_or_nothing,
+)
 from events.api.refusal import Refusal
 from events.ingest import Item
 from events.models import Event
@@ -24,13 +35,8 @@ DESTINATION = "Cuebird"
 MAX_ITEMS = 2500
 # What a batch says once is stored with each of its items.
 SHARED_LIMIT = 8 * 1024
-# Longer texts do not fit into the indexes that ids and names are found by.
-MAX_TEXT = 512
 
-Fields = dict[str, Raw]
-_OBJECT = msgspec.json.Decoder(Fields)
 _LIST = msgspec.json.Decoder(list[Raw])
-_STRING = msgspec.json.Decoder(str)
 
 # Where each kind of call keeps its name and its words, and which have to have a name.
 NAME_FIELDS = {"track": "event", "page": "name", "screen": "name", "group": "groupId", "alias": "previousId"}
@@ -72,7 +78,7 @@ class Shared:
 def write_key(body: bytes) -> str:
     """Return the ``writeKey`` in a body; nothing when there is none, or no telling."""
     try:
-        return _text_or_nothing(read_object(body), "writeKey")
+        return text_or_nothing(read_object(body), "writeKey")
     except Refusal:
         return ""
 
@@ -89,7 +95,7 @@ def is_rudderstacks(body: bytes) -> bool:
 def parse_call(kind: str, body: bytes, received_at: datetime) -> Item:
     """Read one call of the given kind. Raises Refusal."""
     fields = read_object(body)
-    _refuse_flaw(body)
+    refuse_flaw(body)
     return _item(kind, fields, Shared(received_at, _time_or_none(fields.get("sentAt"))))
 
 
@@ -122,57 +128,38 @@ def parse_items(raw_items: Sequence[Raw], shared: Shared, most: int = MAX_ITEMS)
     return batch
 
 
-def read_object(body: bytes) -> Fields:
-    """Return the fields of a JSON object, unread. Raises Refusal."""
-    try:
-        return _OBJECT.decode(body)
-    except (msgspec.DecodeError, RecursionError):
-        pass
-    try:
-        return _OBJECT.decode(raw_json.mend(body))
-    except msgspec.ValidationError:
-        raise Refusal("invalid_value", "The body has to be a JSON object.", "body") from None
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise Refusal("invalid_json", f"The body is not JSON: {error}.", "body") from None
-
-
 def _batch_item(raw: bytes, shared: Shared) -> Item:
     if len(raw) > CALL_LIMIT:
         raise Refusal("too_large", f"An item may have {CALL_LIMIT // 1024} KB.", "batch")
-    _refuse_flaw(raw)
+    refuse_flaw(raw)
     try:
-        fields = _OBJECT.decode(raw)
+        fields = OBJECT.decode(raw)
     except msgspec.ValidationError:
         raise Refusal("invalid_value", "An item has to be a JSON object.", "batch") from None
-    kind = _text(fields, "type") or ""
+    kind = text_of(fields, "type") or ""
     if kind not in KINDS:
         raise Refusal("invalid_value", f"The type has to be one of {', '.join(KINDS)}.", "type")
     return _item(kind, fields, shared)
 
 
-def _refuse_flaw(raw: bytes) -> None:
-    if flaw := raw_json.flaw(raw):
-        raise Refusal("invalid_value", f"The call {flaw}.", "body")
-
-
 def _item(kind: str, fields: Fields, shared: Shared) -> Item:
-    user_id, anonymous_id = _id(fields, "userId"), _id(fields, "anonymousId")
+    user_id, anonymous_id = id_of(fields, "userId"), id_of(fields, "anonymousId")
     if kind == "alias" and user_id is None:
         raise Refusal("missing_field", "An alias needs the userId that is to stay.", "userId")
     if user_id is None and anonymous_id is None:
         raise Refusal("missing_field", "A call needs a userId or an anonymousId.", "userId")
     name = _name(kind, fields)
-    words = _object(fields, WORDS_FIELDS.get(kind, ""))
-    context = _object(fields, "context")
+    words = object_of(fields, WORDS_FIELDS.get(kind, ""))
+    context = object_of(fields, "context")
     if shared.context:
-        context = msgspec.json.encode(shared.context | _OBJECT.decode(context))
-    device = _OBJECT.decode(context)
+        context = msgspec.json.encode(shared.context | OBJECT.decode(context))
+    device = OBJECT.decode(context)
     said: Fields = {}
     if kind == "identify":
-        known = _object(device, "traits")
-        said = _OBJECT.decode(known) | _OBJECT.decode(words)
+        known = object_of(device, "traits")
+        said = OBJECT.decode(known) | OBJECT.decode(words)
         words = words if "traits" in fields else known
-    message_id = _id(fields, "messageId")
+    message_id = id_of(fields, "messageId")
     return Item(
         type=kind,
         message_id=message_id or str(uuid.uuid4()),
@@ -185,8 +172,8 @@ def _item(kind: str, fields: Fields, shared: Shared) -> Item:
         context=context,
         extra=_extra(kind, fields),
         traits=said,
-        time_zone=traits.zone(_text_or_nothing(device, "timezone")),
-        language=traits.language(_text_or_nothing(device, "locale")),
+        time_zone=traits.zone(text_or_nothing(device, "timezone")),
+        language=traits.language(text_or_nothing(device, "locale")),
         active="active" not in device or bytes(device["active"]) != b"false",
         pending=_is_meant_for_us(fields, shared),
         repeatable=message_id is not None,
@@ -197,50 +184,12 @@ def _name(kind: str, fields: Fields) -> str:
     if kind == "identify":
         return ""
     name_field = NAME_FIELDS[kind]
-    name = _id(fields, name_field) if kind in ("group", "alias") else _text(fields, name_field)
+    name = id_of(fields, name_field) if kind in ("group", "alias") else text_of(fields, name_field)
     if not name and kind in ("page", "screen"):
-        name = _text(fields, "category")
+        name = text_of(fields, "category")
     if kind in NAMED and not (name and name.strip()):
         raise Refusal("missing_field", f"A {kind} call needs {name_field}.", name_field)
     return name or ""
-
-
-def _id(fields: Fields, name: str) -> str | None:
-    """Return an id as text; None for null and for nothing."""
-    raw = bytes(fields.get(name, b"null"))
-    if raw[:1] in b"-0123456789":
-        return _short(raw.decode(), name)
-    value = _text(fields, name)
-    if value and raw_json.REPLACEMENT in value:
-        # Two different broken ids would look the same.
-        raise Refusal("invalid_value", f"{name} holds a character that cannot be stored.", name)
-    if value and sandbox.is_own(value):
-        raise Refusal("invalid_value", f"{name} may not begin with {sandbox.PREFIX}, which marks sandboxes.", name)
-    return value or None
-
-
-def _text(fields: Fields, name: str) -> str | None:
-    raw = bytes(fields.get(name, b"null"))
-    if raw == b"null":
-        return None
-    if raw[:1] != b'"':
-        raise Refusal("invalid_value", f"{name} has to be a text.", name)
-    return _short(_STRING.decode(raw), name)
-
-
-def _short(text: str, name: str) -> str:
-    if len(text) > MAX_TEXT:
-        raise Refusal("invalid_value", f"{name} may have {MAX_TEXT} characters.", name)
-    return text
-
-
-def _object(fields: Fields, name: str) -> bytes:
-    raw = bytes(fields.get(name, b"null"))
-    if raw == b"null":
-        return b"{}"
-    if raw[:1] != b"{":
-        raise Refusal("invalid_value", f"{name} has to be an object.", name)
-    return raw
 
 
 def _shared(fields: Fields, name: str) -> Fields:
@@ -252,12 +201,7 @@ def _shared(fields: Fields, name: str) -> Fields:
         raise Refusal("too_large", f"The {name} of a batch may have {SHARED_LIMIT // 1024} KB.", name)
     if flaw := raw_json.flaw(raw):
         raise Refusal("invalid_value", f"The {name} {flaw}.", name)
-    return _OBJECT.decode(raw)
-
-
-def _text_or_nothing(device: Fields, name: str) -> str:
-    raw = bytes(device.get(name, b""))
-    return _STRING.decode(raw) if raw[:1] == b'"' else ""
+    return OBJECT.decode(raw)
 
 
 def _extra(kind: str, fields: Fields) -> bytes:
@@ -271,8 +215,8 @@ def _timestamp(fields: Fields, shared: Shared) -> datetime:
 
     Source: https://segment.com/docs/connections/spec/common/#timestamps
     """
-    name = "timestamp" if _text(fields, "timestamp") else "originalTimestamp"
-    given = _text(fields, name)
+    name = "timestamp" if text_of(fields, "timestamp") else "originalTimestamp"
+    given = text_of(fields, name)
     if not given:
         return shared.received_at
     try:
@@ -291,7 +235,7 @@ def _time_or_none(raw: Raw | None) -> datetime | None:
     if raw is None or bytes(raw)[:1] != b'"':
         return None
     try:
-        return _parse_time(_STRING.decode(raw))
+        return _parse_time(STRING.decode(raw))
     except ValueError:
         return None
 
@@ -307,6 +251,6 @@ def _parse_time(text: str) -> datetime:
 
 def _is_meant_for_us(fields: Fields, shared: Shared) -> bool:
     """Read ``integrations``: campaigns see a call unless everything, or we by name, is switched off."""
-    chosen = shared.integrations | _OBJECT.decode(_object(fields, "integrations"))
+    chosen = shared.integrations | OBJECT.decode(object_of(fields, "integrations"))
     others = b"true" if shared.forwarded else chosen.get("All", b"true")
     return bytes(chosen.get(DESTINATION, others)) != b"false"

@@ -18,6 +18,7 @@ import msgspec
 from events import raw_json
 from events.api import parsing
 from events.api.body import CALL_LIMIT
+from events.api.fields import read_object
 from events.api.refusal import Refusal
 from events.ingest import Item
 from events.models import Event, Import
@@ -118,7 +119,7 @@ def unquoted(text: str) -> str:
 
 def json_call(kind: str, line: str) -> dict[str, Any]:
     """Return the call in a line of NDJSON: a call of the tracking API, or an object of plain fields. Raises Refusal."""
-    fields = parsing.read_object(raw_json.storable(line.encode()))
+    fields = read_object(raw_json.storable(line.encode()))
     words_field = WORDS[Import.Kind(kind)]
     if "type" in fields or words_field in fields:
         named = {_field(name): value for name, value in fields.items()}

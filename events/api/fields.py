@@ -1,0 +1,78 @@
+"""Read the fields of JSON objects, one by one: what is wrong is refused under its field's name."""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import Raw
+
+from events import raw_json, sandbox
+from events.api.refusal import Refusal
+
+Fields = dict[str, Raw]
+# Longer texts do not fit into the indexes that ids and names are found by.
+MAX_TEXT = 512
+
+OBJECT = msgspec.json.Decoder(Fields)
+STRING = msgspec.json.Decoder(str)
+
+
+def read_object(body: bytes) -> Fields:
+    """Return the fields of a JSON object, unread. Raises Refusal."""
+    try:
+        return OBJECT.decode(body)
+    except (msgspec.DecodeError, RecursionError):
+        pass
+    try:
+        return OBJECT.decode(raw_json.mend(body))
+    except msgspec.ValidationError:
+        raise Refusal("invalid_value", "The body has to be a JSON object.", "body") from None
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise Refusal("invalid_json", f"The body is not JSON: {error}.", "body") from None
+
+
+def refuse_flaw(raw: bytes) -> None:
+    if flaw := raw_json.flaw(raw):
+        raise Refusal("invalid_value", f"The call {flaw}.", "body")
+
+
+def id_of(fields: Fields, name: str) -> str | None:
+    """Return an id as text; None for null and for nothing."""
+    raw = bytes(fields.get(name, b"null"))
+    if raw[:1] in b"-0123456789":
+        return _short(raw.decode(), name)
+    value = text_of(fields, name)
+    if value and raw_json.REPLACEMENT in value:
+        # Two different broken ids would look the same.
+        raise Refusal("invalid_value", f"{name} holds a character that cannot be stored.", name)
+    if value and sandbox.is_own(value):
+        raise Refusal("invalid_value", f"{name} may not begin with {sandbox.PREFIX}, which marks sandboxes.", name)
+    return value or None
+
+
+def text_of(fields: Fields, name: str) -> str | None:
+    raw = bytes(fields.get(name, b"null"))
+    if raw == b"null":
+        return None
+    if raw[:1] != b'"':
+        raise Refusal("invalid_value", f"{name} has to be a text.", name)
+    return _short(STRING.decode(raw), name)
+
+
+def _short(text: str, name: str) -> str:
+    if len(text) > MAX_TEXT:
+        raise Refusal("invalid_value", f"{name} may have {MAX_TEXT} characters.", name)
+    return text
+
+
+def object_of(fields: Fields, name: str) -> bytes:
+    raw = bytes(fields.get(name, b"null"))
+    if raw == b"null":
+        return b"{}"
+    if raw[:1] != b"{":
+        raise Refusal("invalid_value", f"{name} has to be an object.", name)
+    return raw
+
+
+def text_or_nothing(device: Fields, name: str) -> str:
+    raw = bytes(device.get(name, b""))
+    return STRING.decode(raw) if raw[:1] == b'"' else ""
