@@ -6,7 +6,7 @@ class CampaignsConfig(AppConfig):
     verbose_name = "Campaigns"
 
     def ready(self) -> None:
-        from campaigns import merging, tasks
+        from campaigns import erasing, merging, portrait, tasks
         from campaigns.admin import panels
         from events import nudges, signals
 
@@ -14,3 +14,5 @@ class CampaignsConfig(AppConfig):
         nudges.register("journeys", tasks.run_journeys)
         panels.register()
         signals.profiles_merged.connect(merging.follow_merge, dispatch_uid="campaigns.follow_merge")
+        signals.profiles_erased.connect(erasing.follow_erasure, dispatch_uid="campaigns.follow_erasure")
+        signals.profiles_exported.connect(portrait.sections, dispatch_uid="campaigns.portrait")

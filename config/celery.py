@@ -32,6 +32,7 @@ app.conf.beat_schedule = {
     "fold campaign figures": every(10.0, "campaigns.tasks.fold_counts"),
     "fold event counts": every(10.0, "events.tasks.fold_counts"),
     "check and run imports": every(5.0, "events.tasks.run_imports"),
+    "search for traces of erased people": every(10.0, "events.tasks.search_traces"),
     "show that beat and worker live": every(5.0, "config.health.heartbeat"),
     "make partitions ahead": {"task": "events.tasks.make_partitions", "schedule": crontab(minute="17")},
     "forget old message ids and requests": {"task": "events.tasks.forget", "schedule": crontab(minute="37")},

@@ -10,4 +10,5 @@ class EventsConfig(AppConfig):
         from events.admin import device_panel
 
         nudges.register("imports", tasks.run_imports)
+        nudges.register("traces", tasks.search_traces)
         panels.register(panels.PROFILE, "Devices", device_panel.devices_panel)

@@ -19,9 +19,10 @@ from psycopg import errors
 from events import audit, nudges, signals, suppression
 from events.audit import Actor
 from events.models import Erasure, Identity, Profile
+from events.portrait import export as export
 
 TRIES = 100
-WAIT = "SET LOCAL lock_timeout = '100ms'"
+WAIT = "SET LOCAL lock_timeout = '200ms'"
 PAUSE = 0.05
 GAVE_WAY = (errors.LockNotAvailable, errors.DeadlockDetected)
 
@@ -36,7 +37,12 @@ UPDATE events_propertystat SET examples = '[]' WHERE definition_id IN (
     JOIN (SELECT DISTINCT CASE type WHEN 'track' THEN name ELSE '[' || type || ']' END AS label
           FROM events_event WHERE profile_id = ANY(%(ids)s)) AS theirs ON theirs.label = d.name)
 """
-DELETE_EVENTS = "DELETE FROM events_event WHERE profile_id = ANY(%(ids)s)"
+# The calls they came in go along, other people's part in them included: the debugger can do without.
+DELETE_EVENTS = """
+WITH gone AS (DELETE FROM events_event WHERE profile_id = ANY(%(ids)s) RETURNING request_id),
+calls AS (DELETE FROM events_inboundrequest WHERE id IN (SELECT request_id FROM gone WHERE request_id IS NOT NULL))
+SELECT count(*) FROM gone
+"""
 DELETE_REST = [
     f"DELETE FROM {table} WHERE profile_id = ANY(%(ids)s)"
     for table in ("events_pending", "events_device", "events_membership", "events_identity")
@@ -117,7 +123,7 @@ def _erase(profile_ids: Collection[int], actor: Actor, *, suppress: bool, also: 
             suppression.add([*people.values(), *({value} for value in also if value not in known)])
         cursor.execute(FORGET_EXAMPLES, found)
         cursor.execute(DELETE_EVENTS, found)
-        events = cursor.rowcount
+        events = int(cursor.fetchone()[0])
         signals.profiles_erased.send(sender=erase, profile_ids=found["ids"])
         for statement in (*DELETE_REST, DELETE_PROFILES):
             cursor.execute(statement, found)

@@ -7,7 +7,7 @@ import time
 from celery import shared_task
 from django.utils import timezone
 
-from events import counts, nudges, partitions, retention
+from events import counts, nudges, partitions, retention, traces
 from events.transfers import imports
 
 FORGET_SECONDS = 120
@@ -32,6 +32,14 @@ def forget() -> None:
     """Delete message ids and kept calls that have had their time; the rest is for the next run."""
     retention.forget(timezone.now(), time.monotonic() + FORGET_SECONDS)
     imports.forget_files(timezone.now() - imports.KEEP_FILES)
+
+
+@shared_task
+def search_traces() -> None:
+    """Search what is kept as text for people who have been erased."""
+    nudges.begin("traces")
+    while traces.search():
+        pass
 
 
 @shared_task

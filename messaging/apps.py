@@ -7,10 +7,12 @@ class MessagingConfig(AppConfig):
 
     def ready(self) -> None:
         from events import nudges, panels, signals
-        from messaging import merging, tasks
+        from messaging import erasing, merging, portrait, tasks
         from messaging.admin import profile_panel
 
         nudges.register("messages", tasks.deliver)
         signals.profiles_merged.connect(merging.follow_merge, dispatch_uid="messaging.follow_merge")
+        signals.profiles_erased.connect(erasing.follow_erasure, dispatch_uid="messaging.follow_erasure")
+        signals.profiles_exported.connect(portrait.sections, dispatch_uid="messaging.portrait")
         panels.register(panels.PROFILE, "Messages", profile_panel.messages_panel)
         panels.register(panels.BADGES, "Refusals", profile_panel.refusal_badges)

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from django.db import connection
 
+from messaging import lists
 from messaging.models import Message
 from messaging.outbox import TEST_KEY
 from messaging.retry import MAX_ATTEMPTS
@@ -34,9 +35,13 @@ RETURNING m.*
 CALL = """
 UPDATE messaging_message m
 SET called_at = %(now)s, lease_until = %(lease)s, address = held.address, updated_at = %(now)s
-FROM jsonb_to_recordset(%(rows)s::jsonb) AS held(id bigint, lease_until timestamptz, address text)
+FROM jsonb_to_recordset(%(rows)s::jsonb)
+    AS held(id bigint, lease_until timestamptz, address text, disguise text)
 WHERE m.id = held.id AND m.status = 'sending' AND m.lease_until = held.lease_until
-  AND NOT EXISTS (SELECT FROM messaging_suppression s WHERE s.channel = m.channel AND s.address = lower(held.address))
+  AND NOT EXISTS (
+      SELECT FROM messaging_suppression s
+      WHERE s.channel = m.channel AND s.address IN (lower(held.address), held.disguise)
+        AND (s.cause <> 'left' OR m.purpose = 'marketing' AND m.key NOT LIKE %(test_keys)s))
   AND (m.purpose <> 'marketing' OR m.key LIKE %(test_keys)s
        OR NOT EXISTS (SELECT FROM messaging_unsubscription u WHERE u.profile_id = m.profile_id))
 RETURNING m.id
@@ -79,7 +84,10 @@ def call(addresses: Mapping[Message, str], now: datetime) -> set[int]:
     One statement, which commits before any call. It leaves out messages that have lost their lease, and those whose
     person or address was struck off since the claim.
     """
-    rows = [{**_held(message), "address": address} for message, address in addresses.items()]
+    rows = [
+        {**_held(message), "address": address, "disguise": lists.disguise(address)}
+        for message, address in addresses.items()
+    ]
     lease = now + LEASE
     with connection.cursor() as cursor:
         cursor.execute(CALL, {"now": now, "lease": lease, "rows": json.dumps(rows), "test_keys": f"{TEST_KEY}%"})

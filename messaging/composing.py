@@ -7,16 +7,17 @@ message was queued.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parseaddr
 
 from django.conf import settings
+from django.db.models import Case, When
 from django.utils import timezone
 
 from events.models import Profile
-from messaging import links, policy, variables
+from messaging import links, lists, policy, variables
 from messaging.channels import KINDS
 from messaging.channels.base import Mail
 from messaging.errors import TemplateError
@@ -62,7 +63,9 @@ class Situation:
     versions: dict[int, TemplateVersion]
     providers: dict[int, Provider]
     default: Provider | None
+    mailbox: Provider | None
     suppressed: frozenset[str]
+    left: frozenset[str]
     unsubscribed: frozenset[int]
 
 
@@ -74,16 +77,31 @@ def look(messages: Sequence[Message]) -> Situation:
     addresses = {
         address_of(message, people[message.profile_id]).lower() for message in messages if _known(message, people)
     }
-    suppressed = Suppression.objects.filter(channel="email", address__in=addresses)
+    causes = _causes(addresses)
     unsubscribed = Unsubscription.objects.filter(profile__in=people)
     return Situation(
         people=people,
         versions=versions,
         providers=providers,
         default=next((provider for provider in providers.values() if provider.is_default), None),
-        suppressed=frozenset(suppressed.values_list("address", flat=True)),
+        mailbox=next((provider for provider in providers.values() if _is_mailbox(provider)), None),
+        suppressed=frozenset(address for address, cause in causes.items() if cause != Suppression.Cause.LEFT),
+        left=frozenset(address for address, cause in causes.items() if cause == Suppression.Cause.LEFT),
         unsubscribed=frozenset(unsubscribed.values_list("profile_id", flat=True)),
     )
+
+
+def _causes(addresses: Collection[str]) -> dict[str, str]:
+    """Return why which of these addresses stand on the suppression list. One statement."""
+    forms = {form: address for address in addresses for form in lists.forms(address)}
+    listed = Suppression.objects.filter(channel="email", address__in=forms)
+    # Struck off for good counts more than having left.
+    listed = listed.order_by(Case(When(cause=Suppression.Cause.LEFT, then=0), default=1))
+    return {forms[form]: cause for form, cause in listed.values_list("address", "cause")}
+
+
+def _is_mailbox(provider: Provider) -> bool:
+    return provider.kind == Provider.Kind.MAILBOX and provider.enabled
 
 
 def prepare(message: Message, situation: Situation) -> Prepared | Outcome | None:
@@ -91,9 +109,9 @@ def prepare(message: Message, situation: Situation) -> Prepared | Outcome | None
     if not _known(message, situation.people):
         return None
     profile = situation.people[message.profile_id]
-    provider = situation.providers.get(message.provider_id) if message.provider_id else situation.default
+    provider = _carrier(message, profile, situation)
     address = address_of(message, profile)
-    verdict = policy.decide(_facts(message, address, provider, situation))
+    verdict = policy.decide(_facts(message, profile, address, provider, situation))
     if verdict.reason is not None:
         return Outcome(message, Status.SKIPPED, timezone.now(), verdict.reason)
     assert provider is not None
@@ -133,19 +151,28 @@ def address_of(message: Message, profile: Profile) -> str:
     return message.address if message.key.startswith(TEST_KEY) else profile.email.strip()
 
 
+def _carrier(message: Message, profile: Profile, situation: Situation) -> Provider | None:
+    """Return who carries a message. What is written for a sandbox person stays here, whatever was chosen."""
+    if profile.is_sandbox:
+        return situation.mailbox
+    return situation.providers.get(message.provider_id) if message.provider_id else situation.default
+
+
 def _known(message: Message, people: dict[int, Profile]) -> bool:
     return message.profile_id in people
 
 
-def _facts(message: Message, address: str, provider: Provider | None, situation: Situation) -> policy.Facts:
+def _facts(
+    message: Message, profile: Profile, address: str, provider: Provider | None, situation: Situation
+) -> policy.Facts:
     # The author who tries a template out is not the person it is written for.
     is_test = message.key.startswith(TEST_KEY)
     return policy.Facts(
         address=address,
         suppressed=address.lower() in situation.suppressed,
-        unsubscribed=message.profile_id in situation.unsubscribed and not is_test,
+        unsubscribed=not is_test and (profile.pk in situation.unsubscribed or address.lower() in situation.left),
         purpose=message.purpose,
-        provider=_state(provider),
+        provider=ProviderState.NO_MAILBOX if profile.is_sandbox and provider is None else _state(provider),
     )
 
 

@@ -6,6 +6,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from events import log
+from events.models import Profile
 from messaging import feedback, lists
 from messaging.models import Message, Suppression, Unsubscription
 from messaging.outbox import TEST_KEY
@@ -33,8 +34,10 @@ def unsubscribe(profile_id: int, method: str, message: Message | None = None) ->
 
 @transaction.atomic
 def resubscribe(profile_id: int) -> bool:
-    """Send a person marketing again; return whether they had left."""
-    deleted, _ = Unsubscription.objects.filter(profile=profile_id).delete()
+    """Send a person marketing again; return whether they had left, be it in a former life that was erased."""
+    email = Profile.objects.values_list("email", flat=True).get(pk=profile_id)
+    remembered = Suppression.objects.filter(cause=Suppression.Cause.LEFT, address__in=lists.forms(email))
+    deleted = Unsubscription.objects.filter(profile=profile_id).delete()[0] + remembered.delete()[0]
     if deleted:
         log.append([log.Entry(profile_id, "Email Resubscribed", {}, timezone.now())])
     return bool(deleted)
@@ -49,5 +52,5 @@ def suppress(
 
 def unsuppress(address: str) -> bool:
     """Allow mail to ``address`` again; return whether it was struck off."""
-    deleted, _ = Suppression.objects.filter(channel="email", address=address.strip().lower()).delete()
+    deleted, _ = Suppression.objects.filter(channel="email", address__in=lists.forms(address)).delete()
     return bool(deleted)

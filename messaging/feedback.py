@@ -117,6 +117,8 @@ def record(reports: Sequence[Report]) -> int:
     if not ids:
         return 0
     messages = lock_messages(set(ids.values()))
+    # A message may have been erased between the two looks.
+    ids = {name: pk for name, pk in ids.items() if pk in messages}
     found = [_Found(report, messages[ids[key]]) for report in reports if (key := _key(report, ids)) is not None]
     known = _known(messages)
     new_keys = _store(found)

@@ -8,7 +8,11 @@ from dataclasses import asdict, dataclass
 
 from django.db import connection
 
+from events.pseudonyms import digest
 from events.raw_json import storable
+
+# No address begins like this.
+DISGUISED = "#"
 
 # In a fixed order, so that two reports about the same people never wait for each other in a circle.
 SUPPRESS = """
@@ -26,6 +30,16 @@ ORDER BY profile_id
 ON CONFLICT (profile_id) DO NOTHING
 RETURNING profile_id
 """
+
+
+def disguise(address: str) -> str:
+    """Return how an erased person's address stands on the list: recognised again, told to nobody."""
+    return DISGUISED + digest(address.strip().lower()).hex()
+
+
+def forms(address: str) -> tuple[str, str]:
+    """Return the two forms in which an address may stand on the list."""
+    return address.strip().lower(), disguise(address)
 
 
 @dataclass(frozen=True, slots=True)

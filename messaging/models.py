@@ -207,15 +207,16 @@ class DeliveryEvent(models.Model):
 
 
 class Suppression(models.Model):
-    """An address that must not be written to, and why."""
+    """An address that must not be written to, and why. The cause *left* keeps off marketing only."""
 
     class Cause(models.TextChoices):
         BOUNCE = "bounce", "The mailbox does not exist"
         COMPLAINT = "complaint", "The recipient reported a message as spam"
         MANUAL = "manual", "Added by hand"
+        LEFT = "left", "Had unsubscribed before being erased: gets no marketing"
 
     channel = models.CharField(max_length=20, default="email")
-    address = models.TextField(help_text="In lower case.")
+    address = models.TextField(help_text="In lower case; an erased person's as a digest, see messaging.lists.")
     cause = models.CharField(max_length=20, choices=Cause, default=Cause.MANUAL)
     detail = models.TextField(blank=True)
     message = models.ForeignKey(Message, null=True, blank=True, on_delete=models.SET_NULL)

@@ -21,6 +21,7 @@ class ProviderState(Enum):
     READY = auto()
     MISSING = auto()
     DISABLED = auto()
+    NO_MAILBOX = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,8 @@ def decide(facts: Facts) -> Verdict:
         return skip(Reason.UNSUBSCRIBED)
     if facts.provider is ProviderState.MISSING:
         return skip(Reason.NO_PROVIDER)
+    if facts.provider is ProviderState.NO_MAILBOX:
+        return skip(Reason.NO_MAILBOX)
     if facts.provider is ProviderState.DISABLED:
         return skip(Reason.PROVIDER_DISABLED)
     return SEND

@@ -14,6 +14,7 @@ class Reason(StrEnum):
     SUPPRESSED = "suppressed"
     TEMPLATE_ERROR = "template_error"
     NO_PROVIDER = "no_provider"
+    NO_MAILBOX = "no_mailbox"
     PROVIDER_DISABLED = "provider_disabled"
     PROVIDER_REFUSED = "provider_refused"
     PROVIDER_UNREACHABLE = "provider_unreachable"
@@ -35,6 +36,7 @@ LABELS: dict[Reason, str] = {
     Reason.SUPPRESSED: "The address is on the suppression list",
     Reason.TEMPLATE_ERROR: "The template could not be rendered",
     Reason.NO_PROVIDER: "No provider is set up: choose a default provider",
+    Reason.NO_MAILBOX: "A sandbox person gets mail in the built-in mailbox only: add a provider of that kind",
     Reason.PROVIDER_DISABLED: "The provider is switched off",
     Reason.PROVIDER_REFUSED: "The provider refused the message",
     Reason.PROVIDER_UNREACHABLE: "The provider could not be reached, also after several tries",

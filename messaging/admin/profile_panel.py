@@ -9,6 +9,7 @@ from django.urls import reverse
 
 from events.models import Profile
 from events.panels import Content
+from messaging import lists
 from messaging.admin import whereabouts
 from messaging.models import Message, Suppression, Unsubscription
 
@@ -33,8 +34,8 @@ def refusal_badges(profile: Profile, request: HttpRequest) -> Content | None:
 
 
 def _refusals(profile: Profile) -> dict[str, Any]:
-    address = profile.email.strip().lower()
-    suppressions = Suppression.objects.filter(channel="email", address=address)
+    address = profile.email.strip()
+    suppressions = Suppression.objects.filter(channel="email", address__in=lists.forms(address))
     return {
         "unsubscription": Unsubscription.objects.filter(pk=profile.pk).first(),
         "suppression": suppressions.first() if address else None,

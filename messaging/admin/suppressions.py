@@ -15,7 +15,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from events.admin_paging import KeysetAdmin
 from events.templatetags.console import moment
-from messaging import consent
+from messaging import consent, lists
 from messaging.admin.messages import page_of
 from messaging.models import Suppression
 
@@ -37,7 +37,7 @@ class SuppressionForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean_address(self) -> str:
         address: str = self.cleaned_data["address"].strip().lower()
         validate_email(address)
-        if Suppression.objects.filter(channel="email", address=address).exists():
+        if Suppression.objects.filter(channel="email", address__in=lists.forms(address)).exists():
             raise forms.ValidationError("This address is on the list already.")
         return address
 
@@ -47,7 +47,7 @@ class SuppressionAdmin(KeysetAdmin):
     """Entries are added and removed, never changed: the cause is what happened. Both stand in the admin's log."""
 
     form = SuppressionForm
-    list_display = ("address", "why", "about", "since")
+    list_display = ("listed", "why", "about", "since")
     list_filter = ("cause",)
     list_select_related = ("message",)
     search_fields = ("=address",)
@@ -56,6 +56,11 @@ class SuppressionAdmin(KeysetAdmin):
     show_facets = admin.ShowFacets.NEVER
     fields = ("address", "detail")
     readonly_fields = ()
+
+    @admin.display(description="Address")
+    def listed(self, suppression: Suppression) -> str:
+        disguised = suppression.address.startswith(lists.DISGUISED)
+        return "An erased person's address" if disguised else suppression.address
 
     @admin.display(description="Why")
     def why(self, suppression: Suppression) -> str:
@@ -74,8 +79,9 @@ class SuppressionAdmin(KeysetAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Suppression], search_term: str
     ) -> tuple[QuerySet[Suppression], bool]:
-        term = search_term.strip().lower()
-        return (queryset.filter(channel="email", address=term) if term else queryset), False
+        term = search_term.strip()
+        found = queryset.filter(channel="email", address__in=lists.forms(term)) if term else queryset
+        return found, False
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False

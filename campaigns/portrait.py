@@ -1,0 +1,23 @@
+"""What this room adds to the copy of a person's data: journeys, the steps of each, and why none began."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.db.models import F
+
+from campaigns.models import Decision, Journey, Visit
+from events.portrait import Section, rows
+
+JOURNEY = ("id", "state", "trigger_name", "trigger_at", "entered_at", "ended_at", "ending", "converted_at", "is_test")
+VISIT = ("number", "step_id", "entered_at", "left_at", "outcome", "detail")
+
+
+def sections(sender: object, profile_id: int, **kwargs: Any) -> Iterator[Section]:
+    journeys = Journey.objects.filter(profile=profile_id).order_by("pk")
+    yield "journeys", rows(journeys, *JOURNEY, json=("trigger",), in_campaign=F("campaign__name"))
+    visits = Visit.objects.filter(journey__profile=profile_id).order_by("journey_id", "number")
+    yield "visits", rows(visits, *VISIT, of_journey=F("journey_id"), message_public_id=F("message__public_id"))
+    decisions = Decision.objects.filter(profile=profile_id).order_by("pk")
+    yield "decisions", rows(decisions, "entry", "created_at", in_campaign=F("campaign__name"))
