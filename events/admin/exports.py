@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
 
 from django import forms
@@ -11,12 +10,9 @@ from django.http import HttpRequest, StreamingHttpResponse
 from django.utils import timezone
 
 from events.models import Import
-from events.transfers import exports
+from events.transfers import exports, files
 
-CONTENT_TYPES = {Import.Format.CSV: "text/csv; charset=utf-8", Import.Format.NDJSON: "application/x-ndjson"}
 PERMISSIONS = {Import.Kind.PROFILES: "events.view_profile", Import.Kind.EVENTS: "events.view_event"}
-PROFILE_COLUMNS = ("user_id", "anonymous_ids", "created_at", "last_seen_at")
-EVENT_COLUMNS = ("type", "event", "user_id", "anonymous_id", "timestamp", "message_id")
 
 
 class ExportForm(forms.Form):
@@ -39,22 +35,7 @@ class ExportForm(forms.Form):
 
 def download(request: HttpRequest, form: ExportForm) -> StreamingHttpResponse:
     """Return the file. ``form`` is valid. Raises PermissionDenied."""
-    kind, file_format = Import.Kind(form.cleaned_data["kind"]), Import.Format(form.cleaned_data["format"])
+    kind = Import.Kind(form.cleaned_data["kind"])
     if not request.user.has_perm(PERMISSIONS[kind]):
         raise PermissionDenied
-    name = f"{kind}-{timezone.now():%Y-%m-%d}.{file_format}"
-    return StreamingHttpResponse(
-        _pieces(kind, file_format, form.period()),
-        content_type=CONTENT_TYPES[file_format],
-        headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"},
-    )
-
-
-def _pieces(kind: str, file_format: str, period: exports.Period) -> Iterator[bytes]:
-    if kind == Import.Kind.PROFILES:
-        if file_format == Import.Format.NDJSON:
-            return exports.ndjson(exports.profiles())
-        return exports.csv_file(exports.profiles(), PROFILE_COLUMNS, "traits", exports.trait_names())
-    if file_format == Import.Format.NDJSON:
-        return exports.ndjson(exports.events(period))
-    return exports.csv_file(exports.events(period), EVENT_COLUMNS, "properties", exports.property_names(period))
+    return files.download(kind, form.cleaned_data["format"], form.period())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
@@ -10,6 +11,7 @@ import msgspec
 from django.db.models import Model, QuerySet, TextField
 from django.db.models.functions import Cast
 from django.http import HttpResponse
+from django.utils.dateparse import parse_datetime
 from rest_framework.request import Request
 
 from events.api import scopes
@@ -97,6 +99,21 @@ def text_of(request: Request, name: str) -> str:
     if "\0" in text:
         raise Refusal("invalid_value", f"{name} holds a character that cannot be stored.", name)
     return text
+
+
+def time_of(request: Request, name: str) -> datetime | None:
+    """Return a query parameter that is a time. Raises Refusal."""
+    text = text_of(request, name)
+    if not text:
+        return None
+    try:
+        # A plus sign that nobody encoded arrives as a blank.
+        at = parse_datetime(text.replace(" ", "+"))
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise Refusal("invalid_value", f"{name} has to be an ISO 8601 time with its zone.", name)
+    return at
 
 
 def page(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -10,11 +9,9 @@ from django.db.models import F, Max, Q, QuerySet, TextField
 from django.db.models.functions import Cast
 from django.http import Http404, HttpResponse
 from django.urls import URLPattern, re_path
-from django.utils.dateparse import parse_datetime
 from rest_framework.request import Request
 
-from events.api.manage.base import ManagementView, before_id, limit_of, page, respond, text_of
-from events.api.refusal import Refusal
+from events.api.manage.base import ManagementView, before_id, limit_of, page, respond, text_of, time_of
 from events.models import Event, InboundRequest
 
 # A page looks no further down, so that a filter with few matches never reads the whole log; ``next`` goes on there.
@@ -65,19 +62,9 @@ def _events(request: Request) -> QuerySet[Event, Any]:
         if text := text_of(request, parameter):
             events = events.filter(**{column: text})
     for parameter, lookup in (("since", "timestamp__gte"), ("until", "timestamp__lt")):
-        if text := text_of(request, parameter):
-            events = events.filter(**{lookup: _time(text, parameter)})
+        if at := time_of(request, parameter):
+            events = events.filter(**{lookup: at})
     return columns(events)
-
-
-def _time(text: str, name: str) -> datetime:
-    try:
-        at = parse_datetime(text.replace(" ", "+"))
-    except ValueError:
-        at = None
-    if at is None or at.tzinfo is None:
-        raise Refusal("invalid_value", f"{name} has to be an ISO 8601 time with its zone.", name)
-    return at
 
 
 def columns(events: QuerySet[Event]) -> QuerySet[Event, Any]:

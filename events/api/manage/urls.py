@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from django.urls import URLPattern
 
-from events.api.manage import log, profiles
+from events.api.manage import log, profiles, sources, transfers
 
 # Profiles last: a user id may hold anything, slashes included.
-urlpatterns: list[URLPattern] = [*log.urlpatterns, *profiles.urlpatterns]
+urlpatterns: list[URLPattern] = [
+    *log.urlpatterns,
+    *sources.urlpatterns,
+    *transfers.urlpatterns,
+    *profiles.urlpatterns,
+]

@@ -1,0 +1,142 @@
+"""Files in and out by API: ``/imports/``, ``/imports/{id}/``, ``/exports/{profiles|events}.{csv|ndjson}``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.urls import URLPattern, re_path
+from django.utils import timezone
+from rest_framework.request import Request
+
+from events.api.manage.base import ManagementView, before_id, limit_of, page, respond, text_of, time_of
+from events.api.manage.sources import find_source
+from events.api.refusal import Refusal
+from events.models import Import
+from events.transfers import exports, files, imports
+from events.transfers.reading import RowError
+
+PIECE = 64 * 1024
+FAILURES_SHOWN = 100
+
+
+class ImportsView(ManagementView):
+    """List imports, or upload a file as the body.
+
+    Query of an upload: ``source`` (id), ``kind`` (profiles or events), ``format`` (csv or ndjson), ``name``; with
+    ``start=true`` it runs at once, else it is only checked; ``triggers=true`` lets its events start campaigns.
+    """
+
+    area = "imports"
+
+    def get(self, request: Request) -> HttpResponse:
+        found = Import.objects.filter(pk__lt=before_id(request)).order_by("-pk")[: limit_of(request) + 1]
+        return page(request, list(found), _import, lambda upload: str(upload.pk))
+
+    def post(self, request: Request) -> HttpResponse:
+        source = text_of(request, "source")
+        if not (source.isascii() and source.isdigit() and len(source) < 19):
+            raise Refusal("missing_field", "Name the source it counts as, by its id.", "source")
+        upload = Import(
+            source=find_source(source),
+            kind=_choice(request, "kind", Import.Kind.values),
+            format=_choice(request, "format", Import.Format.values),
+            file_name=(text_of(request, "name") or "by API")[:200],
+            triggers=text_of(request, "triggers") == "true",
+        )
+        try:
+            imports.store(upload, _pieces(request._request))
+        except RowError as error:
+            raise Refusal("invalid_file", str(error), "body") from None
+        start = text_of(request, "start") == "true"
+        imports.begin(upload, Import.State.RUNNING if start else Import.State.CHECKING)
+        return respond(_import(_find(str(upload.pk))), 201)
+
+
+class ImportView(ManagementView):
+    """Show how far an import is, with its first failures; start what has been checked, or cancel it."""
+
+    area = "imports"
+
+    def get(self, request: Request, pk: str) -> HttpResponse:
+        upload = _find(pk)
+        failures = upload.failures.order_by("row").values("row", "field", "message", "raw")[:FAILURES_SHOWN]
+        return respond({**_import(upload), "failures": list(failures)})
+
+    def post(self, request: Request, pk: str, verb: str) -> HttpResponse:
+        upload = _find(pk)
+        done = imports.begin(upload, Import.State.RUNNING) if verb == "start" else imports.cancel(upload)
+        if not done:
+            raise Refusal("conflict", f"It is {upload.get_state_display().lower()} already.", status=409)
+        return respond(_import(_find(pk)))
+
+
+class ExportView(ManagementView):
+    """Stream everybody, or the events from ``since`` to before ``until`` (the last 30 days) of one ``name`` or all."""
+
+    area = "imports"
+
+    def get(self, request: Request, kind: str, file_format: str) -> StreamingHttpResponse:
+        now = timezone.now()
+        period = exports.Period(
+            time_of(request, "since") or now - timedelta(days=30),
+            time_of(request, "until") or now + timedelta(days=1),
+            text_of(request, "name"),
+        )
+        return files.download(kind, file_format, period)
+
+
+def _find(pk: str) -> Import:
+    upload = Import.objects.select_related("source").filter(pk=int(pk)).first()
+    if upload is None:
+        raise Http404("There is no such import.")
+    return upload
+
+
+def _choice(request: Request, name: str, known: list[str]) -> str:
+    value = text_of(request, name)
+    if value not in known:
+        raise Refusal("invalid_value", f"{name} has to be one of {', '.join(known)}.", name)
+    return value
+
+
+def _pieces(request: HttpRequest) -> Iterator[bytes]:
+    while piece := request.read(PIECE):
+        yield piece
+
+
+def _import(upload: Import) -> dict[str, object]:
+    return {
+        "id": upload.pk,
+        "source": upload.source_id,
+        "kind": upload.kind,
+        "format": upload.format,
+        "name": upload.file_name,
+        "triggers": upload.triggers,
+        "state": upload.state,
+        "error": upload.error,
+        "size": upload.size,
+        "position": upload.position,
+        "rows_done": upload.rows_done,
+        "rows_failed": upload.rows_failed,
+        "rows_repeated": upload.rows_repeated,
+        "created_at": upload.created_at,
+        "finished_at": upload.finished_at,
+    }
+
+
+urlpatterns: list[URLPattern] = [
+    re_path(r"^imports/?\Z", ImportsView.as_view(), name="manage-imports"),
+    re_path(r"^imports/(?P<pk>\d{1,18})/?\Z", ImportView.as_view(http_method_names=["get"]), name="manage-import"),
+    re_path(
+        r"^imports/(?P<pk>\d{1,18})/(?P<verb>start|cancel)/?\Z",
+        ImportView.as_view(http_method_names=["post"]),
+        name="manage-import-act",
+    ),
+    re_path(
+        r"^exports/(?P<kind>profiles|events)\.(?P<file_format>csv|ndjson)\Z",
+        ExportView.as_view(),
+        name="manage-export",
+    ),
+]
