@@ -6,6 +6,7 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from config.health import healthz
 
@@ -17,6 +18,8 @@ urlpatterns = [
     path("", include("events.api.pixel")),
     path("v1/", include("events.api.segment")),
     path("api/v1/manage/", include("events.api.manage.urls")),
+    path("api/schema/", SpectacularAPIView.as_view(), name="api-schema"),
+    path("api/docs/", SpectacularSwaggerView.as_view(url_name="api-schema"), name="api-docs"),
     path("hooks/", include("events.api.hooks")),
     path("api/v1/manage/", include("messaging.api")),
     path("m/", include("messaging.urls")),

@@ -10,6 +10,8 @@ from django.urls import URLPattern, re_path
 from rest_framework.request import Request
 
 from events.api.manage.base import ManagementView
+from events.api.openapi import Shape
+from events.api.shapes import DELIVERY
 from messaging.models import DeliveryEvent, Message
 
 MAX_EVENTS = 1000
@@ -19,6 +21,7 @@ class DeliveryView(ManagementView):
     """Show what became of one message, in anymail's words."""
 
     area = "messages"
+    shapes = {"GET": Shape(DELIVERY)}
 
     def get(self, request: Request, message_id: str) -> JsonResponse:
         message = find_message(message_id)

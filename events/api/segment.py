@@ -23,6 +23,7 @@ from events.api import body as bodies
 from events.api.authentication import Caller, WriteKeyAuthentication
 from events.api.base import as_refusal
 from events.api.cors import AnyOriginView
+from events.api.openapi import TrackingSchema
 from events.api.refusal import Refusal
 from events.ingest import Item, ingest
 
@@ -38,6 +39,7 @@ class TrackingView(AnyOriginView):
     authentication_classes = [WriteKeyAuthentication]
     http_method_names = ["post", "options"]
     method = "POST"
+    schema = TrackingSchema()
     kind = ""
     caller: Caller | None = None
 

@@ -12,10 +12,17 @@ from django.urls import URLPattern, re_path
 from rest_framework.request import Request
 
 from events.api.manage.base import ManagementView, before_id, limit_of, page, respond, text_of, time_of
+from events.api.openapi import CURSOR, PERIOD, Shape, text
+from events.api.shapes import EVENT, REQUEST, pages
 from events.models import Event, InboundRequest
 
 # A page looks no further down, so that a filter with few matches never reads the whole log; ``next`` goes on there.
 LOOKED_AT = 200_000
+FILTERS = [
+    text("name", "Named exactly."),
+    text("type", "track, identify, page …"),
+    text("source", "The source's name."),
+]
 
 
 class EventsView(ManagementView):
@@ -25,6 +32,7 @@ class EventsView(ManagementView):
     """
 
     area = "events"
+    shapes = {"GET": Shape(pages(EVENT), parameters=[*FILTERS, *PERIOD, *CURSOR])}
 
     def get(self, request: Request) -> HttpResponse:
         top = min(before_id(request), (Event.objects.aggregate(newest=Max("pk"))["newest"] or 0) + 1)
@@ -37,6 +45,7 @@ class EventView(ManagementView):
     """Show one event by our id."""
 
     area = "events"
+    shapes = {"GET": Shape(EVENT)}
 
     def get(self, request: Request, event_id: str) -> HttpResponse:
         row = columns(Event.objects.filter(pk=int(event_id))).first()
@@ -49,6 +58,7 @@ class RequestsView(ManagementView):
     """List calls that were refused, wholly or in part, newest first; kept for seven days."""
 
     area = "events"
+    shapes = {"GET": Shape(pages(REQUEST), parameters=CURSOR)}
 
     def get(self, request: Request) -> HttpResponse:
         rows = InboundRequest.objects.filter(~Q(status=200) | Q(rejected__gt=0)).select_related("source")
@@ -59,8 +69,8 @@ class RequestsView(ManagementView):
 def _events(request: Request) -> QuerySet[Event, Any]:
     events = Event.objects.all()
     for parameter, column in (("name", "name"), ("type", "type"), ("source", "source__name")):
-        if text := text_of(request, parameter):
-            events = events.filter(**{column: text})
+        if wanted := text_of(request, parameter):
+            events = events.filter(**{column: wanted})
     for parameter, lookup in (("since", "timestamp__gte"), ("until", "timestamp__lt")):
         if at := time_of(request, parameter):
             events = events.filter(**{lookup: at})

@@ -19,14 +19,19 @@ from rest_framework.request import Request
 from events import people
 from events.api.manage import log
 from events.api.manage.base import ManagementView, bad_cursor, before_id, limit_of, page, raw, respond, text_of
+from events.api.openapi import CURSOR, Shape, text
+from events.api.shapes import EVENT, ONE_PROFILE, PROFILE, pages
 from events.models import Event, Identity, Profile
 
 SHOWN = ("id", "user_id", "email", "phone", "time_zone", "language", "created_at", "updated_at", "last_seen_at")
+FILTERS = [text("email", "The email, in any case."), text("user_id", "How the user id begins.")]
 TRAITS = Cast("traits", TextField())
 
 
 class ProfilesView(ManagementView):
     """List people, the last made first. Filters: ``email`` (all of it, in any case), ``user_id`` (its beginning)."""
+
+    shapes = {"GET": Shape(pages(PROFILE), parameters=[*FILTERS, *CURSOR])}
 
     def get(self, request: Request) -> HttpResponse:
         listed = Profile.objects.alias(lower_email=Lower("email"), lower_user=Lower("user_id"))
@@ -40,6 +45,8 @@ class ProfilesView(ManagementView):
 
 class ProfileView(ManagementView):
     """Show one person: traits, ids and what is derived from them."""
+
+    shapes = {"GET": Shape(ONE_PROFILE)}
 
     def get(self, request: Request, user_id: str) -> HttpResponse:
         profile = find_profile(user_id)
@@ -71,6 +78,8 @@ def _listed(row: dict[str, Any]) -> dict[str, object]:
 
 class ActivityView(ManagementView):
     """List what one person did, newest first: ``{"results", "next"}``; ``next`` is the address of the next page."""
+
+    shapes = {"GET": Shape(pages(EVENT), parameters=CURSOR)}
 
     def get(self, request: Request, user_id: str) -> HttpResponse:
         events = Event.objects.filter(profile=find_profile(user_id))

@@ -15,7 +15,9 @@ from django.utils import timezone
 from rest_framework.request import Request
 
 from events.api.manage.base import ManagementView, read_body, respond
+from events.api.openapi import Shape
 from events.api.refusal import Refusal
+from events.api.shapes import KEY, NEW_KEY, NEW_SOURCE, SOURCE, TEXT, pages
 from events.models import Source, SourceKey, new_key
 
 FIELDS: dict[str, type] = {
@@ -37,6 +39,10 @@ class SourcesView(ManagementView):
     """List sources, or make one with its first public key."""
 
     area = "sources"
+    shapes = {
+        "GET": Shape(pages(SOURCE)),
+        "POST": Shape({**SOURCE, "properties": {**SOURCE["properties"], "write_key": TEXT}}, NEW_SOURCE, status=201),
+    }
 
     def get(self, request: Request) -> HttpResponse:
         return respond({"results": [_source(source) for source in Source.objects.order_by("pk")], "next": None})
@@ -58,6 +64,7 @@ class SourceView(ManagementView):
     """Show or change one source."""
 
     area = "sources"
+    shapes = {"GET": Shape(SOURCE), "PATCH": Shape(SOURCE, {**NEW_SOURCE, "required": []})}
 
     def get(self, request: Request, pk: str) -> HttpResponse:
         return respond(_source(find_source(pk)))
@@ -76,6 +83,10 @@ class KeysView(ManagementView):
     """List a source's keys, or make one: its text is in this answer."""
 
     area = "sources"
+    shapes = {
+        "GET": Shape(pages(KEY)),
+        "POST": Shape({**KEY, "properties": {**KEY["properties"], "key": TEXT}}, NEW_KEY, status=201),
+    }
 
     def get(self, request: Request, pk: str) -> HttpResponse:
         keys = find_source(pk).keys.order_by("pk")
@@ -94,6 +105,7 @@ class KeyView(ManagementView):
     """Revoke a key: whatever still uses it is refused from now on."""
 
     area = "sources"
+    shapes = {"DELETE": Shape(KEY)}
 
     def delete(self, request: Request, pk: str, key: str) -> HttpResponse:
         found = find_source(pk).keys.filter(pk=int(key)).first()

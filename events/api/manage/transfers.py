@@ -12,13 +12,23 @@ from rest_framework.request import Request
 
 from events.api.manage.base import ManagementView, before_id, limit_of, page, respond, text_of, time_of
 from events.api.manage.sources import find_source
+from events.api.openapi import CURSOR, PERIOD, Shape, text
 from events.api.refusal import Refusal
+from events.api.shapes import IMPORT, TEXT, pages
 from events.models import Import
 from events.transfers import exports, files, imports
 from events.transfers.reading import RowError
 
 PIECE = 64 * 1024
 FAILURES_SHOWN = 100
+UPLOAD = [
+    text("source", "The id of the source it counts as.", required=True),
+    text("kind", "profiles or events", required=True),
+    text("format", "csv or ndjson", required=True),
+    text("name", "What to call it."),
+    text("start", "true: run at once; else it is only checked."),
+    text("triggers", "true: let the events start campaigns."),
+]
 
 
 class ImportsView(ManagementView):
@@ -29,6 +39,10 @@ class ImportsView(ManagementView):
     """
 
     area = "imports"
+    shapes = {
+        "GET": Shape(pages(IMPORT), parameters=CURSOR),
+        "POST": Shape(IMPORT, TEXT, UPLOAD, status=201, media_type="application/octet-stream"),
+    }
 
     def get(self, request: Request) -> HttpResponse:
         found = Import.objects.filter(pk__lt=before_id(request)).order_by("-pk")[: limit_of(request) + 1]
@@ -58,6 +72,7 @@ class ImportView(ManagementView):
     """Show how far an import is, with its first failures; start what has been checked, or cancel it."""
 
     area = "imports"
+    shapes = {"GET": Shape(IMPORT), "POST": Shape(IMPORT)}
 
     def get(self, request: Request, pk: str) -> HttpResponse:
         upload = _find(pk)
@@ -76,6 +91,7 @@ class ExportView(ManagementView):
     """Stream everybody, or the events from ``since`` to before ``until`` (the last 30 days) of one ``name`` or all."""
 
     area = "imports"
+    shapes = {"GET": Shape(TEXT, parameters=[text("name", "Events named exactly."), *PERIOD])}
 
     def get(self, request: Request, kind: str, file_format: str) -> StreamingHttpResponse:
         now = timezone.now()

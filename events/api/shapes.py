@@ -1,0 +1,185 @@
+"""Shapes of what the APIs take and answer, as JSON Schema: for the OpenAPI document at ``/api/schema/``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Schema = dict[str, Any]
+
+TEXT: Schema = {"type": "string"}
+ID: Schema = {"type": ["string", "integer", "number", "null"], "maxLength": 512}
+WHOLE: Schema = {"type": "integer"}
+FLAG: Schema = {"type": "boolean"}
+OBJECT: Schema = {"type": "object", "additionalProperties": True}
+TIME: Schema = {"type": "string", "format": "date-time"}
+
+
+def fields(*required: str, **properties: Schema) -> Schema:
+    """Return the schema of an object with these properties, those named first required, and possibly others."""
+    schema: Schema = {"type": "object", "properties": properties}
+    return {**schema, "required": list(required)} if required else schema
+
+
+def maybe(schema: Schema) -> Schema:
+    return {**schema, "type": [schema["type"], "null"]}
+
+
+def listed(schema: Schema) -> Schema:
+    return {"type": "array", "items": schema}
+
+
+def pages(schema: Schema) -> Schema:
+    """Return the schema of a page of a list; ``next`` is the address of the next one."""
+    return fields("results", "next", results=listed(schema), next=maybe(TEXT))
+
+
+ERROR = fields("code", "message", "field", code=TEXT, message=TEXT, field=TEXT)
+SUCCESS = fields(
+    "success", success=FLAG, rejected=listed({**ERROR, "description": "What was dropped."}), rejected_count=WHOLE
+)
+
+# What a call may say, by kind. All of it is optional for a parser that drops bad items alone; see "required".
+COMMON: dict[str, Schema] = {
+    "userId": ID,
+    "anonymousId": ID,
+    "messageId": {"type": ["string", "null"], "maxLength": 512},
+    "timestamp": {"type": ["string", "null"], "format": "date-time"},
+    "sentAt": {"type": ["string", "null"], "format": "date-time"},
+    "context": maybe(OBJECT),
+    "integrations": maybe(OBJECT),
+    "writeKey": TEXT,
+}
+CALLS: dict[str, Schema] = {
+    "identify": fields(traits=maybe(OBJECT), **COMMON),
+    "track": fields("event", event={**TEXT, "maxLength": 512}, properties=maybe(OBJECT), **COMMON),
+    "page": fields(name=maybe(TEXT), category=maybe(TEXT), properties=maybe(OBJECT), **COMMON),
+    "screen": fields(name=maybe(TEXT), category=maybe(TEXT), properties=maybe(OBJECT), **COMMON),
+    "group": fields("groupId", groupId=ID, traits=maybe(OBJECT), **COMMON),
+    "alias": fields("userId", "previousId", previousId=ID, **COMMON),
+}
+BATCH = fields(
+    "batch",
+    batch=listed(
+        {
+            "oneOf": [
+                {
+                    **schema,
+                    "properties": {**schema["properties"], "type": {"const": kind}},
+                    "required": ["type", *schema.get("required", [])],
+                }
+                for kind, schema in CALLS.items()
+            ]
+        }
+    ),
+    sentAt=TIME,
+    context=OBJECT,
+    integrations=OBJECT,
+    writeKey=TEXT,
+)
+
+PROFILE = fields(
+    user_id=maybe(TEXT),
+    traits=OBJECT,
+    email=TEXT,
+    phone=TEXT,
+    time_zone=TEXT,
+    language=TEXT,
+    created_at=TIME,
+    updated_at=TIME,
+    last_seen_at=maybe(TIME),
+)
+ONE_PROFILE = {
+    **PROFILE,
+    "properties": {
+        **PROFILE["properties"],
+        "devices": listed(fields(id=TEXT, platform=TEXT)),
+        "anonymous_ids": listed(TEXT),
+    },
+}
+EVENT = fields(
+    id=WHOLE,
+    type=TEXT,
+    name=TEXT,
+    user_id=maybe(TEXT),
+    properties=OBJECT,
+    context=OBJECT,
+    timestamp=TIME,
+    received_at=TIME,
+    message_id=TEXT,
+    source=maybe(TEXT),
+)
+REQUEST = fields(
+    id=WHOLE,
+    received_at=TIME,
+    source=maybe(TEXT),
+    method=TEXT,
+    path=TEXT,
+    client=TEXT,
+    status=WHOLE,
+    answer=OBJECT,
+    accepted=WHOLE,
+    rejected=WHOLE,
+    body=TEXT,
+)
+SOURCE = fields(
+    id=WHOLE,
+    site_id=TEXT,
+    name=TEXT,
+    kind=TEXT,
+    enabled=FLAG,
+    is_sandbox=FLAG,
+    strict=FLAG,
+    dedupe_content=FLAG,
+    store_ip=FLAG,
+    store_user_agent=FLAG,
+    webhook_path=maybe(TEXT),
+    created_at=TIME,
+    last_event_at=maybe(TIME),
+)
+NEW_SOURCE = fields(
+    "name",
+    name={**TEXT, "maxLength": 100},
+    kind={"enum": ["tracking", "webhook", "segment"]},
+    enabled=FLAG,
+    is_sandbox=FLAG,
+    strict=FLAG,
+    dedupe_content=FLAG,
+    store_ip=FLAG,
+    store_user_agent=FLAG,
+)
+KEY = fields(
+    id=WHOLE,
+    kind=TEXT,
+    label=TEXT,
+    public_value=maybe(TEXT),
+    allowed_origins=listed(TEXT),
+    rate_limit=maybe(WHOLE),
+    created_at=TIME,
+    last_used_at=maybe(TIME),
+    revoked_at=maybe(TIME),
+)
+NEW_KEY = fields(kind={"enum": ["public", "secret"]}, label={**TEXT, "maxLength": 100})
+IMPORT = fields(
+    id=WHOLE,
+    source=WHOLE,
+    kind=TEXT,
+    format=TEXT,
+    name=TEXT,
+    triggers=FLAG,
+    state=TEXT,
+    error=TEXT,
+    size=WHOLE,
+    position=WHOLE,
+    rows_done=WHOLE,
+    rows_failed=WHOLE,
+    rows_repeated=WHOLE,
+    created_at=TIME,
+    finished_at=maybe(TIME),
+)
+DELIVERY = fields(
+    message_id=TEXT,
+    status=TEXT,
+    reason=TEXT,
+    detail=TEXT,
+    events=listed(fields(type=TEXT, event_id=TEXT, timestamp=TIME, reason=TEXT, description=TEXT, url=TEXT)),
+)
