@@ -123,3 +123,13 @@ class WriteKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped
 
     def get_security_definition(self, auto_schema: AutoSchema) -> Schema:
         return {"type": "http", "scheme": "basic", "description": "A source's write key as user name, no password."}
+
+
+class AddressKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """Say how a write key is shown in an address."""
+
+    target_class = "events.api.pixel.KeyInAddress"
+    name = "write key in the address"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> Schema:
+        return {"type": "apiKey", "in": "query", "name": "writeKey", "description": "A source's public key."}
