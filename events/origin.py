@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from events.models import Source
 
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_LIST = msgspec.json.Decoder(list[msgspec.Raw])
 AGENT_FIELDS = ("userAgent", "userAgentData")
 # What asks for the request's own address; looked for first, as hardly any call has it.
 DIRECT = b'"direct"'
@@ -35,6 +36,39 @@ def unwanted_fields(source: Source) -> tuple[str, ...]:
     return (*(() if source.store_ip else ("ip",)), *(() if source.store_user_agent else AGENT_FIELDS))
 
 
+def without_unwanted(source: Source, body: bytes) -> bytes:
+    """Return a call or batch for the debugger without what the source does not want to have kept.
+
+    Of a body that is not JSON nothing is kept then: nobody can tell what is in it.
+    """
+    unwanted = unwanted_fields(source)
+    if not unwanted:
+        return body
+    try:
+        return _stripped(body, unwanted)
+    except (msgspec.DecodeError, RecursionError):
+        return b""
+
+
+def _stripped(call: bytes, unwanted: Sequence[str]) -> bytes:
+    try:
+        fields = _OBJECT.decode(call)
+    except msgspec.ValidationError:
+        return call
+    if "context" in fields:
+        fields["context"] = msgspec.Raw(_without(bytes(fields["context"]), unwanted))
+    if bytes(fields.get("batch", b""))[:1] == b"[":
+        batch = _LIST.decode(fields["batch"])
+        fields["batch"] = msgspec.Raw(msgspec.json.encode([msgspec.Raw(_stripped(bytes(c), unwanted)) for c in batch]))
+    return msgspec.json.encode(fields)
+
+
+def _without(context: bytes, unwanted: Sequence[str]) -> bytes:
+    if context[:1] != b"{":
+        return context
+    return msgspec.json.encode({name: raw for name, raw in _OBJECT.decode(context).items() if name not in unwanted})
+
+
 def _apart(item: Item) -> Item:
     return replace(
         item,
@@ -49,6 +83,4 @@ def _context(context: bytes, unwanted: Sequence[str], address: str) -> bytes:
     fields = _OBJECT.decode(context)
     if address and bytes(fields.get("direct", b"")) == b"true" and "ip" not in fields:
         fields["ip"] = msgspec.Raw(msgspec.json.encode(address))
-    for name in unwanted:
-        fields.pop(name, None)
-    return msgspec.json.encode(fields)
+    return msgspec.json.encode({name: raw for name, raw in fields.items() if name not in unwanted})

@@ -12,7 +12,7 @@ import time
 from django.db import DatabaseError
 from django.http import HttpRequest
 
-from events import suppression
+from events import origin, suppression
 from events.models import InboundRequest, Source
 
 BODY_LIMIT = 32 * 1024
@@ -57,12 +57,16 @@ def describe(
         method=(request.method or "")[:8],
         # Without the query, where keys and people may stand: of calls by address alone it is the body.
         path=_plain(request.path)[:1000],
-        client=_plain(request.headers.get("User-Agent", ""))[:500],
-        body=masked(body),
+        client=_plain(_user_agent(request, source))[:500],
+        body=masked(origin.without_unwanted(source, body) if source else body),
         status=status,
         answer=answer,
         rejected=rejected,
     )
+
+
+def _user_agent(request: HttpRequest, source: Source | None) -> str:
+    return request.headers.get("User-Agent", "") if source is None or source.store_user_agent else ""
 
 
 def keep(row: InboundRequest) -> None:

@@ -20,6 +20,7 @@ from rest_framework.request import Request
 from events import raw_json
 from events.api import authentication, inbound, limits, parsing
 from events.api import body as bodies
+from events.api.addresses import client_address
 from events.api.authentication import Caller, WriteKeyAuthentication
 from events.api.base import as_refusal
 from events.api.cors import AnyOriginView
@@ -80,7 +81,7 @@ class TrackingView(AnyOriginView):
         kept = None
         if rejected or inbound.sampled():
             kept = inbound.describe(self.request._request, self.body, 200, answer, caller.source, len(rejected))
-        ingest(caller.source, items, received_at, kept)
+        ingest(caller.source, items, received_at, kept, client_address(self.request._request))
         authentication.note_use(caller)
         return answer
 
