@@ -167,6 +167,9 @@ if BASE_URL.startswith("https://"):
     SESSION_COOKIE_SECURE = True
     CSRF_COOKIE_SECURE = True
 
+# What Prometheus has to show at /metrics; empty: only this machine may ask.
+METRICS_TOKEN: str = env.str("METRICS_TOKEN", default="")
+
 # --- Celery: nudges and sweeps, never the only copy of anything -------------------------------------------------------
 BROKER_URL: str = env.str("BROKER_URL", default="redis://127.0.0.1:6379/0")
 CELERY_BROKER_URL = BROKER_URL

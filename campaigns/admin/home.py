@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from campaigns import metrics
+from campaigns import latency, metrics
 from campaigns.admin import links, newcomer
 from campaigns.models import Campaign, Journey, Metric
 from events import counts
@@ -75,6 +75,10 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "subtitle": None,
         "now": now,
         **_traffic(now),
+        "latencies": [
+            ("Events answered", latency.evaluation(now).p95),
+            ("Due mails handed over", latency.sending(now).p95),
+        ],
         "under_way": capped(Journey.objects.filter(state=Journey.State.WAITING), COUNTED_JOURNEYS),
         "parked": capped(Pending.objects.exclude(parked_at=None), COUNTED_TROUBLES),
         "stuck": _stuck(campaigns),

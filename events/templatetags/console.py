@@ -86,6 +86,12 @@ def duration(span: timedelta | float | None) -> str:
 
 
 @register.filter
+def quick(seconds: float) -> str:
+    """Show a short time: in milliseconds below a second."""
+    return f"{seconds * 1000:,.0f} ms" if seconds < 1 else f"{seconds:,.1f} s"
+
+
+@register.filter
 def compact(data: Any) -> str:
     """Show data as JSON on one line."""
     return json.dumps(data, ensure_ascii=False, default=str)
