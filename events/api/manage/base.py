@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
@@ -107,13 +107,13 @@ def time_of(request: Request, name: str) -> datetime | None:
     if not text:
         return None
     try:
-        # A plus sign that nobody encoded arrives as a blank.
+        # A plus sign that nobody encoded arrives as a blank. In UTC, as zones may be odder than a database takes.
         at = parse_datetime(text.replace(" ", "+"))
-    except ValueError:
-        at = None
-    if at is None or at.tzinfo is None:
-        raise Refusal("invalid_value", f"{name} has to be an ISO 8601 time with its zone.", name)
-    return at
+        if at is not None and at.tzinfo is not None:
+            return at.astimezone(UTC)
+    except (OverflowError, ValueError):
+        pass
+    raise Refusal("invalid_value", f"{name} has to be an ISO 8601 time with its zone.", name)
 
 
 def page(

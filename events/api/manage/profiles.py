@@ -6,7 +6,7 @@ character, slashes included; an email will do as well, and an id that was merged
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -106,8 +106,8 @@ def _page(events: QuerySet[Event], cursor: str | None) -> QuerySet[Event, Any]:
 def _parse_cursor(cursor: str) -> tuple[datetime, int]:
     try:
         at, _, event_id = cursor.partition("~")
-        return datetime.fromisoformat(at), int(event_id)
-    except ValueError:
+        return datetime.fromisoformat(at).astimezone(UTC), int(event_id)
+    except (OverflowError, ValueError):
         raise bad_cursor() from None
 
 

@@ -83,6 +83,7 @@ def test_refused_calls_are_listed_with_what_was_sent() -> None:
     ("path", "field"),
     [
         ("events/?since=yesterday", "since"),
+        ("events/?since=0001-01-01T00:00:00%2B14:00", "since"),
         ("events/?until=2026-01-01", "until"),
         ("events/?limit=0", "limit"),
         ("events/?cursor=x", "cursor"),
