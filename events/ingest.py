@@ -3,9 +3,9 @@
 ``ingest_many`` is set-based: the number of SQL statements depends on what is in its parcels (new people, traits),
 never on how much, nor on how many they are; ``events.grouping`` makes use of that. The stages, in this order: what is
 new to its source (``_without_repeated``), who is meant (``_resolve``), the log (``_row``), what is known of people
-(``_remember``). A message id that the source has used before is passed over whole, so a late repetition of an old
-identify does not bring old traits back. Concurrent requests about the same people and ids are safe; see
-``events.identities`` for the order of locks.
+(``_remember``) and of groups (``groups.apply``). A message id that the source has used before is passed over whole, so
+a late repetition of an old identify does not bring old traits back. Concurrent requests about the same people and ids
+are safe; see ``events.identities`` for the order of locks.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import msgspec
 from django.db import OperationalError, connection, transaction
 from psycopg import errors
 
-from events import identities, log, origin, suppression, traits
+from events import groups, identities, log, origin, suppression, traits
 from events.identifying import Person
 from events.models import InboundRequest, Source
 
@@ -123,6 +123,7 @@ def _store(parcels: Sequence[Parcel]) -> list[Result]:
     if arrivals:
         log.write([_row(*arrival) for arrival in arrivals])
         _remember(arrivals)
+        groups.apply(arrivals, is_sandbox=parcels[0].source.is_sandbox)
     return [
         Result(len(pairs), len(parcel.items) - len(items))
         for parcel, items, pairs in zip(parcels, new, stored, strict=True)

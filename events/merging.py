@@ -50,6 +50,30 @@ MOVE_IDENTITIES = f"UPDATE events_identity i SET profile_id = pair.winner FROM {
 
 MOVE_DEVICES = f"UPDATE events_device d SET profile_id = pair.winner FROM {PAIRS} WHERE d.profile_id = pair.loser"
 
+# Two who were in one group are in it once, longest and last as either was; what is known of the winner wins.
+GIVE_MEMBERSHIPS = f"""
+INSERT INTO events_membership AS w (profile_id, group_id, traits, created_at, updated_at)
+SELECT pair.winner, l.group_id,
+       coalesce(jsonb_object_agg(t.key, t.value ORDER BY l.updated_at, l.id) FILTER (WHERE t.key IS NOT NULL), '{{}}'),
+       min(l.created_at), max(l.updated_at)
+FROM {PAIRS} JOIN events_membership l ON l.profile_id = pair.loser LEFT JOIN LATERAL jsonb_each(l.traits) t ON true
+GROUP BY pair.winner, l.group_id ORDER BY pair.winner, l.group_id
+ON CONFLICT (profile_id, group_id) DO UPDATE SET
+    traits = excluded.traits || w.traits,
+    created_at = least(w.created_at, excluded.created_at),
+    updated_at = greatest(w.updated_at, excluded.updated_at)
+"""
+DROP_MEMBERSHIPS = "DELETE FROM events_membership WHERE profile_id = ANY(%(losers)s)"
+
+FOLLOW = (
+    GIVE_TRAITS,
+    MOVE_EVENTS,
+    MOVE_PENDING,
+    MOVE_IDENTITIES,
+    MOVE_DEVICES,
+    GIVE_MEMBERSHIPS,
+    DROP_MEMBERSHIPS,
+)
 DELETE_LOSERS = "DELETE FROM events_profile WHERE id = ANY(%(losers)s)"
 
 
@@ -57,7 +81,7 @@ def merge(pairs: Sequence[tuple[int, int]]) -> None:
     """Merge each (loser, winner); no winner is a loser of another pair."""
     parameters = {"losers": [loser for loser, _ in pairs], "winners": [winner for _, winner in pairs]}
     with connection.cursor() as cursor:
-        for statement in (GIVE_TRAITS, MOVE_EVENTS, MOVE_PENDING, MOVE_IDENTITIES, MOVE_DEVICES):
+        for statement in FOLLOW:
             cursor.execute(statement, parameters)
         signals.profiles_merged.send(sender=merge, pairs=list(pairs))
         cursor.execute(DELETE_LOSERS, parameters)

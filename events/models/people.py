@@ -111,7 +111,10 @@ class Group(models.Model):
 
 
 class Membership(models.Model):
-    """That a person belongs to a group; ``traits`` are about the belonging, such as a role."""
+    """That a person belongs to a group; ``traits`` are about the belonging, such as a role.
+
+    ``updated_at`` is when it was last spoken of: the newest of a type is the person's present group.
+    """
 
     profile = models.ForeignKey(Profile, on_delete=models.CASCADE, related_name="memberships")
     group = models.ForeignKey(Group, on_delete=models.CASCADE, related_name="memberships")

@@ -13,7 +13,17 @@ from django.db import connection, transaction
 
 from events import counts, log
 from events.ingest import Item, ingest
-from events.models import AcceptedMessage, Event, EventCount, EventCountChange, Identity, Pending, Profile, Source
+from events.models import (
+    AcceptedMessage,
+    Event,
+    EventCount,
+    EventCountChange,
+    Group,
+    Identity,
+    Pending,
+    Profile,
+    Source,
+)
 from tests.factories import make_event, make_key, make_profile, make_source
 from tests.races.together import at_once
 from tests.tracking import send
@@ -207,3 +217,25 @@ def test_a_source_is_read_by_its_key_from_every_thread() -> None:
     answers = at_once([lambda: send("track", {"userId": "u", "event": "Hi"}, key).status_code] * 8)
     assert answers == [200] * 8
     assert Source.objects.get(name="Shop").last_event_at is not None
+
+
+def test_sixteen_writers_about_the_same_groups_never_deadlock() -> None:
+    source = make_source()
+    people = [make_profile(f"u{n}") for n in range(20)]
+
+    def call(n: int, writer: int) -> Item:
+        key, traits = f"g{(n * writer) % 10}", f'{{"by {writer}": {n}}}'.encode()
+        user = people[n % 20].user_id
+        return Item("group", f"{writer} {n}", NOW, user_id=user, name=key, properties=traits, repeatable=False)
+
+    def write(writer: int) -> Callable[[], None]:
+        return lambda: [ingest(source, [call(n, writer) for n in range(start, start + 25)], NOW) for start in (0, 25)]
+
+    before = deadlocks()
+    at_once([write(writer) for writer in range(1, WRITERS + 1)])
+    assert deadlocks() == before
+    said: dict[str, set[str]] = {}
+    for writer in range(1, WRITERS + 1):
+        for n in range(50):
+            said.setdefault(f"g{(n * writer) % 10}", set()).add(f"by {writer}")
+    assert {group.key: set(group.traits) for group in Group.objects.all()} == said
