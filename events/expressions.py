@@ -226,3 +226,8 @@ def as_text(raw: bytes | None) -> str | None:
         return None
     value: Any = msgspec.json.decode(raw) if raw[:1] == b'"' else raw.decode()
     return str(value)
+
+
+def is_plain(name: str) -> bool:
+    """Say whether a field may stand in a path after a dot."""
+    return _STEP.fullmatch(f".{name}") is not None

@@ -206,9 +206,9 @@ class _Reader:
         if test == "exists" and isinstance(operand, bool):
             return ("there",) if operand else ()
         if test == "in" and isinstance(operand, list) and operand:
-            return tuple(_as_text(one) for one in operand)
+            return tuple(as_words(one) for one in operand)
         if test in ("is", "is_not") and not isinstance(operand, list | dict | None):
-            return (_as_text(operand),)
+            return (as_words(operand),)
         self._add(
             path, "Say what to compare with: a text or a number, for “in” a list of them, for “exists” yes or no."
         )
@@ -228,7 +228,8 @@ class _Reader:
         self.problems.append(Problem(path, message))
 
 
-def _as_text(value: object) -> str:
+def as_words(value: object) -> str:
+    """Return a value as people write it."""
     return as_text(msgspec.json.encode(value)) or ""
 
 
@@ -244,8 +245,13 @@ def _outcome(number: int, rule: Rule, payload: Payload) -> Outcome:
                 call[PLACES[name]] = Raw(_written(name, value, number))
         if problem := _missing(number, rule, call):
             return Outcome(number, problem=problem)
-        name = WORDS[rule.type]
-        call[name] = _words(rule, payload)
+        words = _everything_else(rule, payload)
+        for word, expression in rule.words.items():
+            name = f"{WORDS[rule.type]}.{word}"
+            value = expression.find(payload)
+            if value is not None:
+                words[word] = Raw(value)
+        call[WORDS[rule.type]] = words
     except ExpressionError as error:
         return Outcome(number, problem=Problem(place(number, name), str(error)))
     return Outcome(number, msgspec.json.encode(call))
@@ -285,16 +291,12 @@ def _moment(value: bytes) -> bytes:
         raise ExpressionError(f"{as_text(value)} is no time. It may be ISO 8601 or Unix seconds.") from None
 
 
-def _words(rule: Rule, payload: Payload) -> dict[str, Raw]:
-    words: dict[str, Raw] = {}
-    if rule.everything:
-        used = {expression.used(payload) for expression in rule.places.values()}
-        words |= {name: value for name, value in payload.fields.items() if name not in used}
-    for name, expression in rule.words.items():
-        value = expression.find(payload)
-        if value is not None:
-            words[name] = Raw(value)
-    return words
+def _everything_else(rule: Rule, payload: Payload) -> dict[str, Raw]:
+    """Return the payload's fields that say nothing else, where the rule wants them."""
+    if not rule.everything:
+        return {}
+    used = {expression.used(payload) for expression in rule.places.values()}
+    return {name: value for name, value in payload.fields.items() if name not in used}
 
 
 def _holds(condition: Condition, payload: Payload) -> bool:

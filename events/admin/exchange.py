@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from events.models import Event, InboundRequest
 
 # Where a type keeps its own words in a call.
@@ -61,9 +63,22 @@ def item_of(body: str, message_id: str) -> Any | None:
     return named[0] if named else batch[0] if len(batch) == 1 else None
 
 
+def dropped_items(request: InboundRequest) -> list[dict[str, Any]]:
+    """Return what an answer says about the items that were not taken."""
+    listed = request.answer.get("rejected") if isinstance(request.answer, dict) else None
+    return [item for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
+
+
+def reason(request: InboundRequest) -> str:
+    """Return in one sentence why a call, or the first part of it, was not taken."""
+    said = request.answer if isinstance(request.answer, dict) else {}
+    first = next(iter(dropped_items(request)), {})
+    return str(said.get("message") or first.get("message") or "")
+
+
 def readable(body: str) -> str:
-    """Indent a body that is JSON; leave any other as it is."""
+    """Indent a body that is JSON, its numbers as they were written; leave any other as it is."""
     try:
-        return json.dumps(json.loads(body), indent=2, ensure_ascii=False)
-    except ValueError:
+        return msgspec.json.format(body, indent=2)
+    except (msgspec.DecodeError, RecursionError):
         return body

@@ -19,6 +19,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 from unfold.admin import ModelAdmin
 
+from events.admin import hooks
 from events.admin.recipes import recipes
 from events.models import InboundRequest, Source, SourceKey, new_key
 from events.templatetags.console import badge, moment
@@ -42,7 +43,7 @@ class SourceAdmin(ModelAdmin):
     change_form_outer_after_template = "admin/events/source_connect.html"
 
     def get_fields(self, request: HttpRequest, obj: Source | None = None) -> list[str]:
-        return ["name", "enabled", "site_id"] if obj else ["name"]
+        return ["name", "enabled", "site_id"] if obj else ["name", "kind"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Source | None = None) -> list[str]:
         return ["site_id"]
@@ -76,6 +77,7 @@ class SourceAdmin(ModelAdmin):
             super().save_model(request, obj, form, change)
             return
         obj.site_id = secrets.token_hex(10)
+        hooks.prepare(obj)
         super().save_model(request, obj, form, change)
         add_key(obj, SourceKey.Kind.PUBLIC, "First key")
 
@@ -101,6 +103,7 @@ class SourceAdmin(ModelAdmin):
             path("<int:pk>/keys/", wrap(self.new_key), name="events_source_new_key"),
             path("<int:pk>/keys/<int:key>/revoke/", wrap(self.revoke), name="events_source_revoke_key"),
             path("<int:pk>/signs/", wrap(self.signs), name="events_source_signs"),
+            *hooks.urls(self),
         ]
         return own + list(super().get_urls())
 
@@ -175,4 +178,4 @@ def connect_context(request: HttpRequest, source: Source) -> dict[str, Any]:
     keys = keys_context(source)
     public = next((key for key in keys["keys"] if key.public_value and key.revoked_at is None), None)
     shown = recipes(settings.BASE_URL, public.public_value) if public else []
-    return {**keys, **signs_context(source), "recipes": shown}
+    return {**keys, **signs_context(source), **hooks.page_context(source), "recipes": shown}

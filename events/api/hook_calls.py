@@ -37,6 +37,15 @@ class Calls:
     passed_over: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What one rule made of one payload: a checked call, why it cannot be taken, or nothing at all."""
+
+    call: bytes | None = None
+    item: Item | None = None
+    refusal: Refusal | None = None
+
+
 def payloads(body: bytes, content_type: str) -> list[Raw]:
     """Return the JSON objects of a body: one, a list of them, or the fields of a form. Raises Refusal."""
     start = body.lstrip()[:1]
@@ -75,13 +84,20 @@ def mapped(rules: list[Rule], raws: Sequence[Raw], headers: Mapping[str, str], r
         try:
             if index >= MAX_PAYLOADS:
                 raise Refusal("too_many", f"A request may have {MAX_PAYLOADS:,} payloads.", "body")
-            payload = Payload(_object(bytes(raw)), headers)
+            made = tried(rules, raw, headers, received_at)
         except Refusal as refusal:
             calls.rejected.append((index, refusal))
             continue
-        for outcome in mapping.apply(rules, payload):
-            _add(calls, index, outcome, received_at)
+        calls.items += [one.item for one in made if one.item]
+        calls.rejected += [(index, one.refusal) for one in made if one.refusal]
+        calls.passed_over += sum(one.call is None and one.refusal is None for one in made)
     return calls
+
+
+def tried(rules: list[Rule], raw: Raw, headers: Mapping[str, str], received_at: datetime) -> list[Made]:
+    """Say what each rule makes of one payload. Stores nothing. Raises Refusal for what is no payload."""
+    payload = Payload(_object(bytes(raw)), headers)
+    return [_checked(outcome, received_at) for outcome in mapping.apply(rules, payload)]
 
 
 def _object(raw: bytes) -> bytes:
@@ -92,15 +108,15 @@ def _object(raw: bytes) -> bytes:
     return raw
 
 
-def _add(calls: Calls, index: int, outcome: mapping.Outcome, received_at: datetime) -> None:
+def _checked(outcome: mapping.Outcome, received_at: datetime) -> Made:
     if outcome.problem:
-        calls.rejected.append((index, Refusal("unmapped", outcome.problem.message, outcome.problem.path)))
-    elif outcome.call is None:
-        calls.passed_over += 1
-    else:
-        checked = parsing.parse_items([Raw(outcome.call)], Shared(received_at))
-        calls.items += checked.items
-        calls.rejected += [(index, _in_words_of_the_mapping(refusal, outcome)) for _, refusal in checked.rejected]
+        return Made(refusal=Refusal("unmapped", outcome.problem.message, outcome.problem.path))
+    if outcome.call is None:
+        return Made()
+    checked = parsing.parse_items([Raw(outcome.call)], Shared(received_at))
+    if checked.items:
+        return Made(outcome.call, checked.items[0])
+    return Made(outcome.call, refusal=_in_words_of_the_mapping(checked.rejected[0][1], outcome))
 
 
 def _in_words_of_the_mapping(refusal: Refusal, outcome: mapping.Outcome) -> Refusal:

@@ -21,7 +21,7 @@ PAGE = "/admin/events/source/"
 
 
 def test_a_new_source_comes_with_a_public_key_and_code_to_copy(admin_client: Client) -> None:
-    answer = admin_client.post(f"{PAGE}add/", {"name": "Web shop"}, follow=True)
+    answer = admin_client.post(f"{PAGE}add/", {"name": "Web shop", "kind": "tracking"}, follow=True)
     source = Source.objects.get(name="Web shop")
     key = source.keys.get()
     assert source.site_id

@@ -131,7 +131,7 @@ def test_what_a_payload_lacks_is_named_with_what_to_do() -> None:
     assert outcome.problem.path == "calls[0].user_id"
     assert "Nothing was found at $.who or $.uid. Point user_id at" in outcome.problem.message
     assert one({"user": "ada"}, event="$.event") == "calls[0].event"
-    assert one({"user": "ada"}, properties={"x": "{{ payload.user | truncate: 'x' }}"}) == "calls[0].properties"
+    assert one({"user": "ada"}, properties={"x": "{{ payload.user | truncate: 'x' }}"}) == "calls[0].properties.x"
 
 
 @pytest.mark.parametrize(
