@@ -16,7 +16,7 @@ from django.db import OperationalError, connection, transaction
 from django.db.backends.utils import CursorWrapper
 from psycopg import errors
 
-from events import audit, nudges, signals, suppression
+from events import audit, nudges, sandbox, signals, suppression
 from events.audit import Actor
 from events.models import Erasure, Identity, Profile
 from events.portrait import export as export
@@ -26,7 +26,7 @@ WAIT = "SET LOCAL lock_timeout = '200ms'"
 PAUSE = 0.05
 GAVE_WAY = (errors.LockNotAvailable, errors.DeadlockDetected)
 
-HOLD = "SELECT id, user_id, email, phone FROM events_profile WHERE id = ANY(%(ids)s) ORDER BY id FOR UPDATE"
+HOLD = "SELECT id, user_id, email, phone, is_sandbox FROM events_profile WHERE id = ANY(%(ids)s) ORDER BY id FOR UPDATE"
 KNOWN_AS = "SELECT profile_id, value FROM events_identity WHERE profile_id = ANY(%(ids)s)"
 DEVICES = "SELECT device_id FROM events_device WHERE profile_id = ANY(%(ids)s)"
 
@@ -142,8 +142,9 @@ def _hold(cursor: CursorWrapper, found: Mapping[str, list[int]]) -> tuple[dict[i
     cursor.execute(HOLD, found)
     people: dict[int, set[str]] = {}
     words: set[str] = set()
-    for profile_id, user_id, email, phone in cursor.fetchall():
-        people[profile_id] = {value for value in (user_id, email, email.lower()) if value}
+    for profile_id, user_id, email, phone, is_sandbox in cursor.fetchall():
+        as_ids = {sandbox.own(email)} if is_sandbox else {email, email.lower()}
+        people[profile_id] = {user_id, *(as_ids if email else ())} - {None}
         words |= {phone} - {""}
     cursor.execute(KNOWN_AS, found)
     for profile_id, value in cursor.fetchall():

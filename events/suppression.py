@@ -34,8 +34,15 @@ JOIN events_suppressedid s ON s.digest = {DIGEST.format("id")}
 
 
 def add(people: Iterable[Collection[str]]) -> None:
-    """Ignore calls of these people, each given by all their ids, from the commit on. One statement."""
-    rows = {digest(value): together for ids in people for together in [uuid.uuid4()] for value in ids}
+    """Ignore calls of these people, each given by all their ids, from the commit on. One statement.
+
+    An id that is given for several belongs to the first.
+    """
+    rows: dict[bytes, uuid.UUID] = {}
+    for ids in people:
+        together = uuid.uuid4()
+        for value in _spellings(ids):
+            rows.setdefault(digest(value), together)
     if rows:
         with connection.cursor() as cursor:
             cursor.execute(ADD, [list(rows), list(rows.values())])
@@ -43,9 +50,14 @@ def add(people: Iterable[Collection[str]]) -> None:
 
 def lift(ids: Collection[str]) -> int:
     """Hear these ids again, and the other ids of the same people. Returns how many were on the list."""
-    named = SuppressedId.objects.filter(digest__in=[digest(value) for value in ids]).values("together")
+    named = SuppressedId.objects.filter(digest__in=[digest(value) for value in _spellings(ids)]).values("together")
     count, _ = SuppressedId.objects.filter(together__in=list(named.values_list("together", flat=True))).delete()
     return count
+
+
+def _spellings(ids: Iterable[str]) -> set[str]:
+    """Return the ids, and emails also as they are looked up: in small letters."""
+    return {spelling for value in ids for spelling in ((value, value.lower()) if "@" in value else (value,))}
 
 
 def concerns(request: InboundRequest) -> bool:

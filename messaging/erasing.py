@@ -22,10 +22,11 @@ HOLD_MESSAGES = "SELECT id FROM messaging_message WHERE profile_id = ANY(%(ids)s
 ADDRESSES = """
 SELECT DISTINCT address, bool_or(has_left) AS has_left FROM (
     SELECT lower(trim(p.email)) AS address, u.profile_id IS NOT NULL AS has_left
-    FROM events_profile p LEFT JOIN messaging_unsubscription u ON u.profile_id = p.id WHERE p.id = ANY(%(ids)s)
+    FROM events_profile p LEFT JOIN messaging_unsubscription u ON u.profile_id = p.id
+    WHERE p.id = ANY(%(ids)s) AND NOT p.is_sandbox
     UNION ALL
-    SELECT lower(address), false FROM messaging_message
-    WHERE id = ANY(%(messages)s) AND key NOT LIKE %(test_keys)s
+    SELECT lower(m.address), false FROM messaging_message m JOIN events_profile p ON p.id = m.profile_id
+    WHERE m.id = ANY(%(messages)s) AND m.key NOT LIKE %(test_keys)s AND NOT p.is_sandbox
 ) AS known
 WHERE address <> '' AND NOT EXISTS (
     SELECT FROM events_profile other WHERE lower(other.email) = known.address AND other.id <> ALL(%(ids)s))

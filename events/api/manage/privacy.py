@@ -1,0 +1,86 @@
+"""A person's own rights by API: ``/profiles/{user_id}/`` + ``export/``, ``erase/``, ``suppress/``, ``unsuppress/``.
+
+Each is written into the audit log under the token's name, and needs the scope ``privacy:write``.
+"""
+
+from __future__ import annotations
+
+from django.http import HttpResponse, StreamingHttpResponse
+from django.urls import URLPattern, re_path
+from rest_framework.request import Request
+
+from events import audit, people, privacy
+from events.api.manage.base import ManagementView, respond, token_of
+from events.api.manage.profiles import USER, find_profile
+from events.api.openapi import Shape
+from events.api.refusal import Refusal
+from events.api.shapes import OBJECT, WHOLE, fields
+from events.audit import Actor
+
+ERASED = fields("people", "events", people=WHOLE, events=WHOLE)
+MAX_ID = 1024
+LIFTED = fields("ids", ids=WHOLE)
+
+
+class PrivacyView(ManagementView):
+    """A view of what only few tokens may do."""
+
+    area = "privacy"
+    scope = "privacy:write"
+
+    def actor(self, request: Request) -> Actor:
+        return Actor.of_token(token_of(request))
+
+
+class ExportView(PrivacyView):
+    """Give everything that is kept about a person, as one JSON document."""
+
+    shapes = {"GET": Shape(OBJECT)}
+
+    def get(self, request: Request, user_id: str) -> StreamingHttpResponse:
+        profile = find_profile(user_id)
+        audit.note(self.actor(request), "export", profile.pk)
+        return StreamingHttpResponse(privacy.export(profile), content_type="application/json")
+
+
+class EraseView(PrivacyView):
+    """Delete a person and everything about them, for good. Later calls with the same id make a new person."""
+
+    shapes = {"POST": Shape(ERASED)}
+
+    def post(self, request: Request, user_id: str) -> HttpResponse:
+        erased = privacy.erase([find_profile(user_id).pk], self.actor(request))
+        return respond({"people": erased.people, "events": erased.events})
+
+
+class SuppressView(PrivacyView):
+    """Delete a person, if there is one, and ignore every later call with one of their ids."""
+
+    shapes = {"POST": Shape(ERASED)}
+
+    def post(self, request: Request, user_id: str) -> HttpResponse:
+        profile = people.by_any(_storable(user_id))
+        named = {user_id, *([profile.user_id] if profile and profile.user_id else [])}
+        erased = privacy.suppress_ids(named, self.actor(request))
+        return respond({"people": erased.people, "events": erased.events})
+
+
+class UnsuppressView(PrivacyView):
+    """Hear calls with this id again, and with all ids that were suppressed together with it."""
+
+    shapes = {"POST": Shape(LIFTED)}
+
+    def post(self, request: Request, user_id: str) -> HttpResponse:
+        return respond({"ids": privacy.unsuppress_ids([_storable(user_id)], self.actor(request))})
+
+
+def _storable(user_id: str) -> str:
+    if "\0" in user_id or len(user_id) > MAX_ID:
+        raise Refusal("invalid_value", f"An id has up to {MAX_ID} characters, and no NUL.", "user_id")
+    return user_id
+
+
+ACTS = {"export": ExportView, "erase": EraseView, "suppress": SuppressView, "unsuppress": UnsuppressView}
+urlpatterns: list[URLPattern] = [
+    re_path(rf"^{USER}/{name}/?\Z", view.as_view(), name=f"manage-{name}") for name, view in ACTS.items()
+]
