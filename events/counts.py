@@ -6,7 +6,7 @@ Appending keeps claimers from waiting for each other at the row of a busy name. 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from django.db import connection
@@ -16,6 +16,8 @@ from events.log import ClaimedEvent
 from events.models import Event, EventCount, EventCountChange
 
 FOLD_LIMIT = 10_000
+# What the tracking plan left out of a name is counted beside it; it is none of the events that came in.
+THROTTLED = "[throttled] "
 
 # The key order of the insert is fixed, so that two folds at once cannot wait for each other in a circle.
 FOLD = """
@@ -49,6 +51,14 @@ def record(claimed: Sequence[ClaimedEvent]) -> None:
     )
 
 
+def record_throttled(names: Mapping[str, int], received_at: datetime) -> None:
+    """Count events that were left out, in the caller's transaction. One statement."""
+    hour = received_at.replace(minute=0, second=0, microsecond=0)
+    EventCountChange.objects.bulk_create(
+        EventCountChange(hour=hour, name=THROTTLED + name, count=count) for name, count in names.items() if count
+    )
+
+
 def fold() -> int:
     """Add appended changes to the hourly counts in one transaction. Returns how many changes were folded."""
     with connection.cursor() as cursor:
@@ -63,8 +73,7 @@ def per_hour(names: Collection[str] | None, since: datetime) -> list[tuple[datet
     # The changes first: one that is folded between the two looks is then counted twice for a moment, never missed.
     for model in (EventCountChange, EventCount):
         rows = model.objects.filter(hour__gte=start)
-        if names is not None:
-            rows = rows.filter(name__in=names)
+        rows = rows.exclude(name__startswith=THROTTLED) if names is None else rows.filter(name__in=names)
         for hour, name, count in rows.values_list("hour", "name").annotate(Sum("count")).order_by():
             totals[hour, name] += count
     return sorted((hour, name, count) for (hour, name), count in totals.items())

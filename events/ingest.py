@@ -2,14 +2,16 @@
 
 ``ingest_many`` is set-based: the number of SQL statements depends on what is in its parcels (new people, traits),
 never on how much, nor on how many they are; ``events.grouping`` makes use of that. The stages, in this order: what is
-new to its source (``_without_repeated``), who is meant (``_resolve``), the log (``_row``), what is known of people
-(``_remember``) and of groups (``groups.apply``). A message id that the source has used before is passed over whole, so
-a late repetition of an old identify does not bring old traits back. Concurrent requests about the same people and ids
+new to its source (``_without_repeated``), who is meant (``_resolve``), what comes too soon (``_timely``), the log
+(``_row``), what is known of people (``_remember``) and of groups (``groups.apply``). What the tracking plan does not
+let in never gets this far: see ``parcel``. A message id that the source has used before is passed over whole, so a
+late repetition of an old identify does not bring old traits back. Concurrent requests about the same people and ids
 are safe; see ``events.identities`` for the order of locks.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,7 +21,8 @@ import msgspec
 from django.db import OperationalError, connection, transaction
 from psycopg import errors
 
-from events import groups, identities, log, origin, suppression, traits
+from events import counts, groups, identities, log, origin, plan, suppression, throttle, traits
+from events.api.refusal import Refusal
 from events.identifying import Person
 from events.models import InboundRequest, Source
 
@@ -34,7 +37,7 @@ class Item:
     ``properties``, ``context`` and ``extra`` are JSON objects as bytes; ``traits`` are an identify's alone, null for
     what is to be forgotten. ``email`` is there only when the person is to be found by it. ``time_zone`` and
     ``language`` are the device's. Items whose message id was made up here are not ``repeatable``: nobody can send them
-    again.
+    again. ``index`` is the place in the request, for what is to be said about one.
     """
 
     type: str
@@ -54,24 +57,36 @@ class Item:
     active: bool = True
     pending: bool = True
     repeatable: bool = True
+    index: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How many items were stored, and how many had been stored before."""
+    """How many items were stored, how many had been before, how many came too soon, and which were refused."""
 
     accepted: int
     repeated: int
+    throttled: int = 0
+    refused: tuple[tuple[int, Refusal], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Parcel:
-    """What one request brings: items of one source, and the request itself when it is to be kept."""
+    """What one request brings: items of one source, and the request itself when it is to be kept. See ``parcel``.
+
+    ``refused`` are items that the tracking plan does not let in, with their indexes; ``windows`` names that it wants
+    throttled, with the seconds.
+    """
 
     source: Source
     items: Sequence[Item]
     received_at: datetime
     request: InboundRequest | None = None
+    refused: Sequence[tuple[int, Refusal]] = ()
+    windows: Mapping[str, int] = field(default_factory=dict)
+
+
+Pair = tuple[Item, Person]
 
 
 def parcel(
@@ -81,8 +96,12 @@ def parcel(
     request: InboundRequest | None = None,
     address: str = "",
 ) -> Parcel:
-    """Make a parcel of the ``items`` as they may be stored of their source. They were sent from ``address``."""
-    return Parcel(source, origin.as_stored(source, items, address), received_at, request)
+    """Make a parcel of the ``items`` as they may be stored of their source. They were sent from ``address``.
+
+    Who answers a request looks at ``refused``, and may set ``request`` to what then is to be kept.
+    """
+    screened = plan.screen(source, origin.as_stored(source, items, address))
+    return Parcel(source, screened.items, received_at, request, screened.refused, screened.windows)
 
 
 def ingest(
@@ -118,15 +137,16 @@ def _store(parcels: Sequence[Parcel]) -> list[Result]:
     new = _without_repeated(parcels)
     resolved = iter(_resolve([item for items in new for item in items], parcels[0].source))
     stored = [[pair for pair in islice(resolved, len(items)) if pair] for items in new]
-    _keep_requests(parcels, new, stored)
-    arrivals = [(parcel, *pair) for parcel, pairs in zip(parcels, stored, strict=True) for pair in pairs]
+    timely = _timely(parcels, stored)
+    _keep_requests(parcels, new, stored, timely)
+    arrivals = [(parcel, *pair) for parcel, pairs in zip(parcels, timely, strict=True) for pair in pairs]
     if arrivals:
         log.write([_row(*arrival) for arrival in arrivals])
         _remember(arrivals)
         groups.apply(arrivals, is_sandbox=parcels[0].source.is_sandbox)
     return [
-        Result(len(pairs), len(parcel.items) - len(items))
-        for parcel, items, pairs in zip(parcels, new, stored, strict=True)
+        Result(len(kept), len(parcel.items) - len(items), len(pairs) - len(kept), tuple(parcel.refused))
+        for parcel, items, pairs, kept in zip(parcels, new, stored, timely, strict=True)
     ]
 
 
@@ -156,20 +176,37 @@ def _without_repeated(parcels: Sequence[Parcel]) -> list[list[Item]]:
     ]
 
 
-def _resolve(items: Sequence[Item], source: Source) -> list[tuple[Item, Person] | None]:
+def _resolve(items: Sequence[Item], source: Source) -> list[Pair | None]:
     return identities.resolve(items, sandbox=source.is_sandbox) if items else []
 
 
+def _timely(parcels: Sequence[Parcel], stored: Sequence[Sequence[Pair]]) -> Sequence[Sequence[Pair]]:
+    """Leave out what the tracking plan throttles, and count it. No statement where nothing of the kind has come."""
+    windows = {name: seconds for parcel in parcels for name, seconds in parcel.windows.items()}
+    if not windows:
+        return stored
+    timely = throttle.timely(stored, windows)
+    late = Counter(item.name for pairs in stored for item, _ in pairs)
+    late.subtract(item.name for pairs in timely for item, _ in pairs)
+    if late.total() and not parcels[0].source.is_sandbox:
+        counts.record_throttled(late, parcels[0].received_at)
+    return timely
+
+
 def _keep_requests(
-    parcels: Sequence[Parcel], new: Sequence[Sequence[Item]], stored: Sequence[Sequence[tuple[Item, Person]]]
+    parcels: Sequence[Parcel],
+    new: Sequence[Sequence[Item]],
+    stored: Sequence[Sequence[Pair]],
+    timely: Sequence[Sequence[Pair]],
 ) -> None:
     """Store the requests that are to be kept, unless they name suppressed people. One statement or none as a rule."""
     kept = []
-    for parcel, items, pairs in zip(parcels, new, stored, strict=True):
+    for parcel, items, pairs, arriving in zip(parcels, new, stored, timely, strict=True):
         request = parcel.request
         if request is None:
             continue
-        request.accepted = len(pairs)
+        request.accepted = len(arriving)
+        request.throttled = len(pairs) - len(arriving)
         request.pk = None
         whole = len(items) == len(parcel.items) and not request.rejected
         if len(pairs) == len(items) and (whole or not suppression.concerns(request)):

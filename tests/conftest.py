@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from contextlib import ExitStack
 
 import pytest
@@ -48,6 +49,15 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def quick_passwords(settings: Settings) -> None:
     """Hash passwords weakly: in earnest it takes most of a second, on purpose."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def nothing_planned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no test meet another's tracking plan, nor now and then a statement that reads it; ``planned`` makes one."""
+    from events import plan
+
+    monkeypatch.setattr(plan, "memory", plan.Memory())
+    monkeypatch.setattr(plan.memory, "until", time.monotonic() + 3600)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 
 from django.utils import timezone
 
-from events.models import Event, Identity, Pending, Profile, Source, SourceKey, new_key
+from events import plan
+from events.models import Event, EventDefinition, Identity, Pending, Profile, Source, SourceKey, new_key
 from messaging import versions
 from messaging.models import Message, MessageBody, Provider, Purpose, Template, TemplateVersion
 from messaging.states import Status
@@ -72,6 +73,13 @@ def make_event(
     if pending:
         Pending.objects.create(event_id=event.pk, event_timestamp=event.timestamp, profile=profile, name=event.name)
     return event
+
+
+def planned(name: str, **columns: Any) -> EventDefinition:
+    """Plan an event, from now on."""
+    definition, _ = EventDefinition.objects.update_or_create(name=name, defaults=columns)
+    plan.memory.until = 0.0
+    return definition
 
 
 def make_provider(name: str = "", kind: str = Provider.Kind.MAILBOX, **columns: Any) -> Provider:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs
@@ -88,7 +88,7 @@ def mapped(rules: list[Rule], raws: Sequence[Raw], headers: Mapping[str, str], r
         except Refusal as refusal:
             calls.rejected.append((index, refusal))
             continue
-        calls.items += [one.item for one in made if one.item]
+        calls.items += [replace(one.item, index=index) for one in made if one.item]
         calls.rejected += [(index, one.refusal) for one in made if one.refusal]
         calls.passed_over += sum(one.call is None and one.refusal is None for one in made)
     return calls

@@ -24,7 +24,7 @@ from events.api.hook_calls import Calls
 from events.api.inbound import Sampler
 from events.api.refusal import Refusal
 from events.api.segment import SUCCESS, dropped, worth_keeping
-from events.ingest import ingest
+from events.ingest import ingest_many, parcel
 from events.models import InboundRequest, Source
 
 # So many accepted calls of each hook are kept a second and process: a rare one must not get lost among a busy one's.
@@ -65,14 +65,15 @@ class HookView(JsonView):
         if caller:
             limits.spend(caller, len(raws))
         calls = hook_calls.of_source(source, raws, named(request.headers), received_at)
+        stored = parcel(source, calls.items, received_at)
+        calls = Calls(list(stored.items), [*calls.rejected, *stored.refused], calls.passed_over)
         answer = _answer(calls)
         if calls.rejected and not calls.items:
             inbound.keep(self._described(400, answer, len(calls.rejected)))
             return JsonResponse(answer, status=400)
-        kept = None
         if calls.rejected or _samplers[source.pk].take(inbound.clock()):
-            kept = self._described(200, answer, len(calls.rejected))
-        ingest(source, calls.items, received_at, kept)
+            stored.request = self._described(200, answer, len(calls.rejected))
+        ingest_many([stored])
         _note(source, caller)
         return JsonResponse(answer)
 

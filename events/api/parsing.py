@@ -122,13 +122,13 @@ def parse_items(raw_items: Sequence[Raw], shared: Shared, most: int = MAX_ITEMS)
         try:
             if index >= most:
                 raise Refusal("too_many", f"A batch may have {most:,} items.", "batch")
-            batch.items.append(_batch_item(bytes(raw), shared))
+            batch.items.append(_batch_item(bytes(raw), shared, index))
         except Refusal as refusal:
             batch.rejected.append((index, refusal))
     return batch
 
 
-def _batch_item(raw: bytes, shared: Shared) -> Item:
+def _batch_item(raw: bytes, shared: Shared, index: int) -> Item:
     if len(raw) > CALL_LIMIT:
         raise Refusal("too_large", f"An item may have {CALL_LIMIT // 1024} KB.", "batch")
     refuse_flaw(raw)
@@ -139,10 +139,10 @@ def _batch_item(raw: bytes, shared: Shared) -> Item:
     kind = text_of(fields, "type") or ""
     if kind not in KINDS:
         raise Refusal("invalid_value", f"The type has to be one of {', '.join(KINDS)}.", "type")
-    return _item(kind, fields, shared)
+    return _item(kind, fields, shared, index)
 
 
-def _item(kind: str, fields: Fields, shared: Shared) -> Item:
+def _item(kind: str, fields: Fields, shared: Shared, index: int = 0) -> Item:
     user_id, anonymous_id = id_of(fields, "userId"), id_of(fields, "anonymousId")
     if kind == "alias" and user_id is None:
         raise Refusal("missing_field", "An alias needs the userId that is to stay.", "userId")
@@ -177,6 +177,7 @@ def _item(kind: str, fields: Fields, shared: Shared) -> Item:
         active="active" not in device or bytes(device["active"]) != b"false",
         pending=_is_meant_for_us(fields, shared),
         repeatable=message_id is not None,
+        index=index,
     )
 
 

@@ -26,7 +26,7 @@ from events.api.base import as_refusal
 from events.api.cors import AnyOriginView
 from events.api.openapi import TrackingSchema
 from events.api.refusal import Refusal
-from events.ingest import Item, ingest
+from events.ingest import Item, ingest_many, parcel
 
 SUCCESS: dict[str, object] = {"success": True}
 BATCH = "batch"
@@ -77,11 +77,16 @@ class TrackingView(AnyOriginView):
         received_at = timezone.now()
         items, rejected = self._items(received_at)
         limits.spend(caller, len(items) + len(rejected))
+        stored = parcel(caller.source, items, received_at, address=client_address(self.request._request))
+        rejected = [*rejected, *stored.refused]
+        if rejected and self.kind != BATCH:
+            raise rejected[0][1]
         answer = SUCCESS | dropped(rejected)
-        kept = None
         if rejected or inbound.sampled():
-            kept = inbound.describe(self.request._request, self.body, 200, answer, caller.source, len(rejected))
-        ingest(caller.source, items, received_at, kept, client_address(self.request._request))
+            stored.request = inbound.describe(
+                self.request._request, self.body, 200, answer, caller.source, len(rejected)
+            )
+        ingest_many([stored])
         authentication.note_use(caller)
         return answer
 
@@ -131,7 +136,9 @@ def dropped(rejected: Sequence[tuple[int, Refusal]]) -> dict[str, object]:
     """Return what a batch's answer says about the items that were not taken."""
     if not rejected:
         return {}
-    listed = [{"index": index, **refusal.answer} for index, refusal in rejected[:MAX_LISTED]]
+    listed = [
+        {"index": index, **refusal.answer} for index, refusal in sorted(rejected, key=lambda one: one[0])[:MAX_LISTED]
+    ]
     return {"rejected": listed, "rejected_count": len(rejected)}
 
 

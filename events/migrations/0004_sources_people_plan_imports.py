@@ -89,6 +89,11 @@ class Migration(migrations.Migration):
             field=models.JSONField(db_default={}, default=dict, help_text="Secrets masked."),
         ),
         migrations.AddField(
+            model_name="inboundrequest",
+            name="throttled",
+            field=models.PositiveIntegerField(db_default=0, default=0, help_text="Left out by the tracking plan."),
+        ),
+        migrations.AddField(
             model_name="profile",
             name="is_sandbox",
             field=models.BooleanField(

@@ -30,6 +30,7 @@ class InboundRequest(models.Model):
     answer = models.JSONField(default=dict)
     accepted = models.PositiveIntegerField(default=0)
     rejected = models.PositiveIntegerField(default=0)
+    throttled = models.PositiveIntegerField(default=0, db_default=0, help_text="Left out by the tracking plan.")
 
     class Meta:
         indexes: ClassVar = [models.Index(fields=["-id"], name="request_refused", condition=~models.Q(status=200))]

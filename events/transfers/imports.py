@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, astuple, dataclass, field
+from dataclasses import asdict, astuple, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -49,9 +49,10 @@ class Failure:
 
 @dataclass(slots=True)
 class Slice:
-    """What was read in one go: the items with their row numbers, the failures, and where reading stopped."""
+    """What was read in one go: the items with their rows' numbers and texts, the failures, where reading stopped."""
 
     items: list[Item] = field(default_factory=list)
+    texts: dict[int, str] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     count: int = 0
     end: int = 0
@@ -169,7 +170,12 @@ def _advance(upload: Import) -> None:
     now = timezone.now()
     part = read_slice(upload, now)
     if upload.state == State.RUNNING and part.items:
-        upload.rows_repeated += ingest.ingest(upload.source, part.items, now).repeated
+        result = ingest.ingest(upload.source, part.items, now)
+        upload.rows_repeated += result.repeated
+        part.failures += [
+            Failure(number, _column_of(upload, refusal.field), refusal.message, part.texts[number])
+            for number, refusal in result.refused
+        ]
     elif part.items:
         upload.rows_known += _known(part.items)
     _keep_failures(upload, part.failures)
@@ -197,7 +203,8 @@ def read_slice(upload: Import, now: datetime) -> Slice:
 
 def _take(upload: Import, raw: RawRow, number: int, now: datetime, part: Slice) -> None:
     try:
-        part.items.append(rows.item(upload, number, rows.read(upload, raw), now))
+        part.items.append(replace(rows.item(upload, number, rows.read(upload, raw), now), index=number))
+        part.texts[number] = raw.text
     except Refusal as refusal:
         part.failures.append(Failure(number, _column_of(upload, refusal.field), refusal.message, raw.text))
     except RowError as error:

@@ -195,7 +195,7 @@ def test_trouble_of_ours_asks_for_a_repetition(monkeypatch: pytest.MonkeyPatch) 
     def fail(*args: object) -> None:
         raise DatabaseError("gone")
 
-    monkeypatch.setattr(hooks, "ingest", fail)
+    monkeypatch.setattr(hooks, "ingest_many", fail)
     answer = post(CART)
     assert (answer.status_code, answer["Retry-After"]) == (503, "5")
 
