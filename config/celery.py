@@ -31,6 +31,7 @@ app.conf.beat_schedule = {
     "settle interrupted messages": every(10.0, "messaging.tasks.recover"),
     "fold campaign figures": every(10.0, "campaigns.tasks.fold_counts"),
     "fold event counts": every(10.0, "events.tasks.fold_counts"),
+    "learn events and properties": every(10.0, "events.tasks.learn_catalog"),
     "check and run imports": every(5.0, "events.tasks.run_imports"),
     "search for traces of erased people": every(10.0, "events.tasks.search_traces"),
     "show that beat and worker live": every(5.0, "config.health.heartbeat"),

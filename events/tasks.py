@@ -7,7 +7,7 @@ import time
 from celery import shared_task
 from django.utils import timezone
 
-from events import counts, nudges, partitions, retention, traces
+from events import catalog, counts, nudges, partitions, retention, traces
 from events.transfers import imports
 
 FORGET_SECONDS = 120
@@ -19,6 +19,12 @@ def fold_counts() -> None:
     """Add what was appended to the hourly counts."""
     while counts.fold() == counts.FOLD_LIMIT:
         pass
+
+
+@shared_task
+def learn_catalog() -> None:
+    """Note which events, properties and traits the newest traffic has."""
+    catalog.learn()
 
 
 @shared_task

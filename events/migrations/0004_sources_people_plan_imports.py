@@ -61,6 +61,12 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("observed", models.BigIntegerField(db_default=0, default=0, editable=False)),
+                (
+                    "learned_to",
+                    models.BigIntegerField(
+                        db_default=0, default=0, editable=False, help_text="The newest event among those observed."
+                    ),
+                ),
                 ("first_seen_at", models.DateTimeField(blank=True, editable=False, null=True)),
                 ("last_seen_at", models.DateTimeField(blank=True, editable=False, null=True)),
             ],

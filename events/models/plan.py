@@ -40,6 +40,9 @@ class EventDefinition(models.Model):
     swept_to = models.DateTimeField(null=True, editable=False)
     swept_at = models.DateTimeField(null=True, editable=False)
     observed = models.BigIntegerField(default=0, db_default=0, editable=False)
+    learned_to = models.BigIntegerField(
+        default=0, db_default=0, editable=False, help_text="The newest event among those observed."
+    )
     first_seen_at = models.DateTimeField(null=True, blank=True, editable=False)
     last_seen_at = models.DateTimeField(null=True, blank=True, editable=False)
 
