@@ -2,7 +2,8 @@
 
 Pending events are claimed and deleted in the transaction that acts on them, so each is evaluated exactly once. The
 number of statements depends on how many campaigns listen for the names in a batch, never on the number of events.
-An event that fails on its own is parked with its error; the others go on.
+An event that fails on its own is parked with its error; the others go on. What fails only for missing traits is looked
+at again for a while (``campaigns.grace``).
 """
 
 from __future__ import annotations
@@ -10,43 +11,24 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from django.db import OperationalError, connection, transaction
 from django.db.models import Max, Q
 from django.utils import timezone
 
-from campaigns import goals, ledger, metrics, workflows
-from campaigns.engine.steps import Workflow
+from campaigns import goals, grace, ledger, metrics, workflows
 from campaigns.models import CampaignVersion, Journey, LivePeriod, Metric
 from campaigns.reasons import Entry
+from campaigns.triggers import Candidate, judge_age, judge_conditions
 from events import counts, log, nudges
-from events.audience import EVENTS, compile_condition
 from events.log import ClaimedEvent
 from events.models import Event, Pending
 
 logger = logging.getLogger(__name__)
 BATCH = 500
-# Older events are history: they count in conditions and start nothing.
-MAX_AGE = timedelta(hours=72)
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """One event before one version that listens for its name, and what comes of it."""
-
-    event: ClaimedEvent
-    period: LivePeriod
-    workflow: Workflow
-    entry: Entry = Entry.ENTERED
-    journey_id: int | None = None
-
-    @property
-    def entry_key(self) -> str:
-        return "once" if self.workflow.reentry.rule == "once" else f"event:{self.event.id}"
 
 
 def enroll_pending(deadline: float) -> int:
@@ -71,12 +53,35 @@ def enroll_batch(limit: int, only: int | None = None) -> int:
     """Claim up to ``limit`` pending events (or the one with the id ``only``) and act on them. Returns how many."""
     events = log.claim_pending(limit, only)
     if events:
+        now = timezone.now()
         counts.record(events)
-        candidates = [_judge_age(candidate) for candidate in _candidates(events)]
-        _enter(_check_reentry(_check_conditions(candidates)))
+        candidates = [judge_age(candidate) for candidate in _candidates(events)]
+        _act([*candidates, *grace.heard_of(events, now)], now)
         _convert(events)
         metrics.record_messages(events)
     return len(events)
+
+
+def enroll_waiting(deadline: float) -> int:
+    """Look again at events that wait for traits, where it is time to, until ``time.monotonic()`` passes ``deadline``.
+
+    Returns how many were looked at.
+    """
+    done = 0
+    while time.monotonic() < deadline:
+        with transaction.atomic():
+            now = timezone.now()
+            candidates = grace.due(now, BATCH)
+            _act(candidates, now)
+        if not candidates:
+            break
+        done += len(candidates)
+    return done
+
+
+def _act(candidates: Sequence[Candidate], now: datetime) -> None:
+    if candidates:
+        grace.settle(_enter(_check_reentry(judge_conditions(candidates, now))))
 
 
 def _candidates(events: Sequence[ClaimedEvent]) -> list[Candidate]:
@@ -91,7 +96,7 @@ def _candidates(events: Sequence[ClaimedEvent]) -> list[Candidate]:
     ).order_by("version_id", "started_at")
     parsed = workflows.of_versions({period.version_id for period in periods})
     return [
-        Candidate(event, period, parsed[period.version_id])
+        Candidate(event, period.campaign_id, period.version_id, parsed[period.version_id])
         for period in periods
         for event in tracked
         if event.name == parsed[period.version_id].trigger.event
@@ -100,52 +105,21 @@ def _candidates(events: Sequence[ClaimedEvent]) -> list[Candidate]:
     ]
 
 
-def _judge_age(candidate: Candidate) -> Candidate:
-    event = candidate.event
-    return replace(candidate, entry=Entry.TOO_OLD) if event.timestamp < event.received_at - MAX_AGE else candidate
-
-
-def _check_conditions(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Ask the database which events meet their trigger's conditions: one statement a version that has any."""
-    asked: dict[int, list[Candidate]] = defaultdict(list)
-    for candidate in candidates:
-        if candidate.entry is Entry.ENTERED and candidate.workflow.trigger.where is not None:
-            asked[candidate.period.version_id].append(candidate)
-    failed = {
-        (version_id, event_id)
-        for version_id, group in asked.items()
-        for event_id in {c.event.id for c in group} - _matching(group)
-    }
-    return [replace(c, entry=Entry.FILTERED) if (c.period.version_id, c.event.id) in failed else c for c in candidates]
-
-
-def _matching(group: Sequence[Candidate]) -> set[int]:
-    where = group[0].workflow.trigger.where
-    assert where is not None
-    times = [candidate.event.timestamp for candidate in group]
-    events = Event.objects.filter(
-        pk__in=[candidate.event.id for candidate in group],
-        timestamp__gte=min(times),
-        timestamp__lte=max(times),
-    )
-    return set(events.filter(compile_condition(where, EVENTS)).values_list("pk", flat=True))
-
-
 def _check_reentry(candidates: Sequence[Candidate]) -> list[Candidate]:
     """Turn away who entered too short a time ago: one statement when any campaign has such a rule."""
     periodic = [c for c in candidates if c.entry is Entry.ENTERED and c.workflow.reentry.rule == "period"]
     if not periodic:
         return list(candidates)
-    last = _last_entries({(c.period.campaign_id, c.event.profile_id) for c in periodic})
+    last = _last_entries({(c.campaign_id, c.event.profile_id) for c in periodic})
     checked = []
-    for candidate in sorted(candidates, key=lambda c: (c.event.timestamp, c.event.id)):
-        key = (candidate.period.campaign_id, candidate.event.profile_id)
+    for candidate in sorted(candidates, key=lambda c: (c.event.happened_at, c.event.id)):
+        key = (candidate.campaign_id, candidate.event.profile_id)
         if candidate.entry is Entry.ENTERED and candidate.workflow.reentry.rule == "period":
-            earliest = candidate.event.timestamp - timedelta(hours=candidate.workflow.reentry.hours)
+            earliest = candidate.event.happened_at - timedelta(hours=candidate.workflow.reentry.hours)
             if key in last and last[key] > earliest:
                 candidate = replace(candidate, entry=Entry.TOO_SOON)
             else:
-                last[key] = candidate.event.timestamp
+                last[key] = candidate.event.happened_at
         checked.append(candidate)
     return checked
 
@@ -178,24 +152,24 @@ RETURNING id, version_id, trigger_event_id
 """
 
 
-def _enter(candidates: Sequence[Candidate]) -> None:
-    """Start journeys and note a decision for every candidate."""
-    if not candidates:
-        return
+def _enter(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Start journeys and note a decision for every candidate; return what came of each."""
     wanted = [candidate for candidate in candidates if candidate.entry is Entry.ENTERED]
     started = _insert_journeys(wanted) if wanted else {}
     settled = [
-        replace(c, journey_id=started.get((c.period.version_id, c.event.id))) if c.entry is Entry.ENTERED else c
+        replace(c, journey_id=started.get((c.version_id, c.event.id))) if c.entry is Entry.ENTERED else c
         for c in candidates
     ]
-    _note_decisions(_explain_refusals(settled))
+    settled = _explain_refusals(settled)
+    _note_decisions(settled)
     ledger.count(
-        ledger.Count(c.period.campaign_id, c.period.version_id, "", timezone.now().date(), Metric.ENTERED)
+        ledger.Count(c.campaign_id, c.version_id, "", timezone.now().date(), Metric.ENTERED)
         for c in settled
         if c.journey_id and not c.event.is_test
     )
     if started:
         nudges.nudge("journeys")
+    return settled
 
 
 def _insert_journeys(wanted: Iterable[Candidate]) -> dict[tuple[int, int], int]:
@@ -203,14 +177,14 @@ def _insert_journeys(wanted: Iterable[Candidate]) -> dict[tuple[int, int], int]:
     now = timezone.now()
     rows = [
         {
-            "campaign_id": c.period.campaign_id,
-            "version_id": c.period.version_id,
+            "campaign_id": c.campaign_id,
+            "version_id": c.version_id,
             "profile_id": c.event.profile_id,
             "entry_key": c.entry_key,
             "trigger": c.event.properties,
             "trigger_name": c.event.name,
             "trigger_event_id": c.event.id,
-            "trigger_at": c.event.timestamp.isoformat(),
+            "trigger_at": c.event.happened_at.isoformat(),
             "is_test": c.event.is_test,
         }
         for c in wanted
@@ -227,7 +201,7 @@ def _explain_refusals(candidates: Sequence[Candidate]) -> list[Candidate]:
         return list(candidates)
     active = set(
         Journey.objects.filter(
-            campaign_id__in={c.period.campaign_id for c in refused},
+            campaign_id__in={c.campaign_id for c in refused},
             profile_id__in={c.event.profile_id for c in refused},
         )
         .exclude(state=Journey.State.ENDED)
@@ -238,26 +212,28 @@ def _explain_refusals(candidates: Sequence[Candidate]) -> list[Candidate]:
         if c.entry is not Entry.ENTERED or c.journey_id
         else replace(
             c,
-            entry=Entry.ALREADY_IN if (c.period.campaign_id, c.event.profile_id) in active else Entry.NOT_AGAIN,
+            entry=Entry.ALREADY_IN if (c.campaign_id, c.event.profile_id) in active else Entry.NOT_AGAIN,
         )
         for c in candidates
     ]
 
 
+# A decision is final, but for one that was to wait.
 NOTE_DECISIONS = """
 INSERT INTO campaigns_decision (campaign_id, version_id, profile_id, event_id, entry, journey_id)
 SELECT r.campaign_id, r.version_id, r.profile_id, r.event_id, r.entry, r.journey_id
 FROM jsonb_to_recordset(%s)
     AS r(campaign_id bigint, version_id bigint, profile_id bigint, event_id bigint, entry text, journey_id bigint)
-ON CONFLICT DO NOTHING
+ON CONFLICT (event_id, version_id) DO UPDATE SET entry = excluded.entry, journey_id = excluded.journey_id
+WHERE campaigns_decision.entry = 'waiting'
 """
 
 
 def _note_decisions(candidates: Iterable[Candidate]) -> None:
     rows = [
         {
-            "campaign_id": c.period.campaign_id,
-            "version_id": c.period.version_id,
+            "campaign_id": c.campaign_id,
+            "version_id": c.version_id,
             "profile_id": c.event.profile_id,
             "event_id": c.event.id,
             "entry": c.entry,

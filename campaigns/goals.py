@@ -79,7 +79,8 @@ def listening(names: Collection[str], workflows: Mapping[int, Workflow]) -> dict
 def _first_event(goal: Goal) -> QuerySet[Event, datetime]:
     # Libraries report whole milliseconds: of two events at the same one, the later in the log came later.
     at_or_before = Q(timestamp=OuterRef("trigger_at"), pk__lte=OuterRef("trigger_event_id"))
-    events = Event.objects.exclude(at_or_before).filter(
+    # The trigger itself may bear a time ahead of its arrival, which is when the journey begins.
+    events = Event.objects.exclude(at_or_before | Q(pk=OuterRef("trigger_event_id"))).filter(
         profile_id=OuterRef("profile_id"),
         name=goal.event,
         type=Event.Type.TRACK,

@@ -9,6 +9,7 @@ from django.db import connection
 
 from campaigns import ledger
 from campaigns.reasons import Ending, Outcome
+from events import nudges
 
 # Several under way in one campaign: the oldest journey goes on, so that nothing is said twice.
 END_SECOND = """
@@ -42,6 +43,13 @@ FROM unnest(%s::bigint[], %s::bigint[]) AS pair(loser, winner) WHERE d.profile_i
 """
 
 
+# The other one may have the traits that an event waits for, on either side: it is looked at now.
+MOVE_WAITING = """
+UPDATE campaigns_waiting w SET profile_id = pair.winner, look_at = now()
+FROM unnest(%s::bigint[], %s::bigint[]) AS pair(loser, winner) WHERE w.profile_id IN (pair.loser, pair.winner)
+"""
+
+
 def follow_merge(sender: object, pairs: Sequence[tuple[int, int]], **kwargs: Any) -> None:
     """Re-point journeys and decisions of the losers, in the merging transaction."""
     losers, winners = [loser for loser, _ in pairs], [winner for _, winner in pairs]
@@ -50,6 +58,9 @@ def follow_merge(sender: object, pairs: Sequence[tuple[int, int]], **kwargs: Any
         ended = cursor.fetchall()
         cursor.execute(MOVE_JOURNEYS, [losers, winners, losers, winners])
         cursor.execute(MOVE_DECISIONS, [losers, winners])
+        cursor.execute(MOVE_WAITING, [losers, winners])
+        if cursor.rowcount:
+            nudges.nudge("pending")
     ledger.leave_visits(
         [
             ledger.VisitExit(journey_id, visit, at, Outcome.INTERRUPTED, Ending.MERGED.label, None)

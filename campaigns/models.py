@@ -176,6 +176,27 @@ class Decision(models.Model):
         return f"{self.campaign}: {self.entry}"
 
 
+class Waiting(models.Model):
+    """An event that failed a trigger's conditions only for traits that are missing: looked at again until ``until``.
+
+    ``look_at`` is when at the latest; see ``campaigns.grace``.
+    """
+
+    event_id = models.BigIntegerField()
+    event_timestamp = models.DateTimeField()
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, db_index=False, related_name="+")
+    version = models.ForeignKey(CampaignVersion, on_delete=models.CASCADE, db_index=False, related_name="+")
+    profile = models.ForeignKey(Profile, on_delete=models.DO_NOTHING, related_name="+")
+    until = models.DateTimeField()
+    look_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["event_id", "version"], name="waiting_once_per_event")]
+
+    def __str__(self) -> str:
+        return f"Event {self.event_id} until {self.until:%Y-%m-%d %H:%M}"
+
+
 class Metric(models.TextChoices):
     """What is counted per step (or, with an empty step id, per campaign)."""
 

@@ -14,6 +14,7 @@ class Entry(StrEnum):
     NOT_AGAIN = "not_again"
     TOO_SOON = "too_soon"
     TOO_OLD = "too_old"
+    WAITING = "waiting"
 
     @property
     def label(self) -> str:
@@ -31,6 +32,7 @@ ENTRY_LABELS: dict[Entry, str] = {
     Entry.NOT_AGAIN: "Had been in the campaign before, and it lets everybody in only once",
     Entry.TOO_SOON: "Had entered too short a time ago",
     Entry.TOO_OLD: "The event was too old to answer: it counts as history",
+    Entry.WAITING: "Waits for something that is not known of the person yet",
 }
 
 

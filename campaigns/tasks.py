@@ -15,7 +15,9 @@ SLICE_SECONDS = 10.0
 @shared_task
 def enroll() -> None:
     nudges.begin("pending")
-    enrollment.enroll_pending(time.monotonic() + SLICE_SECONDS)
+    deadline = time.monotonic() + SLICE_SECONDS
+    enrollment.enroll_pending(deadline)
+    enrollment.enroll_waiting(deadline)
 
 
 @shared_task

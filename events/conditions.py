@@ -6,10 +6,13 @@ A tree is one of::
     {"trait": "plan", "is": "pro"}            about the person
     {"property": "amount", "gt": 30}          about the event at hand
     {"event": "Order Completed", "where": tree, "within": "24h"}   about the person's history
+    {"group": "company", "trait": "plan", "is": "pro"}   about the groups the person belongs to
 
 A path with dots reaches into nested objects (``"address.city"``); a list of keys does so literally. Each comparison
 has exactly one operator of ``OPERATORS``. What is missing is simply not equal, and a number never equals a text:
-neither is an error. ``events.audience`` turns the parsed tree into SQL; there is no evaluator in Python.
+neither is an error. A comparison of a group's trait holds when it does for at least one of the person's groups of that
+type; without a comparison it is enough to belong to one. ``events.audience`` turns the parsed tree into SQL; there is
+no evaluator in Python.
 """
 
 from __future__ import annotations
@@ -68,7 +71,15 @@ class Performed:
     within: timedelta | None
 
 
-Node = AllOf | AnyOf | Not | Compare | Performed
+@dataclass(frozen=True, slots=True)
+class Belongs:
+    """The person belongs to a group of ``type``, one whose trait meets ``compare`` where there is one."""
+
+    type: str
+    compare: Compare | None
+
+
+Node = AllOf | AnyOf | Not | Compare | Performed | Belongs
 
 
 def parse(tree: object) -> Node:
@@ -85,8 +96,10 @@ def walk(node: Node) -> Iterator[Node]:
                 yield from walk(part)
         case Not(part):
             yield from walk(part)
-        case Performed(where=Compare() | AllOf() | AnyOf() | Not() | Performed() as where):
+        case Performed(where=Compare() | AllOf() | AnyOf() | Not() | Performed() | Belongs() as where):
             yield from walk(where)
+        case Belongs(compare=Compare() as compare):
+            yield compare
 
 
 def _node(tree: object, path: str, depth: int) -> Node:
@@ -116,8 +129,8 @@ def _not(tree: dict[str, Any], path: str, depth: int) -> Node:
     return Not(_node(tree["not"], _join(path, "not"), depth + 1))
 
 
-def _comparison(subject: str) -> Callable[[dict[str, Any], str, int], Node]:
-    def build(tree: dict[str, Any], path: str, depth: int) -> Node:
+def _comparison(subject: str) -> Callable[[dict[str, Any], str, int], Compare]:
+    def build(tree: dict[str, Any], path: str, depth: int) -> Compare:
         operators = [key for key in tree if key != subject]
         if len(operators) != 1 or operators[0] not in OPERATORS:
             raise ConditionError(path, f"needs exactly one of {', '.join(OPERATORS)} beside {subject}")
@@ -137,7 +150,7 @@ def _performed(tree: dict[str, Any], path: str, depth: int) -> Node:
     if tree.get("where") is not None:
         where = _node(tree["where"], _join(path, "where"), depth + 1)
         if any(
-            isinstance(node, Performed) or (isinstance(node, Compare) and node.subject == "trait")
+            isinstance(node, Performed | Belongs) or (isinstance(node, Compare) and node.subject == "trait")
             for node in walk(where)
         ):
             raise ConditionError(_join(path, "where"), "may only speak of the event's properties")
@@ -145,11 +158,25 @@ def _performed(tree: dict[str, Any], path: str, depth: int) -> Node:
     return Performed(name, where, within)
 
 
+def _belongs(tree: dict[str, Any], path: str, depth: int) -> Node:
+    type_ = tree["group"]
+    if not isinstance(type_, str) or not type_.strip():
+        raise ConditionError(_join(path, "group"), "must be a type of groups, such as company")
+    rest = {key: value for key, value in tree.items() if key != "group"}
+    if "trait" not in rest:
+        _only(tree, {"group"}, path)
+        return Belongs(type_, None)
+    return Belongs(type_, _compare_trait(rest, path, depth))
+
+
+_compare_trait = _comparison("trait")
+# A group's comparison has a trait as well, so it comes first.
 _KINDS: dict[str, Callable[[dict[str, Any], str, int], Node]] = {
+    "group": _belongs,
     "all": _group("all", AllOf),
     "any": _group("any", AnyOf),
     "not": _not,
-    "trait": _comparison("trait"),
+    "trait": _compare_trait,
     "property": _comparison("property"),
     "event": _performed,
 }

@@ -177,11 +177,13 @@ def _turned_away(decision: Decision, title: str) -> Check:
         Entry.NOT_AGAIN: "Try it with another person, or change under Workflow how often one may enter.",
         Entry.TOO_SOON: "Try it with another person, or change under Workflow how often one may enter.",
         Entry.TOO_OLD: "Send the event with the present time.",
+        Entry.WAITING: "Report the missing traits with an identify call: the event is then looked at again.",
     }
     entry = Entry(decision.entry)
     rule = refused.rule(decision, decision.version)
     text = f"{entry.label}. {rule}".strip() if rule else f"{entry.label}."
-    return Check(title, FAILED, text, advice.get(entry, ""), when=decision.created_at)
+    state = WAITING if entry is Entry.WAITING else FAILED
+    return Check(title, state, text, advice.get(entry, ""), when=decision.created_at)
 
 
 def _undecided(case: Case, event: Event, title: str) -> Check:

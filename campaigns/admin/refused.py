@@ -4,26 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
 from campaigns.admin import journeys, page, people, rows, words
-from campaigns.models import Campaign, CampaignVersion, Decision
+from campaigns.models import Campaign, CampaignVersion, Decision, Waiting
 from campaigns.reasons import Entry
 from events.admin_paging import before_key, page_before
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """``rule`` is the rule of the version that turned the event away, in words."""
+    """``rule`` is the rule of the version that turned the event away, in words; ``until`` how long it still waits."""
 
     decision: Decision
     reason: str
     rule: str
     event_url: str
     profile_url: str
+    until: datetime | None = None
 
 
 def show(request: HttpRequest, campaign: Campaign) -> HttpResponse:
@@ -57,13 +59,15 @@ def _filtered(campaign: Campaign, person: str, reason: str) -> QuerySet[Decision
 
 
 def refusals(decisions: Collection[Decision]) -> list[Refusal]:
-    """Put decisions into words. One statement."""
+    """Put decisions into words. One statement, one more when any event waits."""
     versions = CampaignVersion.objects.in_bulk({decision.version_id for decision in decisions})
+    until = waiting_until([decision for decision in decisions if decision.entry == Entry.WAITING])
     return [
         Refusal(
             decision=decision,
             reason=label(decision),
             rule=rule(decision, versions[decision.version_id]),
+            until=until.get((decision.event_id, decision.version_id)),
             event_url=reverse("admin:events_event_change", args=[decision.event_id]),
             profile_url=reverse("admin:events_profile_change", args=[decision.profile_id]),
         )
@@ -75,11 +79,22 @@ def label(decision: Decision) -> str:
     return Entry(decision.entry).label if decision.entry in set(Entry) else decision.entry
 
 
+def waiting_until(decisions: Collection[Decision]) -> dict[tuple[int, int], datetime]:
+    """Return until when events wait for traits, by event and version. At most one statement."""
+    if not decisions:
+        return {}
+    rows = Waiting.objects.filter(event_id__in={decision.event_id for decision in decisions})
+    return {(event_id, version_id): at for event_id, version_id, at in rows.values_list("event_id", "version", "until")}
+
+
 def rule(decision: Decision, version: CampaignVersion) -> str:
     """Quote the rule that turned the event away."""
-    if decision.entry == Entry.FILTERED:
+    if decision.entry in (Entry.FILTERED, Entry.WAITING):
         where = (version.definition.get("trigger") or {}).get("where")
         return f"It enters only if {rows.words(where)}" if where else ""
+    if decision.entry == Entry.TOO_OLD:
+        hours = words.limit(version.definition, "max_age_hours")
+        return f"It takes events that are up to {words.span(hours * 3600)} old"
     if decision.entry in (Entry.NOT_AGAIN, Entry.TOO_SOON):
         return words.reentry(version.definition)
     return ""

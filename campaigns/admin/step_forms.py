@@ -14,6 +14,7 @@ from zoneinfo import available_timezones
 from django import forms
 
 from campaigns.admin import words
+from campaigns.engine.definition import LIMITS, MAX_AGE_HOURS, MAX_GRACE_MINUTES
 
 RULES = {
     "once": "Once, ever",
@@ -134,6 +135,35 @@ class TriggerForm(CardForm):
         max_length=200,
         widget=forms.TextInput({"list": "events-seen", "autocomplete": "off", "placeholder": "Visited Pricing Page"}),
     )
+
+    max_age_hours = forms.IntegerField(
+        label="Oldest event that may start it, in hours",
+        required=False,
+        min_value=1,
+        max_value=MAX_AGE_HOURS,
+        widget=NumberText,
+        help_text="Older ones, such as those of a phone that was off line, only count as history.",
+    )
+    grace_minutes = forms.IntegerField(
+        label="Wait for missing traits, in minutes",
+        required=False,
+        min_value=0,
+        max_value=MAX_GRACE_MINUTES,
+        widget=NumberText,
+        help_text="When the event comes before the traits that the conditions ask for. 0: do not wait.",
+    )
+
+    @classmethod
+    def read(cls, part: Mapping[str, Any]) -> dict[str, Any]:
+        return {**LIMITS, **part}
+
+    def write(self, part: dict[str, Any]) -> None:
+        good = dict(self.cleaned_data)
+        for name, usual in LIMITS.items():
+            # What nobody has changed does not stand in the definition.
+            if good.get(name) is None or (good[name] == usual and name not in part):
+                good.pop(name, None)
+        part.update(good)
 
 
 class ReentryForm(CardForm):

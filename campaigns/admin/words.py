@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from campaigns.admin import rows
+from campaigns.engine.definition import LIMITS
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 UNITS = {"days": 86_400, "hours": 3_600, "minutes": 60, "seconds": 1}
@@ -120,7 +121,22 @@ def trigger(definition: Mapping[str, Any]) -> str:
     event, where = part.get("event"), part.get("where")
     if not event:
         return "Not chosen yet"
-    return f"{event}, if {rows.words(where)}" if where else str(event)
+    said = f"{event}, if {rows.words(where)}" if where else str(event)
+    return "; ".join([said, *_limits(part)])
+
+
+def _limits(part: Mapping[str, Any]) -> list[str]:
+    """Say a trigger's limits where they are not the usual ones."""
+    age, grace = (part.get(name, usual) for name, usual in LIMITS.items())
+    found = [f"events up to {span(age * 3600)} old"] if age != LIMITS["max_age_hours"] else []
+    if part.get("where") and grace != LIMITS["grace_minutes"]:
+        found.append(f"waits {span(grace * 60)} for missing traits" if grace else "does not wait for missing traits")
+    return found
+
+
+def limit(definition: Mapping[str, Any], name: str) -> int:
+    """Return a limit of the trigger, the usual one where the definition names none."""
+    return int((definition.get("trigger") or {}).get(name, LIMITS[name]))
 
 
 def reentry(definition: Mapping[str, Any]) -> str:

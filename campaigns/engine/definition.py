@@ -30,6 +30,10 @@ from events.conditions import parse as parse_condition
 
 MAX_DELAY = 400 * 24 * 3600
 MAX_SPEED = 100_000
+MAX_AGE_HOURS = 24 * 366
+MAX_GRACE_MINUTES = 24 * 60
+# A trigger's limits where its definition names none.
+LIMITS = {"max_age_hours": 72, "grace_minutes": 30}
 MAX_DEPTH = 10
 
 
@@ -98,6 +102,8 @@ class _Reader:
         return Trigger(
             self.text(tree, "event", "trigger", "choose the event that starts this campaign"),
             self.condition(tree.get("where"), "trigger.where"),
+            self.whole(tree, "max_age_hours", "trigger", 1, MAX_AGE_HOURS, default=LIMITS["max_age_hours"]),
+            self.whole(tree, "grace_minutes", "trigger", 0, MAX_GRACE_MINUTES, default=LIMITS["grace_minutes"]),
         )
 
     def reentry(self, tree: dict[str, Any]) -> Reentry:

@@ -69,8 +69,15 @@ class Exit(Step):
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
+    """``event`` starts a journey if ``where`` holds and it is at most ``max_age_hours`` old when it arrives.
+
+    Where only missing traits are in the way, it waits for them for ``grace_minutes``.
+    """
+
     event: str
     where: Node | None
+    max_age_hours: int
+    grace_minutes: int
 
 
 @dataclass(frozen=True, slots=True)

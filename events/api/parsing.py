@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 from msgspec import Raw
@@ -32,6 +32,8 @@ from events.ingest import Item
 from events.models import Event
 
 DESTINATION = "Cuebird"
+# Clocks are off by less than a day, or by years; devices that were off line report within weeks.
+CREDIBLE_ERROR, CREDIBLE_WAIT = timedelta(days=1), timedelta(days=30)
 MAX_ITEMS = 2500
 # What a batch says once is stored with each of its items.
 SHARED_LIMIT = 8 * 1024
@@ -226,9 +228,20 @@ def _timestamp(fields: Fields, shared: Shared) -> datetime:
         raise Refusal("invalid_value", f"{name} has to be an ISO 8601 date and time.", name) from None
     sent_at = None if shared.forwarded else _time_or_none(fields.get("sentAt")) or shared.sent_at
     try:
-        return at + (shared.received_at - sent_at) if sent_at else at
+        return at + _clock_error(at, sent_at, shared.received_at) if sent_at else at
     except OverflowError:
         return at
+
+
+def _clock_error(at: datetime, sent_at: datetime, received_at: datetime) -> timedelta:
+    """Return how much the sender's clock is behind; nothing where ``sentAt`` cannot be what it says.
+
+    A clock may be years off and still measure how long ago something was. But an event that by the same clock happened
+    after it was sent, or long before, tells of a constant or a replay.
+    """
+    error = received_at - sent_at
+    believable = abs(error) <= CREDIBLE_ERROR or -CREDIBLE_ERROR <= sent_at - at <= CREDIBLE_WAIT
+    return error if believable else timedelta()
 
 
 def _time_or_none(raw: Raw | None) -> datetime | None:

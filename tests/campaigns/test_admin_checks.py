@@ -174,6 +174,10 @@ def test_whoever_is_turned_away_learns_the_rule(ada: Profile) -> None:
     campaign = make_campaign(trigger={"event": "Signed Up", "where": {"trait": "plan", "is": "pro"}})
     happens(ada)
     settle()
+    assert look(campaign, ada)[2].state == "waiting", "the plan may yet be told"
+    Profile.objects.filter(pk=ada.pk).update(traits={"plan": "free"})
+    happens(ada)
+    settle()
     check = look(campaign, ada)[2]
     assert check.state == "failed"
     assert check.text == f"{Entry.FILTERED.label}. It enters only if plan is pro" and check.advice

@@ -116,6 +116,35 @@ def test_an_event_of_last_week_is_history() -> None:
     assert entries() == [Entry.TOO_OLD]
 
 
+def test_the_campaign_says_how_old_an_event_may_be() -> None:
+    make_campaign(trigger={"event": "Signed Up", "max_age_hours": 1})
+    make_campaign(trigger={"event": "Signed Up", "max_age_hours": 24 * 8})
+    happens(make_profile(), timestamp=timezone.now() - timedelta(days=7))
+    settle()
+    assert entries() == [Entry.TOO_OLD, Entry.ENTERED]
+
+
+def test_an_event_from_the_future_starts_a_journey_now_that_its_goal_can_end() -> None:
+    make_campaign(delay(), goal={"event": "Order Completed"})
+    ada = make_profile()
+    happens(ada, timestamp=timezone.now() + timedelta(days=30))
+    settle()
+    journey = Journey.objects.get()
+    assert abs(journey.trigger_at - timezone.now()) < timedelta(minutes=1)
+    assert journey.due_at is not None and journey.due_at < timezone.now() + timedelta(hours=2)
+    happens(ada, "Order Completed")
+    settle()
+    journey.refresh_from_db()
+    assert journey.converted_at is not None
+
+
+def test_an_event_from_the_future_is_not_its_own_goal() -> None:
+    make_campaign(delay(), goal={"event": "Signed Up"})
+    happens(make_profile(), timestamp=timezone.now() + timedelta(hours=1))
+    settle()
+    assert Journey.objects.get().converted_at is None
+
+
 def test_an_event_belongs_to_the_version_that_was_live_when_it_arrived() -> None:
     campaign, ada = make_campaign(), make_profile()
     first = campaign.live_version

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from events.audience import EVENTS, Scope, compile_condition
+from events import groups
+from events.audience import EVENTS, Reading, Scope, compile_condition
 from events.conditions import parse
 from events.models import Event, Profile
 
@@ -127,3 +128,128 @@ def test_history_is_asked_as_of_the_event_at_hand(person: Profile) -> None:
     tree = {"event": "Order Completed", "within": "10d", "where": {"property": "total", "is": 50}}
     found = Event.objects.filter(compile_condition(parse(tree), EVENTS))
     assert sorted(event.properties["total"] for event in found) == [20, 50]
+
+
+GROUPS: list[tuple[dict[str, Any], bool]] = [
+    ({"group": "company"}, True),
+    ({"group": "team"}, False),
+    ({"group": "company", "trait": "plan", "is": "pro"}, True),
+    ({"group": "company", "trait": "plan", "is": "free"}, True),
+    ({"group": "company", "trait": "plan", "is": "max"}, False),
+    ({"group": "team", "trait": "plan", "is": "pro"}, False),
+    # At least one of the two is not on it, whatever the other is.
+    ({"group": "company", "trait": "plan", "is_not": "pro"}, True),
+    ({"group": "team", "trait": "plan", "is_not": "pro"}, False),
+    ({"group": "company", "trait": "seats", "gt": 10}, True),
+    ({"group": "company", "trait": "seats", "is": "20"}, False),
+    ({"group": "company", "trait": "plan", "gt": 1}, False),
+    ({"group": "company", "trait": "nothing", "exists": True}, False),
+    ({"group": "company", "trait": "missing", "exists": False}, True),
+    ({"group": "company", "trait": "missing", "is": "x"}, False),
+    ({"group": "company", "trait": "address.city", "is": "Graz"}, True),
+    ({"not": {"group": "company", "trait": "plan", "is": "pro"}}, False),
+    ({"not": {"group": "team"}}, True),
+]
+
+
+@pytest.mark.parametrize(("tree", "expected"), GROUPS)
+def test_a_condition_on_groups_holds_when_one_of_them_meets_it(
+    person: Profile, tree: dict[str, Any], expected: bool
+) -> None:
+    groups.relate(person.pk, "company", "acme", {})
+    groups.save_object("company", "acme", {"plan": "pro", "seats": 20, "address": {"city": "Graz"}})
+    groups.relate(person.pk, "company", "globex", {})
+    groups.save_object("company", "globex", {"plan": "free"})
+    groups.save_object("team", "nobody is in it", {"plan": "pro"})
+    assert matches(tree) is expected
+    assert matches({"not": tree}) is not expected, "nothing is neither true nor false"
+
+
+@pytest.mark.parametrize(
+    ("tree", "possible"),
+    [
+        ({"trait": "plan", "is": "pro"}, True),
+        ({"trait": "plan", "is": "free"}, False),
+        ({"trait": "seats", "is": "30"}, False),
+        ({"trait": "missing", "is": "x"}, True),
+        ({"trait": "nothing", "is": "x"}, True),
+        ({"trait": "address.zip", "is": "8010"}, True),
+        ({"trait": "missing", "exists": True}, True),
+        ({"trait": "plan", "exists": False}, False),
+        ({"not": {"trait": "missing", "exists": False}}, True),
+        ({"not": {"trait": "missing", "is_not": "x"}}, True),
+        ({"not": {"trait": "plan", "is": "pro"}}, False),
+        ({"not": {"not": {"trait": "missing", "is": "x"}}}, True),
+        ({"not": {"not": {"trait": "plan", "is": "free"}}}, False),
+        ({"all": [{"trait": "missing", "is": "x"}, {"trait": "plan", "is": "free"}]}, False),
+        ({"any": [{"trait": "missing", "is": "x"}, {"trait": "plan", "is": "free"}]}, True),
+        ({"not": {"any": [{"trait": "plan", "is": "pro"}, {"trait": "missing", "is_not": "x"}]}}, False),
+        ({"all": [{"trait": "missing", "is": "x"}, {"property": "total", "is": 20}]}, False),
+        ({"all": [{"trait": "missing", "is": "x"}, {"event": "Order Refunded"}]}, False),
+        ({"group": "team"}, True),
+        ({"group": "company"}, True),
+        ({"not": {"group": "company"}}, False),
+        ({"group": "company", "trait": "plan", "is": "max"}, False),
+        ({"group": "company", "trait": "missing", "is": "max"}, True),
+        ({"not": {"group": "company", "trait": "missing", "is_not": "max"}}, True),
+    ],
+)
+def test_what_is_possible_takes_missing_traits_for_what_they_would_have_to_be(
+    person: Profile, tree: dict[str, Any], possible: bool
+) -> None:
+    groups.relate(person.pk, "company", "acme", {})
+    groups.save_object("company", "acme", {"plan": "pro"})
+    place = Scope(profile_id="id", traits="traits", properties=None, as_of=timezone.now())
+    found = Profile.objects.filter(compile_condition(parse(tree), place, Reading.POSSIBLE))
+    assert found.exists() is possible
+    certain = Profile.objects.filter(compile_condition(parse({"not": tree}), place, Reading.CERTAIN))
+    assert certain.exists() is not possible
+
+
+def event(person: Profile, name: str, minutes: int, received: int = 0) -> Event:
+    """An event at so many minutes from now that arrived then, or ``received`` minutes from now."""
+    now = timezone.now()
+    return Event.objects.create(
+        profile=person,
+        type=Event.Type.TRACK,
+        name=name,
+        properties={},
+        timestamp=now + timedelta(minutes=minutes),
+        received_at=now + timedelta(minutes=received),
+    )
+
+
+def test_an_event_from_the_future_has_happened_when_it_arrived(person: Profile) -> None:
+    event(person, "Booked", 60 * 24 * 10, received=-30)
+    assert matches({"event": "Booked"})
+    assert matches({"event": "Booked", "within": "1h"})
+    assert not matches({"event": "Booked", "within": "10m"}), "and not for all the time until then"
+    assert not matches({"event": "Booked"}, as_of=timezone.now() - timedelta(hours=1))
+
+
+def meets(hand: Event, tree: dict[str, Any]) -> bool:
+    return Event.objects.filter(compile_condition(parse(tree), EVENTS), pk=hand.pk).exists()
+
+
+def test_an_event_from_the_future_looks_back_from_its_arrival(person: Profile) -> None:
+    event(person, "Viewed", -10, received=-10)
+    hand = event(person, "Bought", 60)
+    assert meets(hand, {"event": "Viewed", "within": "30m"})
+    assert not meets(hand, {"event": "Viewed", "within": "5m"})
+
+
+def test_events_of_one_wrong_clock_keep_their_order(person: Profile) -> None:
+    event(person, "First", 60)
+    hand = event(person, "Second", 61)
+    event(person, "Third", 62)
+    Event.objects.filter(name__in=["First", "Third"]).update(received_at=hand.received_at)
+    assert meets(hand, {"event": "First"})
+    assert not meets(hand, {"event": "Third"})
+
+
+def test_events_that_arrive_out_of_order_count_by_their_own_time(person: Profile) -> None:
+    hand = event(person, "Second", -10, received=-10)
+    event(person, "First", -20, received=-1)
+    event(person, "Third", -5, received=-5)
+    assert meets(hand, {"event": "First"})
+    assert not meets(hand, {"event": "Third"})

@@ -219,6 +219,29 @@ def test_a_wrong_clock_is_corrected_by_what_it_says_at_sending(skew: timedelta) 
     assert [item.timestamp for item in items] == [happened, happened - timedelta(minutes=1)]
 
 
+@pytest.mark.parametrize(
+    ("ago", "sent"),
+    [
+        # A constant in the library, long past or far ahead, and a replay of history.
+        (timedelta(0), datetime(2020, 1, 1, tzinfo=UTC)),
+        (timedelta(0), datetime(2099, 1, 1, tzinfo=UTC)),
+        (timedelta(days=500), NOW - timedelta(days=400)),
+    ],
+)
+def test_a_sent_at_that_the_event_belies_corrects_nothing(ago: timedelta, sent: datetime) -> None:
+    assert track(timestamp=(NOW - ago).isoformat(), sentAt=sent.isoformat()).timestamp == NOW - ago
+
+
+def test_history_is_imported_with_its_own_times() -> None:
+    at = NOW - timedelta(days=800)
+    assert track(timestamp=at.isoformat(), sentAt=NOW.isoformat()).timestamp == at
+
+
+def test_a_device_that_was_off_line_for_weeks_with_a_wrong_clock_is_corrected() -> None:
+    at, skew = NOW - timedelta(days=20), timedelta(days=20_000)
+    assert track(timestamp=(at - skew).isoformat(), sentAt=(NOW - skew).isoformat()).timestamp == at
+
+
 def test_without_a_time_it_is_now() -> None:
     assert track().timestamp == track(timestamp=None, sentAt="2020-01-01T00:00:00Z").timestamp == NOW
 
