@@ -52,6 +52,8 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         "Data",
         (
             Entry("Live events", "bolt", "events_event_changelist", "events.view_event"),
+            Entry("Tracking plan", "fact_check", "events_eventdefinition_changelist", "events.view_eventdefinition"),
+            Entry("Violations", "rule", "events_violation_changelist", "events.view_violation"),
             Entry("Parked events", "report", "events_pending_changelist", "events.view_pending"),
             Entry("Import and export", "swap_vert", "events_import_changelist", "events.view_import"),
             Entry("Sources", "sensors", "events_source_changelist", "events.view_source"),

@@ -113,13 +113,17 @@ def _with_state(lines: list[Line]) -> list[Line]:
 def _refused(filters: Filters) -> list[Line]:
     newest = InboundRequest.objects.aggregate(newest=Max("pk"))["newest"] or 0
     found = InboundRequest.objects.filter(pk__gt=newest - REQUESTS_LOOKED_AT).select_related("source")
-    found = found.filter(~Q(status=200) | Q(rejected__gt=0)).defer("body")
+    found = found.filter(~Q(status=200) | Q(rejected__gt=0) | Q(throttled__gt=0)).defer("body")
     if filters.source is not None:
         found = found.filter(source=filters.source)
     return [_request_line(request) for request in found.order_by("-pk")[:LINES]]
 
 
 def _request_line(request: InboundRequest) -> Line:
+    state, tone = f"Refused {request.status}", "bad"
+    if request.status == 200:
+        state = f"{request.rejected} refused"
+        if not request.rejected:
+            state, tone = f"{request.throttled} throttled", "muted"
     title = f"{request.method} {request.path}"
-    state = f"Refused {request.status}" if request.status != 200 else f"{request.rejected} refused"
-    return Line(request.received_at, title, "call", request.source, None, request.pk, None, state, "bad")
+    return Line(request.received_at, title, "call", request.source, None, request.pk, None, state, tone)

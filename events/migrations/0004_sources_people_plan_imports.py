@@ -71,6 +71,7 @@ class Migration(migrations.Migration):
                 ("last_seen_at", models.DateTimeField(blank=True, editable=False, null=True)),
             ],
             options={
+                "verbose_name": "planned event",
                 "ordering": ["name"],
             },
         ),

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.functions import Now
 
 from events.models.sources import Source
+from events.schemas import Schema, SchemaError
 
 
 class EventDefinition(models.Model):
@@ -47,10 +49,37 @@ class EventDefinition(models.Model):
     last_seen_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
+        verbose_name = "planned event"
         ordering: ClassVar = ["name"]
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        """Refuse a schema that cannot be used, and renames that lead on or in a circle."""
+        problems = {}
+        if self.schema is not None:
+            try:
+                Schema(self.schema)
+            except SchemaError as error:
+                problems["schema"] = str(error)
+        if self.rename_to and (problem := self._problem_of_rename()):
+            problems["rename_to"] = problem
+        if problems:
+            raise ValidationError(problems)
+
+    def _problem_of_rename(self) -> str:
+        if self.name.startswith("[") or self.rename_to.startswith("["):
+            return "Only track events have names that can be changed."
+        if self.rename_to == self.name:
+            return "That is the name it has. Leave this empty."
+        others = EventDefinition.objects.exclude(pk=self.pk)
+        target = others.filter(name=self.rename_to).exclude(rename_to="").first()
+        if target:
+            return f"{target.name} is itself stored as {target.rename_to}. Choose that one."
+        if source := others.filter(rename_to=self.name).first():
+            return f"{source.name} is stored under this name. Rename that one first."
+        return ""
 
 
 class PropertyStat(models.Model):
