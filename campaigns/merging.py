@@ -10,6 +10,8 @@ from django.db import connection
 from campaigns import ledger
 from campaigns.reasons import Ending, Outcome
 from events import nudges
+from messaging import outbox
+from messaging.reasons import Reason
 
 # Several under way in one campaign: the oldest journey goes on, so that nothing is said twice.
 END_SECOND = """
@@ -43,6 +45,22 @@ FROM unnest(%s::bigint[], %s::bigint[]) AS pair(loser, winner) WHERE d.profile_i
 """
 
 
+# Not out yet, and said already or about to be by the journey that goes on, or by a message before it.
+SECOND_MESSAGES = """
+WITH person AS (
+    SELECT loser AS profile_id, winner FROM unnest(%s::bigint[], %s::bigint[]) AS pair(loser, winner)
+    UNION SELECT winner, winner FROM unnest(%s::bigint[]) AS winners(winner)
+), unsent AS MATERIALIZED (
+    SELECT m.id, m.status, v.step_id, j.id AS journey_id, j.campaign_id, person.winner
+    FROM person JOIN campaigns_journey j ON j.profile_id = person.profile_id
+    JOIN campaigns_visit v ON v.journey_id = j.id JOIN messaging_message m ON m.id = v.message_id
+    WHERE m.status IN ('queued', 'sending')
+)
+SELECT u.id FROM unsent u WHERE u.status = 'queued' AND (u.journey_id = ANY(%s) OR EXISTS (
+    SELECT FROM unsent o WHERE o.winner = u.winner AND o.campaign_id = u.campaign_id AND o.step_id = u.step_id
+    AND o.journey_id < u.journey_id))
+"""
+
 # The other one may have the traits that an event waits for, on either side: it is looked at now.
 MOVE_WAITING = """
 UPDATE campaigns_waiting w SET profile_id = pair.winner, look_at = now()
@@ -56,6 +74,8 @@ def follow_merge(sender: object, pairs: Sequence[tuple[int, int]], **kwargs: Any
     with connection.cursor() as cursor:
         cursor.execute(END_SECOND, [losers, winners, winners, Ending.MERGED])
         ended = cursor.fetchall()
+        cursor.execute(SECOND_MESSAGES, [losers, winners, winners, [journey_id for journey_id, *_ in ended]])
+        outbox.withdraw([message_id for (message_id,) in cursor.fetchall()], Reason.MERGED)
         cursor.execute(MOVE_JOURNEYS, [losers, winners, losers, winners])
         cursor.execute(MOVE_DECISIONS, [losers, winners])
         cursor.execute(MOVE_WAITING, [losers, winners])

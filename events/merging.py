@@ -1,16 +1,33 @@
 """Make one person of two: everything the losers had and did goes to the winner, and the losers go.
 
-Runs in the caller's transaction, which holds both profiles exclusively. What other rooms keep about the losers
-follows through ``signals.profiles_merged``. The number of statements does not depend on the number of pairs.
+``merge`` runs in the caller's transaction, which holds both profiles exclusively; ``merge_people`` is for whoever knows
+of two people that they are one, and holds nothing. What other rooms keep about the losers follows through
+``signals.profiles_merged``. The number of statements does not depend on the number of pairs.
 """
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Sequence
 
-from django.db import connection
+from django.db import OperationalError, connection, transaction
+from psycopg import errors
 
-from events import signals
+from events import audit, signals
+from events.audit import Actor
+from events.models import Profile
+
+# Whoever merges by hand gives way: it lets go of both people and tries again, so that nobody else has to.
+TRIES = 100
+WAIT = "SET LOCAL lock_timeout = '200ms'"
+PAUSE = 0.05
+GAVE_WAY = (errors.LockNotAvailable, errors.DeadlockDetected)
+
+
+class CannotMerge(ValueError):
+    """Raised when two profiles cannot become one person; says why."""
+
 
 PAIRS = "unnest(%(losers)s::bigint[], %(winners)s::bigint[]) AS pair(loser, winner)"
 
@@ -85,3 +102,48 @@ def merge(pairs: Sequence[tuple[int, int]]) -> None:
             cursor.execute(statement, parameters)
         signals.profiles_merged.send(sender=merge, pairs=list(pairs))
         cursor.execute(DELETE_LOSERS, parameters)
+
+
+HOLD = "SELECT id FROM events_profile WHERE id = ANY(%(ids)s) ORDER BY id FOR UPDATE"
+# Who was made by hand has a user id and nothing that leads to it.
+KEEP_USER_ID = """
+INSERT INTO events_identity (kind, value, profile_id)
+SELECT 'user', user_id, id FROM events_profile WHERE id = %(loser)s AND user_id IS NOT NULL
+ON CONFLICT DO NOTHING
+"""
+TAKE_NAME = "UPDATE events_profile SET user_id = %(user_id)s WHERE id = %(winner)s AND user_id IS NULL"
+
+
+def merge_people(loser_id: int, winner_id: int, actor: Actor) -> None:
+    """Make one person of two, for good: ``loser_id`` goes, and each of their ids leads to ``winner_id``.
+
+    What is known of the winner wins; a winner without a user id takes the loser's. The caller holds no locks.
+    Raises CannotMerge.
+    """
+    for attempt in range(TRIES):
+        try:
+            with transaction.atomic():
+                _merge_two(loser_id, winner_id, actor)
+            break
+        except OperationalError as error:
+            if not isinstance(error.__cause__, GAVE_WAY) or attempt == TRIES - 1:
+                raise
+        time.sleep(random.uniform(0.5, 1.5) * PAUSE)
+
+
+def _merge_two(loser_id: int, winner_id: int, actor: Actor) -> None:
+    if loser_id == winner_id:
+        raise CannotMerge("This is one and the same person.")
+    with connection.cursor() as cursor:
+        cursor.execute(WAIT)
+        cursor.execute(HOLD, {"ids": [loser_id, winner_id]})
+        people = Profile.objects.in_bulk([loser_id, winner_id])
+        if len(people) < 2:
+            raise CannotMerge("One of the two is no longer there: merged already, or erased.")
+        loser, winner = people[loser_id], people[winner_id]
+        if loser.is_sandbox != winner.is_sandbox:
+            raise CannotMerge("A person of a sandbox cannot become one with a real person.")
+        cursor.execute(KEEP_USER_ID, {"loser": loser_id})
+        merge([(loser_id, winner_id)])
+        cursor.execute(TAKE_NAME, {"user_id": loser.user_id, "winner": winner_id})
+    audit.note(actor, "merge", winner_id, merged=loser_id)

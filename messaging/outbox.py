@@ -6,7 +6,7 @@ Nothing is sent here. ``messaging.delivery`` claims what is due; the nudge that 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -70,6 +70,20 @@ def queue(drafts: Sequence[Draft]) -> dict[str, int]:
         ids: dict[str, int] = dict(cursor.fetchall())
     nudges.nudge("messages")
     return ids
+
+
+WITHDRAW = """
+UPDATE messaging_message SET status = 'skipped', reason = %(reason)s, lease_until = NULL, updated_at = now()
+WHERE id = ANY(ARRAY(SELECT id FROM messaging_message WHERE id = ANY(%(ids)s) AND status = 'queued'
+                     ORDER BY id FOR UPDATE))
+"""
+
+
+def withdraw(message_ids: Collection[int], reason: Reason) -> None:
+    """Send these no more, those that no worker has claimed yet, in the caller's transaction. One statement."""
+    if message_ids:
+        with connection.cursor() as cursor:
+            cursor.execute(WITHDRAW, {"ids": list(message_ids), "reason": reason})
 
 
 def requeue(message: Message) -> None:

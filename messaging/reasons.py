@@ -19,6 +19,7 @@ class Reason(StrEnum):
     PROVIDER_REFUSED = "provider_refused"
     PROVIDER_UNREACHABLE = "provider_unreachable"
     OUTCOME_UNKNOWN = "outcome_unknown"
+    MERGED = "merged"
 
     @property
     def label(self) -> str:
@@ -41,4 +42,5 @@ LABELS: dict[Reason, str] = {
     Reason.PROVIDER_REFUSED: "The provider refused the message",
     Reason.PROVIDER_UNREACHABLE: "The provider could not be reached, also after several tries",
     Reason.OUTCOME_UNKNOWN: "Sending was cut off: it may or may not have gone out",
+    Reason.MERGED: "Two profiles turned out to be one person, who gets the same message once",
 }

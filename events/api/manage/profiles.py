@@ -16,11 +16,24 @@ from django.http import Http404, HttpResponse
 from django.urls import URLPattern, re_path
 from rest_framework.request import Request
 
-from events import people
+from events import merging, people
 from events.api.manage import log
-from events.api.manage.base import ManagementView, bad_cursor, before_id, limit_of, page, raw, respond, text_of
+from events.api.manage.base import (
+    ManagementView,
+    bad_cursor,
+    before_id,
+    limit_of,
+    page,
+    raw,
+    read_body,
+    respond,
+    text_of,
+    token_of,
+)
 from events.api.openapi import CURSOR, Shape, text
-from events.api.shapes import EVENT, ONE_PROFILE, PROFILE, pages
+from events.api.refusal import Refusal
+from events.api.shapes import EVENT, ONE_PROFILE, PROFILE, TEXT, fields, pages
+from events.audit import Actor
 from events.models import Event, Identity, Profile
 
 SHOWN = ("id", "user_id", "email", "phone", "time_zone", "language", "created_at", "updated_at", "last_seen_at")
@@ -71,6 +84,31 @@ class ProfileView(ManagementView):
         )
 
 
+class MergeView(ProfileView):
+    """Make one person of two, for good. Both are named by user id or email; ``loser``'s ids then lead to ``winner``."""
+
+    shapes = {
+        "GET": Shape(ONE_PROFILE),
+        "POST": Shape(ONE_PROFILE, fields("loser", "winner", loser=TEXT, winner=TEXT)),
+    }
+
+    def get(self, request: Request, user_id: str = "merge") -> HttpResponse:
+        """Show the person whose user id is this very word."""
+        return super().get(request, user_id)
+
+    def post(self, request: Request) -> HttpResponse:
+        said = read_body(request, {"loser": str, "winner": str})
+        for name in ("loser", "winner"):
+            if not said.get(name):
+                raise Refusal("missing_field", f"Name the {name} by user id or email.", name)
+        loser, winner = find_profile(said["loser"]), find_profile(said["winner"])
+        try:
+            merging.merge_people(loser.pk, winner.pk, Actor.of_token(token_of(request)))
+        except merging.CannotMerge as error:
+            raise Refusal("cannot_merge", str(error), "loser", 409) from None
+        return super().get(request, said["winner"])
+
+
 def _listed(row: dict[str, Any]) -> dict[str, object]:
     shown = {name: row[name] for name in SHOWN if name != "id"}
     return {**shown, "traits": msgspec.Raw(row["raw_traits"])}
@@ -115,6 +153,7 @@ def _parse_cursor(cursor: str) -> tuple[datetime, int]:
 USER = r"profiles/(?P<user_id>(?s:.+?))"
 urlpatterns: list[URLPattern] = [
     re_path(r"^profiles/?\Z", ProfilesView.as_view(), name="manage-profiles"),
+    re_path(r"^profiles/merge/?\Z", MergeView.as_view(), name="manage-merge"),
     re_path(rf"^{USER}/activity/?\Z", ActivityView.as_view(), name="manage-activity"),
     re_path(rf"^{USER}/?\Z", ProfileView.as_view(), name="manage-profile"),
 ]
