@@ -16,6 +16,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.text import Truncator
 from django.views.decorators.http import require_POST
 from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
@@ -32,6 +33,7 @@ BARS = DAYS * 4
 # From so many events a day on, a day without any is remarkable.
 REGULAR_PER_DAY = 5
 LISTED = 12
+NAME_LETTERS = 44
 
 
 class DefinitionForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -54,6 +56,12 @@ class DefinitionForm(forms.ModelForm):  # type: ignore[type-arg]
             "throttle_seconds",
             "retention_days",
         )
+        labels = {  # noqa: RUF012
+            "schema_mode": "When an event does not keep to it",
+            "rename_to": "Store as",
+            "throttle_seconds": "Throttle, in seconds",
+            "retention_days": "Keep for, in days",
+        }
         widgets = {  # noqa: RUF012
             "name": UnfoldAdminTextInputWidget(),
             "rename_to": UnfoldAdminTextInputWidget(),
@@ -70,7 +78,7 @@ class Listed(ChangeList):
         names = [row.name for row in rows]
         now = timezone.now()
         volumes = bars(names, now)
-        twins = naming.twins(catalog.names(limit=catalog.MAX_NAMES))
+        twins = better_twins()
         recent = Violation.objects.filter(name__in=names, occurred_at__gte=now - timedelta(days=1))
         violated = dict(recent.values_list("name").annotate(Count("pk")).order_by())
         for row in rows:
@@ -81,7 +89,7 @@ class Listed(ChangeList):
 @admin.register(EventDefinition)
 class EventDefinitionAdmin(ModelAdmin):
     form = DefinitionForm
-    list_display = ("name", "volume", "last_seen", "property_count", "notes", "violations")
+    list_display = ("event", "volume", "last_seen", "property_count", "notes", "violations")
     search_fields = ("name", "description")
     list_per_page = 50
     show_full_result_count = False
@@ -89,15 +97,19 @@ class EventDefinitionAdmin(ModelAdmin):
     list_before_template = "admin/events/plan/audit.html"
     change_form_outer_before_template = "admin/events/plan/seen.html"
 
-    def get_readonly_fields(self, request: HttpRequest, obj: EventDefinition | None = None) -> list[str]:
-        return ["name"] if obj else []
-
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return Listed
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[EventDefinition]:
         queryset: QuerySet[EventDefinition] = super().get_queryset(request)
         return queryset.annotate(known=Count("properties"))
+
+    def get_fields(self, request: HttpRequest, obj: EventDefinition | None = None) -> list[str]:
+        return [name for name in DefinitionForm.Meta.fields if obj is None or name != "name"]
+
+    @admin.display(description="Event", ordering="name")
+    def event(self, definition: EventDefinition) -> str:
+        return Truncator(definition.name).chars(NAME_LETTERS)
 
     @admin.display(description="Last 7 days")
     def volume(self, definition: Any) -> SafeString:
@@ -221,6 +233,13 @@ def marks(definition: Any) -> list[SafeString]:
     return found
 
 
+def better_twins() -> dict[str, list[str]]:
+    """Return for each name in use those that mean the same and keep to the convention. One statement."""
+    names = EventDefinition.objects.filter(rename_to="").values_list("name", flat=True)[: catalog.MAX_NAMES]
+    twins = naming.twins(names)
+    return {name: [other for other in others if naming.advice(other) is None] for name, others in twins.items()}
+
+
 def silent(now: datetime) -> list[EventDefinition]:
     """Return events that came regularly during the week and not at all for a day."""
     day = now - timedelta(days=1)
@@ -246,13 +265,14 @@ def seen_context(definition: EventDefinition) -> dict[str, Any]:
     now = timezone.now()
     left_out = counts.THROTTLED + definition.name
     recent = Violation.objects.filter(name=definition.name, occurred_at__gte=now - timedelta(days=1))
-    alike = naming.twins(catalog.names(limit=catalog.MAX_NAMES)).get(definition.name, [])
+    advice = naming.advice(definition.name)
+    alike = [name for name in better_twins().get(definition.name, []) if not advice or name != advice.suggestion]
     throttled = sum(count for _, _, count in counts.per_hour([left_out], now - timedelta(days=1)))
     return {
         "definition": definition,
         "spark": sparkline(bars([definition.name], now)[definition.name]),
         "stats": [(stat, share(stat.filled, definition.observed)) for stat in catalog.properties(definition.name)],
-        "advice": None if definition.rename_to else naming.advice(definition.name),
+        "advice": None if definition.rename_to else advice,
         "alike": [] if definition.rename_to else alike,
         "violated": recent.count(),
         "throttled": throttled,

@@ -72,6 +72,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name": "planned event",
+                "verbose_name_plural": "tracking plan",
                 "ordering": ["name"],
             },
         ),

@@ -50,6 +50,7 @@ class EventDefinition(models.Model):
 
     class Meta:
         verbose_name = "planned event"
+        verbose_name_plural = "tracking plan"
         ordering: ClassVar = ["name"]
 
     def __str__(self) -> str:

@@ -73,10 +73,16 @@ def test_the_page_of_an_event_shows_its_properties_and_is_renamed_by_one_click(b
     html = page(browser, "admin:events_eventdefinition_change", definition.pk)
     assert "Medium" in html
     assert "100 %" in html
-    assert "Store as Cart Added" in html
+    assert html.count("Store as Cart Added") == 1
     browser.post(reverse("admin:events_eventdefinition_rename", args=[definition.pk]), {"to": "Cart Added"})
     definition.refresh_from_db()
     assert definition.rename_to == "Cart Added"
+
+
+def test_of_two_names_that_mean_the_same_only_the_odd_one_is_to_be_stored_as_the_other(browser: Client) -> None:
+    odd, good = planned("Sign Up"), planned("Signed Up")
+    assert "Store as Signed Up" in page(browser, "admin:events_eventdefinition_change", odd.pk)
+    assert "Store as Sign Up" not in page(browser, "admin:events_eventdefinition_change", good.pk)
 
 
 def test_a_schema_is_made_of_what_was_seen_and_only_warns(browser: Client) -> None:
