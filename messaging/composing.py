@@ -7,7 +7,7 @@ message was queued.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parseaddr
@@ -16,7 +16,8 @@ from django.conf import settings
 from django.db.models import Case, When
 from django.utils import timezone
 
-from events.models import Profile
+from events import groups
+from events.models import Group, Profile
 from messaging import links, lists, policy, variables
 from messaging.channels import KINDS
 from messaging.channels.base import Mail
@@ -57,7 +58,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """Everything a batch needs to know, read in five statements."""
+    """Everything a batch needs to know, read in five statements, and in one more where a template speaks of groups."""
 
     people: dict[int, Profile]
     versions: dict[int, TemplateVersion]
@@ -67,10 +68,11 @@ class Situation:
     suppressed: frozenset[str]
     left: frozenset[str]
     unsubscribed: frozenset[int]
+    groups: dict[int, list[Group]]
 
 
 def look(messages: Sequence[Message]) -> Situation:
-    """Read what is true about a batch right now. Five statements."""
+    """Read what is true about a batch right now. Five statements; six where a template speaks of groups."""
     people = Profile.objects.in_bulk({message.profile_id for message in messages})
     versions = TemplateVersion.objects.in_bulk({message.template_version_id for message in messages})
     providers = Provider.objects.in_bulk()
@@ -88,7 +90,15 @@ def look(messages: Sequence[Message]) -> Situation:
         suppressed=frozenset(address for address, cause in causes.items() if cause != Suppression.Cause.LEFT),
         left=frozenset(address for address, cause in causes.items() if cause == Suppression.Cause.LEFT),
         unsubscribed=frozenset(unsubscribed.values_list("profile_id", flat=True)),
+        groups=_groups(messages, versions),
     )
+
+
+def _groups(messages: Sequence[Message], versions: Mapping[int, TemplateVersion]) -> dict[int, list[Group]]:
+    """Return the groups of those whose template speaks of them. One statement, none when no template does."""
+    asking = {pk for pk, version in versions.items() if variables.mentions_groups(version.content.values())}
+    readers = {message.profile_id for message in messages if message.template_version_id in asking}
+    return groups.of_people(readers) if readers else {}
 
 
 def _causes(addresses: Collection[str]) -> dict[str, str]:
@@ -116,7 +126,8 @@ def prepare(message: Message, situation: Situation) -> Prepared | Outcome | None
         return Outcome(message, Status.SKIPPED, timezone.now(), verdict.reason)
     assert provider is not None
     try:
-        mail = write(message, situation.versions[message.template_version_id], profile, provider, address)
+        version = situation.versions[message.template_version_id]
+        mail = write(message, version, profile, provider, address, situation.groups.get(profile.pk, ()))
     except TemplateError as error:
         return Outcome(message, Status.FAILED, timezone.now(), Reason.TEMPLATE_ERROR, str(error))
     except Exception as error:
@@ -126,12 +137,19 @@ def prepare(message: Message, situation: Situation) -> Prepared | Outcome | None
     return Prepared(message, mail, provider)
 
 
-def write(message: Message, version: TemplateVersion, profile: Profile, provider: Provider, address: str) -> Mail:
+def write(
+    message: Message,
+    version: TemplateVersion,
+    profile: Profile,
+    provider: Provider,
+    address: str,
+    belongs_to: Sequence[Group] = (),
+) -> Mail:
     """Render a message as it goes out through ``provider``. Raises TemplateError."""
     marketing = message.purpose == Purpose.MARKETING
     unsubscribe_url = links.unsubscribe_url(message.public_id)
     content: dict[str, str] = version.content
-    known = variables.build(profile, message.variables, unsubscribe_url)
+    known = variables.build(profile, message.variables, unsubscribe_url, belongs_to)
     rendered = render(content, known, unsubscribe_link=marketing)
     sender = content.get("from_email") or provider.from_email or settings.DEFAULT_FROM_EMAIL
     return Mail(

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 from django.db import transaction
 from django.utils import timezone
 
+from events import groups
 from events.models import Event, Profile
 from messaging import links, outbox, variables
 from messaging.models import Message, Purpose, Template
@@ -24,7 +25,8 @@ NOBODY = UUID(int=0)
 
 def preview(template: Template, profile: Profile, event: Event | None) -> Rendered:
     """Render ``template`` for a person, as if ``event`` had triggered it. Raises TemplateError."""
-    known = variables.build(profile, _known(event), links.unsubscribe_url(NOBODY))
+    belongs_to = groups.of_people([profile.pk]).get(profile.pk, []) if profile.pk else []
+    known = variables.build(profile, _known(event), links.unsubscribe_url(NOBODY), belongs_to)
     return render(content_of(template), known, unsubscribe_link=template.purpose == Purpose.MARKETING)
 
 

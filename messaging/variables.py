@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from events.models import Profile
+from events.models import Group, Profile
+
+# A word too many costs a look-up, nothing else.
+MENTIONS_GROUPS = re.compile(r"\b(?:company|groups)\b")
+
+
+def mentions_groups(content: Iterable[str]) -> bool:
+    """Say whether a template may speak of the groups its reader belongs to."""
+    return any(MENTIONS_GROUPS.search(text) for text in content)
+
+
+def group(found: Group) -> dict[str, Any]:
+    """Return a group as a template sees it: its traits, and what every group has."""
+    return {"id": found.key, "type": found.type, **found.traits}
+
+
+def company(groups: Sequence[Group]) -> dict[str, Any]:
+    """Return ``company``: the present one, nothing for who belongs to none."""
+    return next((group(found) for found in groups if found.type == Group.COMPANY), {})
 
 
 def customer(profile: Profile) -> dict[str, Any]:
@@ -22,8 +41,10 @@ def customer(profile: Profile) -> dict[str, Any]:
     return {**known, **profile.traits}
 
 
-def build(profile: Profile, known: Mapping[str, Any], unsubscribe_url: str) -> dict[str, Any]:
-    """Return all variables of a mail to ``profile``; ``known`` is ``Message.variables``.
+def build(
+    profile: Profile, known: Mapping[str, Any], unsubscribe_url: str, groups: Sequence[Group] = ()
+) -> dict[str, Any]:
+    """Return all variables of a mail to ``profile``; ``known`` is ``Message.variables``, ``groups`` the present first.
 
     ``trigger`` and ``event`` are two names of the triggering event's properties.
     """
@@ -35,5 +56,7 @@ def build(profile: Profile, known: Mapping[str, Any], unsubscribe_url: str) -> d
         "trigger": trigger,
         "event": trigger,
         "customer": customer(profile),
+        "company": company(groups),
+        "groups": [group(found) for found in groups],
         "unsubscribe_url": unsubscribe_url,
     }

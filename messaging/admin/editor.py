@@ -12,6 +12,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
+from events import groups as belonging
 from events.models import Event, Profile
 from messaging import preview as previews
 from messaging import rendering, variables
@@ -83,7 +84,11 @@ def choice_context(request: HttpRequest, values: QueryDict) -> dict[str, Any]:
     if event and event.pk not in {known.pk for known in events}:
         events = [event, *events]
     groups = [insertable.group("About the event", "trigger", event.properties)] if event else []
-    groups += [insertable.group("About the person", "customer", variables.customer(profile)), insertable.always()]
+    groups.append(insertable.group("About the person", "customer", variables.customer(profile)))
+    belongs_to = belonging.of_people([profile.pk]).get(profile.pk, []) if profile.pk else []
+    if company := variables.company(belongs_to):
+        groups.append(insertable.group("About the person’s company", "company", company))
+    groups.append(insertable.always())
     return {
         "profile": profile,
         "event": event,

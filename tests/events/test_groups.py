@@ -6,12 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from events import groups
 from events.ingest import Item, ingest
 from events.merging import merge
-from events.models import Event, Group, Membership, Source
+from events.models import Event, Group, Membership, Profile, Source
 from tests.factories import make_key, make_profile, make_source
 from tests.tracking import send
 
@@ -130,3 +131,18 @@ def test_the_statements_do_not_grow_with_the_groups_and_none_is_for_them_without
     few = statements([group_call(f"u{n}", f"g{n}") for n in range(2)])
     many = statements([group_call(f"u{n}", f"g{n % 20}", b'{"n": 1}') for n in range(60)])
     assert many == few == statements(tracks) + 1
+
+
+def test_the_admin_shows_companies_and_who_belongs_to_them(admin_client: Client) -> None:
+    key = make_key()
+    send("group", {"userId": "ada", "groupId": "acme", "traits": {"name": "<Acme>", "plan": "pro"}}, key)
+    ada = Profile.objects.get()
+    groups.relate(ada.pk, "company", "acme", {"role": "owner"})
+    listed = admin_client.get("/admin/events/group/").content.decode()
+    assert "&lt;Acme&gt;" in listed
+    assert "&lt;Acme&gt;" in admin_client.get("/admin/events/group/?q=acme").content.decode()
+    shown = admin_client.get(f"/admin/events/group/{company().pk}/change/").content.decode()
+    assert all(part in shown for part in ("&lt;Acme&gt;", "plan", "ada", "role: owner", "What was last reported"))
+    assert "No group calls" not in shown
+    person = admin_client.get(f"/admin/events/profile/{ada.pk}/change/").content.decode()
+    assert "Belongs to" in person and "&lt;Acme&gt;" in person and "role: owner" in person
