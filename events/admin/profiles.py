@@ -6,8 +6,8 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q, QuerySet
-from django.db.models.functions import Lower, Now
+from django.db.models import QuerySet
+from django.db.models.functions import Now
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.shortcuts import render
 from django.template.response import TemplateResponse
@@ -15,9 +15,11 @@ from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 
 from events import panels, people
+from events.admin import merge_page
 from events.admin.activity import KINDS, Wish, activity
+from events.admin.found import found_by
 from events.admin_paging import KeysetAdmin
-from events.models import Identity, Profile
+from events.models import Profile
 from events.templatetags.console import badge, moment
 
 IDENTITIES_SHOWN = 50
@@ -65,6 +67,7 @@ class ProfileAdmin(KeysetAdmin):
         own = [
             path("by-user/<path:user_id>/", wrap(self.by_user), name="events_profile_by_user"),
             path("<int:pk>/activity/", wrap(self.activity), name="events_profile_activity"),
+            path("<int:pk>/merge/", wrap(self.merge), name="events_profile_merge"),
             path("<int:pk>/test/", wrap(self.set_test), name="events_profile_test"),
         ]
         return own + list(super().get_urls())
@@ -102,6 +105,13 @@ class ProfileAdmin(KeysetAdmin):
             return HttpResponse(status=204)
         return render(request, "admin/events/activity.html", {"profile": profile, "activity": page})
 
+    def merge(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Make one person of this one and another."""
+        profile = self._profile(request, str(pk))
+        if not self.has_change_permission(request, profile):
+            raise PermissionDenied
+        return merge_page.show(request, profile, {**self.admin_site.each_context(request), "opts": self.opts})
+
     def set_test(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Make the person a test person or an ordinary one."""
         if request.method != "POST":
@@ -122,22 +132,6 @@ class ProfileAdmin(KeysetAdmin):
             raise PermissionDenied
         found: Profile = profile
         return found
-
-
-def found_by(queryset: QuerySet[Profile], term: str) -> QuerySet[Profile]:
-    """Return those whose email or user id begins with ``term``, whatever its case, or whose anonymous id it is.
-
-    Written so that the pattern indexes serve it.
-    """
-    term = term.replace("\x00", "").strip()
-    if not term:
-        return queryset
-    known = list(
-        Identity.objects.filter(kind__in=Identity.Kind.values, value=term).values_list("profile_id", flat=True)
-    )
-    begin = term.lower()
-    queryset = queryset.alias(lower_email=Lower("email"), lower_user=Lower("user_id"))
-    return queryset.filter(Q(lower_email__startswith=begin) | Q(lower_user__startswith=begin) | Q(pk__in=known))
 
 
 def profile_context(profile: Profile, request: HttpRequest) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from datetime import datetime
 from django.db.models import Max, Q
 from django.http import HttpRequest
 
-from events.admin.profiles import found_by
+from events.admin.found import found_by
 from events.models import Event, InboundRequest, Pending, Profile, Source
 from events.templatetags.console import headline
 

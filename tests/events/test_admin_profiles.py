@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from events import panels
 from events.admin.activity import PAGE_SIZE, Place, Wish, activity
-from events.admin.profiles import found_by
+from events.admin.found import found_by
 from events.models import Event, Profile
 from tests.factories import make_event, make_profile, make_source
 

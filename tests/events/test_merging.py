@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.test import Client
 
 from events import groups, people
@@ -113,3 +114,29 @@ def test_what_the_management_api_refuses(body: Any, scope: str, status: int, fie
     make_profile("old")
     answer = post(body, scope)
     assert (answer.status_code, answer.json().get("field") or None) == (status, field)
+
+
+def test_the_admin_finds_compares_and_merges(admin_client: Client) -> None:
+    ada = make_profile("ada", traits={"plan": "pro", "city": "Graz"})
+    other = make_profile("ada-2", traits={"plan": "free", "nick": "<b>"})
+    address = f"/admin/events/profile/{ada.pk}/merge/"
+    assert address in admin_client.get(f"/admin/events/profile/{ada.pk}/change/").content.decode()
+    found = admin_client.get(address, {"find": "ada"}).content.decode()
+    assert f"?other={other.pk}" in found and f"?other={ada.pk}" not in found
+    assert "Nobody else is found" in admin_client.get(address, {"find": "zoe"}).content.decode()
+    page = admin_client.get(address, {"other": other.pk}).content.decode()
+    assert page.count("Differs") == 2 and "&lt;b&gt;" in page and "cannot be undone" in page
+    answer = admin_client.post(address, {"other": other.pk, "stays": other.pk})
+    assert answer.headers["Location"] == f"/admin/events/profile/{other.pk}/change/"
+    other.refresh_from_db()
+    assert other.traits == {"plan": "free", "city": "Graz", "nick": "<b>"}
+    assert AuditEntry.objects.get().actor == "admin"
+
+
+def test_only_who_may_change_people_may_merge_them(client: Client, django_user_model: Any) -> None:
+    ada, ben = make_profile(), make_profile()
+    viewer = django_user_model.objects.create_user("viewer", is_staff=True)
+    viewer.user_permissions.add(Permission.objects.get(codename="view_profile"))
+    client.force_login(viewer)
+    answer = client.post(f"/admin/events/profile/{ada.pk}/merge/", {"other": ben.pk, "stays": ada.pk})
+    assert answer.status_code == 403 and Profile.objects.count() == 2
