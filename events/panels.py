@@ -9,9 +9,9 @@ In ``AppConfig.ready`` of the other room::
         return panels.Content("admin/campaigns/profile_journeys.html", {"journeys": ...}, link="/admin/…")
 
 ``PROFILE`` panels and ``BADGES`` (a word or two beside the person's name, ``<span class="cb-badge">``) get a Profile,
-``EVENT`` panels an Event. None leaves the panel out. The template is a fragment without card or heading, as narrow as
-360 px; it sees the content's context, ``request`` and ``subject``. Keep to a handful of statements that do not grow
-with history: a page shows every panel.
+``EVENT`` panels an Event, ``DEFINITION`` panels the EventDefinition of a name in the tracking plan. None leaves the
+panel out. The template is a fragment without card or heading, as narrow as 360 px; it sees the content's context,
+``request`` and ``subject``. Keep to a handful of statements that do not grow with history: a page shows every panel.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from django.template.loader import render_to_string
 PROFILE = "profile"
 BADGES = "badges"
 EVENT = "event"
+DEFINITION = "definition"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class Panel:
 
 Build = Callable[[Any, HttpRequest], Content | None]
 
-_builders: dict[str, dict[str, Build]] = {PROFILE: {}, BADGES: {}, EVENT: {}}
+_builders: dict[str, dict[str, Build]] = {PROFILE: {}, BADGES: {}, EVENT: {}, DEFINITION: {}}
 
 
 def register(place: str, title: str, build: Build) -> None:

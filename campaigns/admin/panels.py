@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
 
 from campaigns.admin import journeys, page, refused
 from campaigns.admin.journeys import Row
 from campaigns.admin.refused import Refusal
-from campaigns.models import Decision, Journey
+from campaigns.models import Campaign, Decision, Journey
 from campaigns.reasons import Entry
 from events import panels
-from events.models import Event, Pending, Profile
+from events.models import Event, EventDefinition, Pending, Profile
 
 SHOWN = 8
 SHOWN_REFUSALS = 5
@@ -34,6 +35,7 @@ def register() -> None:
     """Show the panels from now on."""
     panels.register(panels.PROFILE, "Journeys", profile_journeys)
     panels.register(panels.EVENT, "What it triggered", event_verdicts)
+    panels.register(panels.DEFINITION, "Campaigns that start on it", started_campaigns)
 
 
 def profile_journeys(profile: Profile, request: HttpRequest) -> panels.Content | None:
@@ -47,6 +49,15 @@ def profile_journeys(profile: Profile, request: HttpRequest) -> panels.Content |
         "admin/campaigns/profile_journeys.html",
         {"rows": journeys.rows(latest, timezone.now()), "refusals": refused.refusals(list(decisions))},
     )
+
+
+def started_campaigns(definition: EventDefinition, request: HttpRequest) -> panels.Content | None:
+    """Return the campaigns whose live version or draft starts on an event of this name. One statement."""
+    if not request.user.has_perm(page.VIEW):
+        return None
+    name = definition.name
+    found = Campaign.objects.filter(Q(draft__trigger__event=name) | Q(live_version__definition__trigger__event=name))
+    return panels.Content("admin/campaigns/started_campaigns.html", {"campaigns": found.order_by("name")[:SHOWN]})
 
 
 def event_verdicts(event: Event, request: HttpRequest) -> panels.Content | None:

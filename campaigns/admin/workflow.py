@@ -10,7 +10,7 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from django.db import connection, transaction
-from django.db.models import Sum
+from django.db.models import Q, Sum
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django.utils.html import format_html_join
@@ -20,6 +20,7 @@ from campaigns import metrics, publishing
 from campaigns.admin import cards, compare, editor, page, rows
 from campaigns.admin import draft as drafts
 from campaigns.models import Campaign, CampaignVersion, Metric
+from events import counts
 from events.models import Event, EventCount, Profile
 
 # People waiting are counted this far and no farther: a page must not count a big table.
@@ -157,7 +158,8 @@ def _choices() -> list[tuple[str, str]]:
 def events_seen() -> list[str]:
     """Return the names of recent events, the most frequent first: what a trigger can listen for."""
     since = timezone.now() - timedelta(days=NAMES_SEEN_DAYS)
-    counted = EventCount.objects.filter(hour__gte=since).exclude(name="").values("name").annotate(total=Sum("count"))
+    named = EventCount.objects.filter(hour__gte=since).exclude(Q(name="") | Q(name__startswith=counts.THROTTLED))
+    counted = named.values("name").annotate(total=Sum("count"))
     return list(counted.order_by("-total").values_list("name", flat=True)[:200])
 
 

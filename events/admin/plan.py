@@ -22,7 +22,7 @@ from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
-from events import catalog, counts, naming
+from events import catalog, counts, naming, panels
 from events.models import EventDefinition, Violation
 from events.templatetags.console import amount, badge, moment
 
@@ -144,7 +144,7 @@ class EventDefinitionAdmin(ModelAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         definition = self.get_object(request, object_id)
-        seen = seen_context(definition) if definition else {}
+        seen = seen_context(definition, request) if definition else {}
         context = {"show_save_and_add_another": False, **(extra_context or {}), **seen}
         response: HttpResponse = super().change_view(request, object_id, form_url, context)
         return response
@@ -260,7 +260,7 @@ def fresh(now: datetime) -> list[EventDefinition]:
     return list(found.order_by("-first_seen_at")[:LISTED])
 
 
-def seen_context(definition: EventDefinition) -> dict[str, Any]:
+def seen_context(definition: EventDefinition, request: HttpRequest) -> dict[str, Any]:
     """Return what the page shows above the form."""
     now = timezone.now()
     left_out = counts.THROTTLED + definition.name
@@ -276,6 +276,7 @@ def seen_context(definition: EventDefinition) -> dict[str, Any]:
         "alike": [] if definition.rename_to else alike,
         "violated": recent.count(),
         "throttled": throttled,
+        "panels": panels.shown(panels.DEFINITION, definition, request),
     }
 
 

@@ -14,7 +14,7 @@ from campaigns.reasons import Entry
 from events import panels
 from events.models import Event
 from tests.campaigns.flow import delay, happens, make_campaign, settle, statements
-from tests.factories import make_event, make_profile
+from tests.factories import make_event, make_profile, planned
 
 pytestmark = pytest.mark.django_db
 
@@ -26,7 +26,7 @@ def ask() -> Callable[[str, object], str]:
     request.user = User.objects.create_superuser("admin")
 
     def shown(place: str, subject: object) -> str:
-        titles = {"Journeys", "What it triggered"}
+        titles = {"Journeys", "What it triggered", "Campaigns that start on it"}
         return "".join(panel.html for panel in panels.shown(place, subject, request) if panel.title in titles)
 
     return shown
@@ -90,3 +90,9 @@ def test_the_pages_show_the_panels_only_to_those_who_may_see_campaigns(client: C
     assert "Waiting at “Wait”" not in client.get(url).content.decode()
     user.user_permissions.add(Permission.objects.get(codename="view_campaign"))
     assert "Waiting at “Wait”" in client.get(url).content.decode()
+
+
+def test_a_planned_event_shows_the_campaigns_that_start_on_it(ask: Callable[[str, object], str]) -> None:
+    make_campaign(delay(60), event="Order Completed", name="Thanks")
+    assert "Thanks" in ask(panels.DEFINITION, planned("Order Completed"))
+    assert "None." in ask(panels.DEFINITION, planned("Signed Up"))
