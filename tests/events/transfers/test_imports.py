@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from events.models import Event, Import, ImportChunk, Pending, Profile
 from events.transfers import imports
 from events.transfers.reading import RowError
-from tests.factories import make_profile, make_source
+from tests.factories import make_profile, make_source, planned
 
 pytestmark = pytest.mark.django_db
 State = Import.State
@@ -53,6 +53,15 @@ def test_a_run_stores_the_good_rows_beside_the_bad_ones() -> None:
     assert (new.state, new.rows_done, new.rows_failed) == (State.DONE, 3, 1)
     assert sorted(Event.objects.values_list("profile__user_id", "properties__total")) == [("ada", 1), ("bob", 4)]
     assert not Pending.objects.exists(), "history starts nothing"
+
+
+def test_a_row_that_the_tracking_plan_refuses_fails_alone_with_its_number() -> None:
+    planned("Ordered", schema={"properties": {"total": {"type": "number"}}}, schema_mode="block")
+    new = go(upload(b"user_id,event,total\nada,Ordered,1\nbob,Ordered,dear\nbob,Ordered,4\n"), State.RUNNING)
+    assert (new.state, new.rows_done, new.rows_failed) == (State.DONE, 3, 1)
+    failure = new.failures.get()
+    assert (failure.row, failure.field, failure.raw.strip()) == (2, "properties.total", "bob,Ordered,dear")
+    assert Event.objects.count() == 2
 
 
 def test_events_start_campaigns_only_when_asked_to() -> None:
