@@ -57,7 +57,8 @@ def lines(both: Sequence[Profile]) -> list[Line]:
     known = [
         Line(label, (getattr(first, name) or None, getattr(second, name) or None)) for label, name in columns.items()
     ]
-    names = sorted(first.traits.keys() | second.traits.keys())
+    # A trait that only repeats a column would say the same twice.
+    names = sorted((first.traits.keys() | second.traits.keys()) - set(columns.values()))
     known += [Line(name, (first.traits.get(name), second.traits.get(name))) for name in names]
     return [line for line in known if line.values != (None, None)]
 
