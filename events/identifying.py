@@ -191,8 +191,9 @@ def _alias(previous_id: str, user_id: str, plan: Plan) -> Person:
     An anonymous id on which another user has logged in goes over alone: that user is not the one who is meant.
     """
     previous = plan.find(USER, previous_id)
-    visitor = plan.find(ANONYMOUS, previous_id)
     user = plan.become(previous, user_id) if previous else plan.obtain(USER, user_id)
+    # Only now: who was both, by an email without a name, has just become the user.
+    visitor = plan.find(ANONYMOUS, previous_id)
     if visitor is not None and visitor.user_id is None:
         user = plan.become(visitor, user_id)
     elif visitor is not None and visitor.current() is not user:

@@ -146,6 +146,12 @@ def test_whoever_was_known_by_an_email_is_merged_into_a_user_who_is_there_alread
     assert ends(result) == [user]
 
 
+def test_who_is_both_email_and_visitor_of_one_id_becomes_the_user_of_an_alias_once() -> None:
+    result = plan([identify(email="a", anonymous="a"), track("b"), alias("a", "b")], {})
+    assert len({*ends(result)}) == len(result.created) == 1
+    assert result.created[0].user_id == "b"
+
+
 def test_an_email_of_another_user_stays_theirs() -> None:
     other = Person(1, "other")
     result = plan([identify("u", email="ada@x.io"), mail("ada@x.io")], {(EMAIL, "ada@x.io"): other})
