@@ -10,6 +10,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from config.health import healthz
 from config.metrics import metrics
+from events.api.customerio.v1 import CredentialsView
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
@@ -24,6 +25,8 @@ urlpatterns = [
     path("api/docs/", SpectacularSwaggerView.as_view(url_name="api-schema"), name="api-docs"),
     path("hooks/", include("events.api.hooks")),
     path("api/v1/manage/", include("messaging.api")),
+    path("api/", include("events.api.customerio.urls")),
+    path("auth", CredentialsView.as_view(), name="cio-auth"),
     path("m/", include("messaging.urls")),
     path("webhooks/anymail/", include("messaging.webhooks")),
 ]

@@ -7,6 +7,8 @@ receiver re-points its own rows before the losers are deleted.
 deletes whatever it has about these people, so that nothing is left and nothing more happens; sums stay as they are.
 
 ``profiles_exported`` is sent with ``profile_id``; a receiver returns an iterator of ``(section, JSON rows)``.
+
+``delivery_reported`` is sent with ``report``, a ``deliveries.Report``; a receiver returns whether it knows the message.
 """
 
 from django.dispatch import Signal
@@ -14,3 +16,4 @@ from django.dispatch import Signal
 profiles_merged = Signal()
 profiles_erased = Signal()
 profiles_exported = Signal()
+delivery_reported = Signal()

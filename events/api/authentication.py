@@ -66,6 +66,24 @@ class WriteKeyAuthentication(BaseAuthentication):
         return 'WriteKey realm="tracking"'
 
 
+class SiteKeyAuthentication(BaseAuthentication):
+    """Take Customer.io's credentials: Basic with the source's site id and one of its keys.
+
+    ``request.auth`` becomes the ``Caller``.
+    """
+
+    def authenticate(self, request: Request) -> tuple[None, Caller]:
+        scheme, credentials = authorization(request)
+        site_id, key = user_and_password(credentials) if scheme == "basic" else ("", "")
+        caller = find_caller(key)
+        if caller is None or caller.source.site_id != site_id:
+            raise AuthenticationFailed("The site id or the API key is missing, unknown or revoked.", "invalid_key")
+        return None, caller
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'WriteKey realm="tracking"'
+
+
 class TokenAuthentication(BaseAuthentication):
     """Take a token of the management API: ``Authorization: Bearer cb_…``. ``request.auth`` becomes the ApiToken."""
 
@@ -147,8 +165,14 @@ def authorization(request: HttpRequest | Request) -> tuple[str, str]:
 
 
 def user_name(credentials: str) -> str:
+    return user_and_password(credentials)[0]
+
+
+def user_and_password(credentials: str) -> tuple[str, str]:
+    """Take Basic credentials apart; nothing for such as cannot be read."""
     try:
         plain = base64.b64decode(credentials, validate=True).decode()
     except (binascii.Error, UnicodeDecodeError, ValueError):
-        return ""
-    return plain.partition(":")[0]
+        return "", ""
+    user, _, password = plain.partition(":")
+    return user, password

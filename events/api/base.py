@@ -33,11 +33,15 @@ class JsonView(APIView):
 
     content_negotiation_class = AlwaysJson
 
+    def refused(self, refusal: Refusal) -> dict[str, object]:
+        """Return the body of the answer to a call that is refused."""
+        return dict(refusal.answer)
+
     def handle_exception(self, exc: Exception) -> HttpResponseBase:  # type: ignore[override]  # no need to render
         refusal = as_refusal(exc)
         if refusal is None:
             raise exc
-        response = JsonResponse(refusal.answer, status=refusal.status)
+        response = JsonResponse(self.refused(refusal), status=refusal.status)
         if refusal.status == 503:
             response["Retry-After"] = RETRY_AFTER_SECONDS
         if refusal.status == 429:

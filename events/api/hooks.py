@@ -23,7 +23,7 @@ from events.api.base import JsonView, as_refusal
 from events.api.hook_calls import Calls
 from events.api.inbound import Sampler
 from events.api.refusal import Refusal
-from events.api.segment import SUCCESS, dropped, worth_keeping
+from events.api.segment import SUCCESS, dropped
 from events.ingest import ingest_many, parcel
 from events.models import InboundRequest, Source
 
@@ -82,7 +82,7 @@ class HookView(JsonView):
     def handle_exception(self, exc: Exception) -> HttpResponseBase:  # type: ignore[override]
         response = super().handle_exception(exc)
         refusal = as_refusal(exc)
-        if refusal is not None and worth_keeping(refusal):
+        if refusal is not None and inbound.worth_keeping(refusal):
             inbound.keep(self._described(refusal.status, dict(refusal.answer)))
         return response
 

@@ -13,6 +13,7 @@ from django.db import DatabaseError
 from django.http import HttpRequest
 
 from events import origin, suppression
+from events.api.refusal import Refusal
 from events.models import InboundRequest, Source
 
 BODY_LIMIT = 32 * 1024
@@ -41,6 +42,11 @@ _accepted = Sampler(KEPT_PER_SECOND)
 def sampled() -> bool:
     """Say whether an accepted call that has nothing remarkable is to be kept."""
     return _accepted.take(clock())
+
+
+def worth_keeping(refusal: Refusal) -> bool:
+    """Say whether a refused call is written down. Those above a rate limit must not cost more than an accepted one."""
+    return refusal.status != 503 and (refusal.status != 429 or sampled())
 
 
 def clock() -> float:

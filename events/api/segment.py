@@ -99,7 +99,7 @@ class TrackingView(AnyOriginView):
     def handle_exception(self, exc: Exception) -> HttpResponseBase:  # type: ignore[override]
         response = super().handle_exception(exc)
         refusal = as_refusal(exc)
-        if refusal is not None and worth_keeping(refusal):
+        if refusal is not None and inbound.worth_keeping(refusal):
             source = self.caller.source if self.caller else None
             inbound.keep(
                 inbound.describe(
@@ -125,11 +125,6 @@ class UnknownCallView(AnyOriginView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         if request.method != "OPTIONS":
             raise Refusal("not_found", f"There is no such call. Those of /v1/ are {', '.join(KINDS)}.", "path", 404)
-
-
-def worth_keeping(refusal: Refusal) -> bool:
-    """Say whether a refused call is written down. Those above a rate limit must not cost more than an accepted one."""
-    return refusal.status != 503 and (refusal.status != 429 or inbound.sampled())
 
 
 def dropped(rejected: Sequence[tuple[int, Refusal]]) -> dict[str, object]:
