@@ -37,7 +37,7 @@ def unwanted_fields(source: Source) -> tuple[str, ...]:
 
 
 def without_unwanted(source: Source, body: bytes) -> bytes:
-    """Return a call or batch for the debugger without what the source does not want to have kept.
+    """Return a call, a batch or a list of calls for the debugger without what the source does not want to have kept.
 
     Of a body that is not JSON nothing is kept then: nobody can tell what is in it.
     """
@@ -45,6 +45,8 @@ def without_unwanted(source: Source, body: bytes) -> bytes:
     if not unwanted:
         return body
     try:
+        if body.lstrip()[:1] == b"[":
+            return _stripped_each(body, unwanted)
         return _stripped(body, unwanted)
     except (msgspec.DecodeError, RecursionError):
         return b""
@@ -58,9 +60,12 @@ def _stripped(call: bytes, unwanted: Sequence[str]) -> bytes:
     if "context" in fields:
         fields["context"] = msgspec.Raw(_without(bytes(fields["context"]), unwanted))
     if bytes(fields.get("batch", b""))[:1] == b"[":
-        batch = _LIST.decode(fields["batch"])
-        fields["batch"] = msgspec.Raw(msgspec.json.encode([msgspec.Raw(_stripped(bytes(c), unwanted)) for c in batch]))
+        fields["batch"] = msgspec.Raw(_stripped_each(bytes(fields["batch"]), unwanted))
     return msgspec.json.encode(fields)
+
+
+def _stripped_each(batch: bytes, unwanted: Sequence[str]) -> bytes:
+    return msgspec.json.encode([msgspec.Raw(_stripped(bytes(call), unwanted)) for call in _LIST.decode(batch)])
 
 
 def _without(context: bytes, unwanted: Sequence[str]) -> bytes:

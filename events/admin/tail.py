@@ -6,11 +6,13 @@ Only the newest ids are looked at, so that no filter, however rare its matches, 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from django.db.models import Max, Q
+from django.db.models import Max, Q, TextField
+from django.db.models.functions import Cast
 from django.http import HttpRequest
 
 from events.admin.found import found_by
@@ -21,7 +23,10 @@ LINES = 60
 EVENTS_LOOKED_AT = 20_000
 REQUESTS_LOOKED_AT = 20_000
 PEOPLE_MATCHED = 50
+# Looking through payloads reads every one of them.
+PAYLOADS_LOOKED_AT = 2_000
 
+TEXTS = ("name", "person", "payload")
 OUTCOMES = {"": "Everything", "accepted": "Accepted", "refused": "Refused, wholly or in part"}
 
 
@@ -33,12 +38,13 @@ class Filters:
     name: str = ""
     person: str = ""
     outcome: str = ""
+    payload: str = ""
 
     @classmethod
     def of(cls, request: HttpRequest) -> Filters:
         source = request.GET.get("source", "")
         outcome = request.GET.get("outcome", "")
-        texts = {key: request.GET.get(key, "").replace("\x00", "").strip() for key in ("name", "person")}
+        texts = {key: request.GET.get(key, "").replace("\x00", "").strip() for key in TEXTS}
         number = int(source) if source.isascii() and source.isdigit() and len(source) < 19 else None
         return cls(source=number, outcome=outcome if outcome in OUTCOMES else "", **texts)
 
@@ -69,8 +75,7 @@ class Line:
 def tail(filters: Filters) -> list[Line]:
     """Return the newest lines. A handful of statements, each bounded by ids."""
     lines = [] if filters.outcome == "refused" else _events(filters)
-    # A refused call has no person, and its name, if any, is in its body.
-    if filters.outcome != "accepted" and not (filters.name or filters.person):
+    if filters.outcome != "accepted":
         lines += _refused(filters)
     return sorted(lines, key=lambda line: line.received_at, reverse=True)[:LINES]
 
@@ -89,7 +94,8 @@ def state_of(pending: Pending | None) -> tuple[str, str]:
 
 def _events(filters: Filters) -> list[Line]:
     newest = Event.objects.aggregate(newest=Max("pk"))["newest"] or 0
-    found = Event.objects.filter(pk__gt=newest - EVENTS_LOOKED_AT).select_related("source", "profile")
+    looked_at = PAYLOADS_LOOKED_AT if filters.payload else EVENTS_LOOKED_AT
+    found = Event.objects.filter(pk__gt=newest - looked_at).select_related("source", "profile")
     if filters.source is not None:
         found = found.filter(source=filters.source)
     if filters.name:
@@ -97,6 +103,8 @@ def _events(filters: Filters) -> list[Line]:
     if filters.person:
         people = found_by(Profile.objects.all(), filters.person).values_list("pk", flat=True)[:PEOPLE_MATCHED]
         found = found.filter(profile__in=list(people))
+    if filters.payload:
+        found = found.alias(text=Cast("properties", TextField())).filter(text__icontains=filters.payload)
     return _with_state([_event_line(event) for event in found.order_by("-pk")[:LINES]])
 
 
@@ -112,11 +120,21 @@ def _with_state(lines: list[Line]) -> list[Line]:
 
 def _refused(filters: Filters) -> list[Line]:
     newest = InboundRequest.objects.aggregate(newest=Max("pk"))["newest"] or 0
-    found = InboundRequest.objects.filter(pk__gt=newest - REQUESTS_LOOKED_AT).select_related("source")
+    # What was not stored has neither name nor person: both are looked for in the body.
+    in_body = [text for text in (_begins(filters.name), filters.person, filters.payload) if text]
+    looked_at = PAYLOADS_LOOKED_AT if in_body else REQUESTS_LOOKED_AT
+    found = InboundRequest.objects.filter(pk__gt=newest - looked_at).select_related("source")
     found = found.filter(~Q(status=200) | Q(rejected__gt=0) | Q(throttled__gt=0)).defer("body")
     if filters.source is not None:
         found = found.filter(source=filters.source)
+    for text in in_body:
+        found = found.filter(body__icontains=text)
     return [_request_line(request) for request in found.order_by("-pk")[:LINES]]
+
+
+def _begins(name: str) -> str:
+    """Return how a text that begins like this looks in JSON."""
+    return json.dumps(name, ensure_ascii=False)[:-1] if name else ""
 
 
 def _request_line(request: InboundRequest) -> Line:

@@ -87,7 +87,10 @@ class HookView(JsonView):
         return response
 
     def _described(self, status: int, answer: dict[str, object], rejected: int = 0) -> InboundRequest:
-        return inbound.describe(self.request._request, self._body_to_show(), status, answer, self.source, rejected)
+        row = inbound.describe(self.request._request, self._body_to_show(), status, answer, self.source, rejected)
+        if self.source and self.source.slug and self.source.lock == Source.Lock.ADDRESS:
+            row.path = row.path.replace(self.source.slug, inbound.mask(self.source.slug))
+        return row
 
     def _body_to_show(self) -> bytes:
         try:

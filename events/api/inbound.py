@@ -21,6 +21,14 @@ KEPT_PER_SECOND = 20
 _SECRET = re.compile(r'("(?:write_?key|api_?key|secret|password)"\s*:\s*")((?:[^"\\]|\\.)*)', re.IGNORECASE)
 
 
+# Headers that may open a door, in whole or in part.
+_OPENS = re.compile(r"auth|cookie|credential|key|password|secret|session|signature|token", re.IGNORECASE)
+# Where a caller sits.
+_ADDRESS = re.compile(r"forwarded|real-ip|client-ip|connecting-ip", re.IGNORECASE)
+MAX_HEADERS = 50
+HEADER_LIMIT = 500
+
+
 class Sampler:
     """Say yes to the first few questions of each second. Threads may squeeze in one or two more; that is fine."""
 
@@ -63,6 +71,7 @@ def describe(
         method=(request.method or "")[:8],
         # Without the query, where keys and people may stand: of calls by address alone it is the body.
         path=_plain(request.path)[:1000],
+        headers=_headers(request, source),
         client=_plain(_user_agent(request, source))[:500],
         body=masked(origin.without_unwanted(source, body) if source else body),
         status=status,
@@ -73,6 +82,28 @@ def describe(
 
 def _user_agent(request: HttpRequest, source: Source | None) -> str:
     return request.headers.get("User-Agent", "") if source is None or source.store_user_agent else ""
+
+
+def _headers(request: HttpRequest, source: Source | None) -> dict[str, str]:
+    """Return the headers to show: secrets masked, addresses and browsers only where the source keeps them."""
+    if source is not None and not source.store_user_agent:
+        return {}
+    kept = list(request.headers.items())[:MAX_HEADERS]
+    return {
+        name[:100]: _plain(mask_header(value) if _OPENS.search(name) else _without_query(name, value))[:HEADER_LIMIT]
+        for name, value in kept
+        if (source is not None and source.store_ip) or not _ADDRESS.search(name)
+    }
+
+
+def mask_header(value: str) -> str:
+    """Mask a header's secret, and leave the scheme before it."""
+    scheme, blank, credentials = value.partition(" ")
+    return f"{scheme} {mask(credentials)}" if blank and scheme.isalpha() else mask(value)
+
+
+def _without_query(name: str, value: str) -> str:
+    return value.partition("?")[0] if name.lower() == "referer" else value
 
 
 def keep(row: InboundRequest) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -58,6 +59,26 @@ def test_filters_narrow_the_list() -> None:
     assert titles(Filters(person="AD")) == ["Signed Up"]
     assert titles(Filters(outcome="refused")) == ["POST /v1/track"]
     assert len(titles(Filters(outcome="accepted"))) == 2
+
+
+def test_filters_work_together_on_what_was_refused_as_well() -> None:
+    shop = make_source("Shop")
+    make_event(make_profile("ada"), "Signed Up", {"plan": "pro"}, source=shop)
+    make_call(source=shop, body='{"userId": "ada", "event": "Signed Up", "properties": {"plan": "pro"}}')
+    make_call(source=shop, body='{"userId": "ben", "event": "Paid"}')
+    make_call(body='{"userId": "ada", "event": "Signed Up"}')
+    for filters in (
+        Filters(source=shop.pk, name="signed"),
+        Filters(source=shop.pk, person="ada"),
+        Filters(source=shop.pk, payload="PRO"),
+        Filters(source=shop.pk, name="Signed", person="ada", payload="pro"),
+    ):
+        assert titles(filters) == ["POST /v1/track", "Signed Up"], filters
+        assert titles(replace(filters, outcome="refused")) == ["POST /v1/track"]
+        assert titles(replace(filters, outcome="accepted")) == ["Signed Up"]
+    assert titles(Filters(source=shop.pk, name="igned")) == []
+    assert titles(Filters(source=shop.pk, name="Signed", person="ben")) == []
+    assert titles(Filters(payload="%")) == [], "no wildcard"
 
 
 def test_only_the_newest_ids_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -212,6 +212,17 @@ def test_the_number_of_statements_does_not_grow_with_the_list(monkeypatch: pytes
     assert len(many) == len(few)
 
 
+def test_an_address_that_is_the_secret_is_not_shown_in_the_debugger() -> None:
+    make_hook("abcdefghijklmnopqrstuvwx")
+    make_hook("cart", lock=Source.Lock.KEY)
+    post(CART, "abcdefghijklmnopqrstuvwx/")
+    post(CART, "cart/")
+    assert list(InboundRequest.objects.order_by("pk").values_list("path", flat=True)) == [
+        "/hooks/abcde…wx/",
+        "/hooks/cart/",
+    ]
+
+
 # --- Locks ----------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("place", ["basic", "bearer", "header", "query"])
 def test_a_key_opens_from_wherever_it_comes(place: str) -> None:

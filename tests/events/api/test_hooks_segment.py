@@ -12,7 +12,7 @@ import pytest
 from django.test import Client
 
 from events import encryption
-from events.models import Event, Pending, Profile, Source
+from events.models import Event, InboundRequest, Pending, Profile, Source
 from tests.factories import make_source
 
 pytestmark = pytest.mark.django_db
@@ -128,3 +128,11 @@ def test_a_bad_event_does_not_spoil_its_neighbours(hook: Source) -> None:
     answer = post(as_segment_writes(batch), signature(as_segment_writes(batch[0])))
     assert (answer.status_code, answer.json()["rejected"][0]["field"]) == (200, "event")
     assert Event.objects.count() == 1
+
+
+def test_addresses_stay_out_of_the_debugger_where_the_source_keeps_none(hook: Source) -> None:
+    Source.objects.filter(pk=hook.pk).update(store_ip=False)
+    batch = [{**TRACK, "context": {"ip": "203.0.113.9", "locale": "de"}, "event": None}, TRACK]
+    post(as_segment_writes(batch), signature(as_segment_writes(batch[0])))
+    kept = InboundRequest.objects.get()
+    assert "203.0.113.9" not in kept.body and "locale" in kept.body

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
-import pytest
+from typing import Any
 
-from events.api.inbound import BODY_LIMIT, Sampler, mask, masked
+import pytest
+from django.test import RequestFactory
+
+from events.api.inbound import BODY_LIMIT, Sampler, describe, mask, mask_header, masked
+from events.models import Source
 
 
 @pytest.mark.parametrize(
@@ -34,3 +38,48 @@ def test_a_mask_never_shows_most_of_a_secret() -> None:
 def test_a_sampler_takes_so_many_a_second() -> None:
     sampler = Sampler(3)
     assert [sampler.take(now) for now in (1.0, 1.1, 1.2, 1.9, 2.0, 2.5)] == [True, True, True, False, True, True]
+
+
+def headers(source: Source | None, **sent: str) -> dict[str, Any]:
+    named = {name.replace("_", "-"): value for name, value in sent.items()}
+    request = RequestFactory().post("/v1/track?writeKey=pk_abcdefghijklmnop", headers=named)
+    row = describe(request, b"{}", 200, {}, source)
+    assert "pk_" not in row.path
+    return dict(row.headers)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("Basic cGtfYWJjZGVmZ2hpamtsbW5vcDo=", "Basic cGtfY…o="),
+        ("Bearer short", "Bearer …"),
+        ("sk_abcdefghijklmnop", "sk_ab…op"),
+        ("a b", "a …"),
+    ],
+)
+def test_what_opens_a_door_is_masked(value: str, shown: str) -> None:
+    assert mask_header(value) == shown
+
+
+def test_headers_are_kept_without_secrets_and_without_the_query_of_a_page() -> None:
+    kept = headers(
+        Source(),
+        Authorization="Basic cGtfYWJjZGVmZ2hpamtsbW5vcDo=",
+        Cookie="sessionid=abcdefghijklmnop",
+        X_Api_Key="sk_abcdefghijklmnop",
+        X_Signature="0123456789abcdef0123",
+        Referer="https://shop.example/a?email=ada@example.com",
+        X_Forwarded_For="203.0.113.9",
+        X_Shop_Topic="orders/paid",
+    )
+    assert kept["X-Shop-Topic"] == "orders/paid"
+    assert kept["Referer"] == "https://shop.example/a"
+    assert kept["X-Forwarded-For"] == "203.0.113.9"
+    for name in ("Authorization", "Cookie", "X-Api-Key", "X-Signature"):
+        assert "…" in kept[name], name
+
+
+def test_addresses_and_browsers_are_kept_only_where_the_source_keeps_them() -> None:
+    assert "X-Forwarded-For" not in headers(Source(store_ip=False), X_Forwarded_For="203.0.113.9")
+    assert "X-Forwarded-For" not in headers(None, X_Forwarded_For="203.0.113.9")
+    assert headers(Source(store_user_agent=False), User_Agent="Ada's browser") == {}
