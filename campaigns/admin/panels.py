@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -15,6 +15,7 @@ from campaigns.admin.refused import Refusal
 from campaigns.models import Campaign, Decision, Journey
 from campaigns.reasons import Entry
 from events import panels
+from events.api.parsing import DESTINATION
 from events.models import Event, EventDefinition, Pending, Profile
 
 SHOWN = 8
@@ -55,19 +56,37 @@ def started_campaigns(definition: EventDefinition, request: HttpRequest) -> pane
     """Return the campaigns whose live version or draft starts on an event of this name. One statement."""
     if not request.user.has_perm(page.VIEW):
         return None
-    name = definition.name
-    found = Campaign.objects.filter(Q(draft__trigger__event=name) | Q(live_version__definition__trigger__event=name))
-    return panels.Content("admin/campaigns/started_campaigns.html", {"campaigns": found.order_by("name")[:SHOWN]})
+    campaigns = _starting_on(definition.name)[:SHOWN]
+    return panels.Content("admin/campaigns/started_campaigns.html", {"campaigns": campaigns})
 
 
 def event_verdicts(event: Event, request: HttpRequest) -> panels.Content | None:
-    """Return what an event meant to each campaign that listens for it. Four statements at most."""
-    if event.type != Event.Type.TRACK or not request.user.has_perm(page.VIEW):
+    """Return what an event meant to each campaign that listens for it, or why to none. Four statements at most."""
+    if not request.user.has_perm(page.VIEW):
         return None
+    template = "admin/campaigns/event_verdicts.html"
+    if event.type != Event.Type.TRACK:
+        return panels.Content(template, {"is_no_trigger": True})
     found = Decision.objects.filter(event_id=event.pk).select_related("profile", "campaign", "journey__profile")
     decisions = list(found.order_by("pk"))
-    waiting = not decisions and Pending.objects.filter(pk=event.pk).exists()
-    return panels.Content("admin/campaigns/event_verdicts.html", {"verdicts": _verdicts(decisions), "waiting": waiting})
+    if decisions:
+        return panels.Content(template, {"verdicts": _verdicts(decisions)})
+    waiting = Pending.objects.filter(pk=event.pk).exists()
+    kept_out = not waiting and _is_kept_out(event)
+    listening = [] if waiting or kept_out else list(_starting_on(event.name)[:SHOWN])
+    return panels.Content(template, {"waiting": waiting, "kept_out": kept_out, "listening": listening})
+
+
+def _is_kept_out(event: Event) -> bool:
+    """Say whether the sender switched us off for this event: see the tracking API's ``integrations``."""
+    chosen = event.extra.get("integrations")
+    return isinstance(chosen, dict) and chosen.get(DESTINATION, chosen.get("All", True)) is False
+
+
+def _starting_on(name: str) -> QuerySet[Campaign]:
+    """Return the campaigns whose live version or draft starts on an event of this name."""
+    found = Campaign.objects.filter(Q(draft__trigger__event=name) | Q(live_version__definition__trigger__event=name))
+    return found.order_by("name")
 
 
 def _verdicts(decisions: Collection[Decision]) -> list[Verdict]:

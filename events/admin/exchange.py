@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -13,6 +14,9 @@ from events.models import Event, InboundRequest
 # Where a type keeps its own words in a call.
 NAME_FIELDS = {"track": "event", "page": "name", "screen": "name", "group": "groupId", "alias": "previousId"}
 TRAIT_TYPES = ("identify", "group")
+# Events bear the time of their request's beginning, requests that of their own storing.
+AROUND = timedelta(minutes=2)
+SHOWN = 20
 GOOD_ANSWER = {"success": True}
 
 
@@ -63,17 +67,60 @@ def item_of(body: str, message_id: str) -> Any | None:
     return named[0] if named else batch[0] if len(batch) == 1 else None
 
 
-def dropped_items(request: InboundRequest) -> list[dict[str, Any]]:
-    """Return what an answer says about the items that were not taken."""
-    listed = request.answer.get("rejected") if isinstance(request.answer, dict) else None
-    return [item for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """An item that was not taken: why, and the item itself where the kept body still has it."""
+
+    number: int
+    message: str
+    field: str
+    code: str
+    item: Any = None
+
+
+def dropped(request: InboundRequest) -> list[Dropped]:
+    """Return what the answer says about the items that were not taken, in the words of either API."""
+    said = request.answer if isinstance(request.answer, dict) else {}
+    listed = said.get("rejected") or said.get("errors")
+    if not isinstance(listed, list):
+        return []
+    items = _items(request.body)
+    found = [_dropped(entry, items) for entry in listed if isinstance(entry, dict)]
+    return sorted(found, key=lambda one: one.number)
+
+
+def _dropped(entry: dict[str, Any], items: list[Any]) -> Dropped:
+    index = entry.get("index", entry.get("batch_index"))
+    index = index if isinstance(index, int) and index >= 0 else 0
+    code = str(entry.get("code") or entry.get("reason") or "")
+    item = items[index] if index < len(items) else None
+    return Dropped(index + 1, str(entry.get("message") or ""), str(entry.get("field") or ""), code, item)
+
+
+def _items(body: str) -> list[Any]:
+    """Return the items of a kept body; none of one that was cut."""
+    try:
+        parsed = json.loads(body)
+    except ValueError:
+        return []
+    batch = parsed.get("batch", [parsed]) if isinstance(parsed, dict) else parsed
+    return batch if isinstance(batch, list) else []
 
 
 def reason(request: InboundRequest) -> str:
     """Return in one sentence why a call, or the first part of it, was not taken."""
     said = request.answer if isinstance(request.answer, dict) else {}
-    first = next(iter(dropped_items(request)), {})
-    return str(said.get("message") or first.get("message") or "")
+    first = next(iter(dropped(request)), None)
+    return str(said.get("message") or (first.message if first else ""))
+
+
+def stored(request: InboundRequest) -> list[Event]:
+    """Return the first events that a call became. Looks only at what came in about then."""
+    if not request.accepted:
+        return []
+    around = (request.received_at - AROUND, request.received_at + AROUND)
+    found = Event.objects.filter(request=request, received_at__range=around).select_related("profile")
+    return list(found.order_by("pk")[:SHOWN])
 
 
 def readable(body: str) -> str:

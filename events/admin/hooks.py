@@ -102,15 +102,15 @@ def urls(admin: ModelAdmin) -> list[URLPattern]:
     ]
 
 
-def page_context(source: Source) -> dict[str, Any]:
+def page_context(request: HttpRequest, source: Source) -> dict[str, Any]:
     """Return what a hook's part of its source's page shows."""
     if source.kind == Source.Kind.TRACKING:
         return {}
     calls = last_calls(source)
-    newest = next((call for call in calls if call.body), None)
+    tried = _chosen(request, source) or next((call for call in calls if call.body), None)
     return {
         **lock_context(source, LockForm(instance=source)),
-        **_mapping_context(source, mapping_form.rows(source.mapping or mapping.DEFAULT), newest),
+        **_mapping_context(source, mapping_form.rows(source.mapping or mapping.DEFAULT), tried),
         **payloads_context(source, calls),
     }
 

@@ -6,14 +6,14 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import get_object_or_404, render
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from unfold.admin import ModelAdmin
 
-from events import panels
-from events.admin import exchange
+from events import panels, plan
+from events.admin import again, exchange
 from events.admin.tail import OUTCOMES, Filters, signature, state_of, tail
 from events.admin_paging import ReadOnly
 from events.models import Event, InboundRequest, Pending, Source
@@ -28,6 +28,7 @@ class EventAdmin(ReadOnly, ModelAdmin):
         own = [
             path("tail/", wrap(self.tail), name="events_event_tail"),
             path("request/<int:pk>/", wrap(self.request_view), name="events_event_request"),
+            path("request/<int:pk>/again/", wrap(self.send_again), name="events_event_again"),
         ]
         return own + list(super().get_urls())
 
@@ -69,8 +70,20 @@ class EventAdmin(ReadOnly, ModelAdmin):
         """Show one kept call of the tracking API."""
         self._check(request)
         call = get_object_or_404(InboundRequest.objects.select_related("source"), pk=pk)
-        context = {"title": str(call), "call": call, "body": exchange.readable(call.body)}
-        return self._page(request, "request", context)
+        may_send = request.user.has_perm("events.change_source") and again.can_be(call)
+        return self._page(request, "request", {"title": str(call), "may_send": may_send, **request_context(call)})
+
+    def send_again(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Take in a refused call after all, and say what became of it."""
+        self._check(request)
+        call = get_object_or_404(InboundRequest.objects.select_related("source"), pk=pk)
+        if not request.user.has_perm("events.change_source"):
+            raise PermissionDenied
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        if not again.can_be(call):
+            raise Http404("This call cannot be taken in again.")
+        return render(request, "admin/events/sent_again.html", {"outcome": again.send(call)})
 
     def _page(self, request: HttpRequest, name: str, context: dict[str, Any]) -> HttpResponse:
         """Render a detail: alone for the pane beside the list, else as a page."""
@@ -95,6 +108,19 @@ def tail_context(request: HttpRequest) -> dict[str, Any]:
     query = request.GET.copy()
     query.pop("seen", None)
     return {"filters": filters, "lines": lines, "seen": signature(lines), "query": query.urlencode()}
+
+
+def request_context(call: InboundRequest) -> dict[str, Any]:
+    dropped = exchange.dropped(call)
+    refused = call.answer.get("code") if isinstance(call.answer, dict) else None
+    return {
+        "call": call,
+        "body": exchange.readable(call.body),
+        "reason": exchange.reason(call) if call.status != 200 else "",
+        "dropped": dropped,
+        "stored": exchange.stored(call),
+        "is_against_plan": plan.REFUSED in (refused, *(one.code for one in dropped)),
+    }
 
 
 def event_context(event: Event, request: HttpRequest) -> dict[str, Any]:

@@ -178,4 +178,4 @@ def connect_context(request: HttpRequest, source: Source) -> dict[str, Any]:
     keys = keys_context(source)
     public = next((key for key in keys["keys"] if key.public_value and key.revoked_at is None), None)
     shown = recipes(settings.BASE_URL, public.public_value) if public else []
-    return {**keys, **signs_context(source), **hooks.page_context(source), "recipes": shown}
+    return {**keys, **signs_context(source), **hooks.page_context(request, source), "recipes": shown}

@@ -139,7 +139,7 @@ def _begins(name: str) -> str:
 
 def _request_line(request: InboundRequest) -> Line:
     state, tone = f"Refused {request.status}", "bad"
-    if request.status == 200:
+    if request.status in (200, 207):
         state = f"{request.rejected} refused"
         if not request.rejected:
             state, tone = f"{request.throttled} throttled", "muted"

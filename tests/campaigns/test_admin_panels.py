@@ -9,7 +9,7 @@ from django.contrib.auth.models import Permission, User
 from django.http import HttpRequest
 from django.test import Client
 
-from campaigns.models import Journey
+from campaigns.models import Campaign, Journey
 from campaigns.reasons import Entry
 from events import panels
 from events.models import Event
@@ -60,8 +60,25 @@ def test_an_event_shows_what_it_meant_to_each_campaign(ask: Callable[[str, objec
 
 def test_an_event_that_nobody_listens_for_says_so(ask: Callable[[str, object], str]) -> None:
     event = make_event(make_profile(), "Something Else")
-    assert "no live campaign listened" in ask(panels.EVENT, event)
-    assert ask(panels.EVENT, make_event(make_profile(), "", type=Event.Type.IDENTIFY)) == ""
+    assert "none starts on “Something Else”" in ask(panels.EVENT, event)
+    assert "campaigns start on what people do" in ask(
+        panels.EVENT, make_event(make_profile(), "", type=Event.Type.IDENTIFY)
+    )
+
+
+def test_a_campaign_that_would_listen_is_named_when_nothing_was_triggered(ask: Callable[[str, object], str]) -> None:
+    campaign = make_campaign(name="Too late", event="Something Else")
+    Campaign.objects.filter(pk=campaign.pk).update(status=Campaign.Status.PAUSED)
+    html = ask(panels.EVENT, make_event(make_profile(), "Something Else"))
+    assert "were not live then" in html and "Too late" in html and "Paused now" in html
+
+
+@pytest.mark.parametrize("chosen", [{"All": False}, {"All": True, "Cuebird": False}, {"Cuebird": False}])
+def test_an_event_that_its_sender_kept_from_us_says_so(
+    ask: Callable[[str, object], str], chosen: dict[str, bool]
+) -> None:
+    event = make_event(make_profile(), "Something Else", extra={"integrations": chosen})
+    assert "switched Cuebird off" in ask(panels.EVENT, event)
 
 
 def test_the_panels_ask_as_much_for_a_long_history_as_for_a_short_one(ask: Callable[[str, object], str]) -> None:

@@ -13,9 +13,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from events.admin import tail as tails
-from events.admin.exchange import item_of, of_event
+from events.admin.exchange import dropped, item_of, of_event
 from events.admin.tail import Filters, signature, tail
-from events.models import Event, InboundRequest, Pending
+from events.models import Event, InboundRequest, Pending, Source
 from tests.factories import make_event, make_profile, make_source
 
 pytestmark = pytest.mark.django_db
@@ -23,10 +23,10 @@ pytestmark = pytest.mark.django_db
 PAGE = "/admin/events/event/"
 
 
-def make_call(status: int = 401, **columns: Any) -> InboundRequest:
+def make_call(status: int = 401, path: str = "/v1/track", **columns: Any) -> InboundRequest:
     columns.setdefault("answer", {"code": "unauthorized", "message": "The write key is not known."})
     columns.setdefault("rejected", 1 if status != 200 else 0)
-    return InboundRequest.objects.create(method="POST", path="/v1/track", status=status, **columns)
+    return InboundRequest.objects.create(method="POST", path=path, status=status, **columns)
 
 
 def titles(filters: Filters) -> list[str]:
@@ -200,3 +200,65 @@ def test_nobody_without_the_right_sees_events(client: Client, django_user_model:
 @pytest.mark.parametrize("key", ["0", "x", "99999999999999999999999"])
 def test_an_event_that_is_not_there_is_not_found(admin_client: Client, key: str) -> None:
     assert admin_client.get(f"{PAGE}{key}/change/").status_code == 404
+
+
+# --- One call ---------------------------------------------------------------------------------------------------------
+BATCH = {"batch": [{"event": "Good"}, {"event": "Bad one"}, {"event": "Worse"}]}
+REJECTED = [
+    {"index": 1, "code": "missing_field", "message": "A call needs a userId.", "field": "userId"},
+    {"index": 2, "code": "schema_violation", "message": "sum has to be a number.", "field": "properties.sum"},
+]
+
+
+def shown(admin_client: Client, call: InboundRequest) -> str:
+    return admin_client.get(f"{PAGE}request/{call.pk}/").content.decode()
+
+
+def test_dropped_items_are_shown_one_by_one_with_what_was_sent(admin_client: Client) -> None:
+    answer = {"success": True, "rejected": REJECTED, "rejected_count": 2}
+    call = make_call(200, body=json.dumps(BATCH), answer=answer, rejected=2, accepted=1)
+    assert [(one.number, one.field, one.item) for one in dropped(call)] == [
+        (2, "userId", {"event": "Bad one"}),
+        (3, "properties.sum", {"event": "Worse"}),
+    ]
+    text = shown(admin_client, call)
+    assert "No. 2: A call needs a userId." in text and "Bad one" in text
+    assert "/admin/events/violation/" in text
+
+
+def test_dropped_items_are_told_in_the_words_of_either_api() -> None:
+    entry = {"batch_index": 0, "reason": "invalid", "field": "name", "message": "name cannot be blank"}
+    call = make_call(207, body=json.dumps(BATCH), answer={"errors": [entry]})
+    assert [(one.number, one.message, one.code, one.item) for one in dropped(call)] == [
+        (1, "name cannot be blank", "invalid", {"event": "Good"})
+    ]
+    assert [line.state for line in tail(Filters())] == ["1 refused"]
+
+
+@pytest.mark.parametrize("answer", [{}, {"rejected": 5}, {"rejected": [5, {}]}, {"errors": [{"batch_index": -3}]}])
+@pytest.mark.parametrize("body", ["", "{", "[1]", '{"batch": 5}'])
+def test_an_odd_answer_or_body_still_has_a_page(admin_client: Client, answer: Any, body: str) -> None:
+    assert shown(admin_client, make_call(400, body=body, answer=answer))
+
+
+def test_a_call_shows_its_headers_and_what_it_became(admin_client: Client) -> None:
+    call = make_call(200, accepted=1, headers={"X-Shop-Topic": "orders/paid"}, answer={"success": True})
+    event = make_event(make_profile("ada"), "Order Paid", request=call)
+    make_event(make_profile("ben"), "Of another call")
+    text = shown(admin_client, call)
+    assert "orders/paid" in text
+    assert f"{PAGE}{event.pk}/change/" in text and "Of another call" not in text
+
+
+def test_a_payload_of_a_hook_leads_to_its_mapping(admin_client: Client) -> None:
+    source = make_source()
+    Source.objects.filter(pk=source.pk).update(kind="webhook", slug="cart")
+    call = make_call(400, source=source, path="/hooks/cart/", body='{"mine": 1}')
+    assert f"?call={call.pk}#hook-mapping" in shown(admin_client, call)
+    page = admin_client.get(f"/admin/events/source/{source.pk}/change/?call={call.pk}").content.decode()
+    assert "&quot;mine&quot;: 1" in page
+
+
+def test_an_event_of_a_sandbox_says_what_that_means(admin_client: Client) -> None:
+    event = make_event(make_profile(is_test=True, is_sandbox=True))
+    assert "mail stays in the built-in mailbox" in admin_client.get(f"{PAGE}{event.pk}/change/").content.decode()
