@@ -13,7 +13,7 @@ from datetime import datetime
 
 from django.utils import timezone
 
-from events.api import hook_calls, hooks, parsing
+from events.api import authentication, hook_calls, hooks, parsing
 from events.api.inbound import BODY_LIMIT
 from events.api.refusal import Refusal
 from events.ingest import Item, ingest_many, parcel
@@ -55,6 +55,8 @@ def send(call: InboundRequest) -> Outcome:
     again = parcel(source, [_own(call, number, item) for number, item in enumerate(items)], timezone.now())
     reasons = tuple(refusal.message for _, refusal in (*rejected, *again.refused))
     result = ingest_many([again])[0]
+    if result.accepted:
+        authentication.note_source(source)
     return Outcome(result.accepted, result.repeated, reasons)
 
 

@@ -37,6 +37,7 @@ def test_a_refused_payload_is_taken_in_once_the_mapping_fits(admin_client: Clien
     event = Event.objects.get()
     assert (event.name, event.profile.user_id) == ("Order Paid", "ada")
     assert event.timestamp == refused.received_at
+    assert Source.objects.get().last_event_at is not None
 
 
 def test_a_second_click_stores_nothing_twice(admin_client: Client, refused: InboundRequest) -> None:

@@ -16,7 +16,7 @@ from django.test.utils import CaptureQueriesContext
 from events import encryption
 from events.api import hooks
 from events.models import Event, InboundRequest, Pending, Source
-from tests.factories import make_key, make_source
+from tests.factories import make_key, make_source, planned
 from tests.tracking import basic
 
 pytestmark = pytest.mark.django_db
@@ -278,3 +278,11 @@ def test_a_hook_without_a_secret_lets_nobody_in() -> None:
 def test_a_secret_that_cannot_be_read_asks_for_a_repetition() -> None:
     make_hook(lock=Source.Lock.SIGNATURE, signing_secret="not ours")
     assert post(BODY, X_Signature=signed(BODY)).status_code == 503
+
+
+def test_what_the_tracking_plan_refuses_is_told_by_the_number_of_its_payload() -> None:
+    planned("paid", schema_mode="block", schema={"properties": {"sum": {"type": "number"}}})
+    make_hook()
+    answer = post([CART, {"user_id": "u", "event": "paid", "sum": "five"}])
+    assert [item["index"] for item in answer.json()["rejected"]] == [1]
+    assert [event.name for event in Event.objects.all()] == ["add_to_cart"]
