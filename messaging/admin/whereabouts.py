@@ -37,6 +37,7 @@ ADVICE: dict[Reason, str] = {
     Reason.TEMPLATE_ERROR: "Correct the template and publish the campaign again; the error stands below.",
     Reason.NO_PROVIDER: "Set up a provider and make it the default one: what is sent from then on goes out.",
     Reason.NO_MAILBOX: "Add a provider of the kind “Built-in mailbox”, or switch on the one there is.",
+    Reason.MERGED: "Look at the other message of this step in the person's history: that is the one that goes out.",
     Reason.PROVIDER_DISABLED: "Switch the provider on: what is sent from then on goes out.",
     Reason.PROVIDER_REFUSED: "The provider's own words stand below: correct what it complains about.",
     Reason.PROVIDER_UNREACHABLE: "Check the connection on the provider's page, then send this message again.",
