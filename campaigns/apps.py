@@ -15,4 +15,5 @@ class CampaignsConfig(AppConfig):
         panels.register()
         signals.profiles_merged.connect(merging.follow_merge, dispatch_uid="campaigns.follow_merge")
         signals.profiles_erased.connect(erasing.follow_erasure, dispatch_uid="campaigns.follow_erasure")
+        signals.profiles_weighed.connect(erasing.weigh, dispatch_uid="campaigns.weigh")
         signals.profiles_exported.connect(portrait.sections, dispatch_uid="campaigns.portrait")

@@ -7,6 +7,8 @@ from typing import Any
 
 from django.db import connection
 
+from campaigns.models import Decision, Journey
+
 JOURNEYS = "SELECT id FROM campaigns_journey WHERE profile_id = ANY(%(ids)s)"
 
 HOLD_JOURNEYS = f"{JOURNEYS} ORDER BY id FOR UPDATE"
@@ -27,3 +29,11 @@ def follow_erasure(sender: object, profile_ids: Sequence[int], **kwargs: Any) ->
     with connection.cursor() as cursor:
         for statement in (HOLD_JOURNEYS, *DELETE):
             cursor.execute(statement, parameters)
+
+
+def weigh(sender: object, profile_id: int, **kwargs: Any) -> list[tuple[str, int]]:
+    """Say how much an erasure would delete. Two statements."""
+    return [
+        ("journeys through campaigns", Journey.objects.filter(profile=profile_id).count()),
+        ("decisions of campaigns about them", Decision.objects.filter(profile=profile_id).count()),
+    ]

@@ -37,6 +37,7 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
                 "messaging.view_unsubscription",
             ),
             Entry("Suppressed addresses", "block", "messaging_suppression_changelist", "messaging.view_suppression"),
+            Entry("Ignored ids", "person_off", "events_profile_ignored", "events.erase_profile"),
         ),
     ),
     (
@@ -66,6 +67,7 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         (
             Entry("Users", "manage_accounts", "auth_user_changelist", "auth.view_user"),
             Entry("Groups", "groups", "auth_group_changelist", "auth.view_group"),
+            Entry("Audit log", "history", "events_auditentry_changelist", "events.view_auditentry"),
             Entry(
                 "Periodic tasks",
                 "schedule",

@@ -1,22 +1,41 @@
-"""Note who did what to people's data: the audit log. It names acts and internal numbers, never personal data."""
+"""Note who did what to people's data: the audit log. It names acts and internal numbers, never personal data.
+
+An erased person's number gives way to a pseudonym, which tells their entries from others' and nobody who it was.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from django.db import connection
 from django.utils import timezone
 
 from events.models import ApiToken, AuditEntry, Source
+from events.pseudonyms import digest
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
     from django.contrib.auth.models import AnonymousUser
 
+# What there is to be noted, in words.
+ACTIONS: dict[str, str] = {
+    "look": "Opened their page",
+    "export": "Exported everything about them",
+    "merge": "Merged another person into them",
+    "erase": "Erased them",
+    "suppress": "Erased them, and ignores their ids",
+    "unsuppress": "Hears suppressed ids again",
+    "download": "Downloaded people or events",
+    "plan": "Changed the tracking plan",
+    "retention": "Changed how long things are kept",
+}
+
 # Looking at the same person again within this time is the same act.
 LOOK_GRAIN = timedelta(hours=1)
+PSEUDONYM_LETTERS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +79,22 @@ def note_look(actor: Actor, action: str, profile_id: int) -> None:
     same = AuditEntry.objects.filter(profile_id=profile_id, action=action, actor=actor.name, at__gt=since)
     if not same.exists():
         note(actor, action, profile_id)
+
+
+# The numbers of people who were merged into them would tell as much.
+DISGUISE = """
+UPDATE events_auditentry a SET profile_id = NULL, pseudonym = r.pseudonym, details = a.details - 'merged'
+FROM unnest(%s::bigint[], %s::text[]) AS r(profile_id, pseudonym) WHERE a.profile_id = r.profile_id
+"""
+
+
+def disguise(profile_ids: Collection[int]) -> None:
+    """Put a pseudonym in the place of each number, for people who are erased. One statement."""
+    ids = list(profile_ids)
+    with connection.cursor() as cursor:
+        cursor.execute(DISGUISE, [ids, [pseudonym(profile_id) for profile_id in ids]])
+
+
+def pseudonym(profile_id: int) -> str:
+    """Return what stands for an erased person's number; without the installation's key nobody can tell whose it is."""
+    return digest(f"profile {profile_id}").hex()[:PSEUDONYM_LETTERS]

@@ -7,22 +7,14 @@ of two people that they are one, and holds nothing. What other rooms keep about 
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Sequence
 
-from django.db import OperationalError, connection, transaction
-from psycopg import errors
+from django.db import connection
 
 from events import audit, signals
 from events.audit import Actor
+from events.giving_way import insist
 from events.models import Profile
-
-# Whoever merges by hand gives way: it lets go of both people and tries again, so that nobody else has to.
-TRIES = 100
-WAIT = "SET LOCAL lock_timeout = '200ms'"
-PAUSE = 0.05
-GAVE_WAY = (errors.LockNotAvailable, errors.DeadlockDetected)
 
 
 class CannotMerge(ValueError):
@@ -80,6 +72,7 @@ ON CONFLICT (profile_id, group_id) DO UPDATE SET
     created_at = least(w.created_at, excluded.created_at),
     updated_at = greatest(w.updated_at, excluded.updated_at)
 """
+MOVE_AUDIT = f"UPDATE events_auditentry a SET profile_id = pair.winner FROM {PAIRS} WHERE a.profile_id = pair.loser"
 DROP_MEMBERSHIPS = "DELETE FROM events_membership WHERE profile_id = ANY(%(losers)s)"
 
 FOLLOW = (
@@ -90,6 +83,7 @@ FOLLOW = (
     MOVE_DEVICES,
     GIVE_MEMBERSHIPS,
     DROP_MEMBERSHIPS,
+    MOVE_AUDIT,
 )
 DELETE_LOSERS = "DELETE FROM events_profile WHERE id = ANY(%(losers)s)"
 
@@ -120,22 +114,13 @@ def merge_people(loser_id: int, winner_id: int, actor: Actor) -> None:
     What is known of the winner wins; a winner without a user id takes the loser's. The caller holds no locks.
     Raises CannotMerge.
     """
-    for attempt in range(TRIES):
-        try:
-            with transaction.atomic():
-                _merge_two(loser_id, winner_id, actor)
-            break
-        except OperationalError as error:
-            if not isinstance(error.__cause__, GAVE_WAY) or attempt == TRIES - 1:
-                raise
-        time.sleep(random.uniform(0.5, 1.5) * PAUSE)
+    insist(lambda: _merge_two(loser_id, winner_id, actor))
 
 
 def _merge_two(loser_id: int, winner_id: int, actor: Actor) -> None:
     if loser_id == winner_id:
         raise CannotMerge("This is one and the same person.")
     with connection.cursor() as cursor:
-        cursor.execute(WAIT)
         cursor.execute(HOLD, {"ids": [loser_id, winner_id]})
         people = Profile.objects.in_bulk([loser_id, winner_id])
         if len(people) < 2:

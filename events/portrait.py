@@ -15,7 +15,7 @@ from django.db.models.functions import Cast
 from django.utils import timezone
 
 from events import signals
-from events.models import Device, Event, Identity, Membership, Profile
+from events.models import AuditEntry, Device, Event, Identity, Membership, Pending, Profile
 
 Row = dict[str, object]
 Section = tuple[str, Iterable[Row]]
@@ -63,6 +63,10 @@ def _sections(profile: Profile) -> Iterator[Section]:
     columns = ("type", "name", "timestamp", "received_at", "message_id")
     json = ("properties", "context", "extra")
     yield "events", rows(events, *columns, json=json, from_source=F("source__name"))
+    pending = Pending.objects.filter(**mine).order_by("pk")
+    yield "not_yet_looked_at", rows(pending, "name", "event_timestamp", "parked_at", "error")
+    acts = AuditEntry.objects.filter(profile_id=profile.pk).order_by("pk")
+    yield "acts_on_this_data", rows(acts, "at", "action")
     found: Sequence[tuple[object, Any]] = signals.profiles_exported.send(sender=export, profile_id=profile.pk)
     for _, sections in found:
         yield from sections

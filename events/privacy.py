@@ -7,24 +7,17 @@ while it holds them; it lets go and tries again, so that nobody else is thrown o
 
 from __future__ import annotations
 
-import random
-import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from django.db import OperationalError, connection, transaction
+from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
-from psycopg import errors
 
 from events import audit, nudges, sandbox, signals, suppression
 from events.audit import Actor
+from events.giving_way import StartAnew, insist
 from events.models import Erasure, Identity, Profile
 from events.portrait import export as export
-
-TRIES = 100
-WAIT = "SET LOCAL lock_timeout = '200ms'"
-PAUSE = 0.05
-GAVE_WAY = (errors.LockNotAvailable, errors.DeadlockDetected)
 
 HOLD = "SELECT id, user_id, email, phone, is_sandbox FROM events_profile WHERE id = ANY(%(ids)s) ORDER BY id FOR UPDATE"
 KNOWN_AS = "SELECT profile_id, value FROM events_identity WHERE profile_id = ANY(%(ids)s)"
@@ -50,10 +43,6 @@ DELETE_REST = [
 DELETE_PROFILES = "DELETE FROM events_profile WHERE id = ANY(%(ids)s)"
 
 
-class _Moved(Exception):
-    """Somebody became known by the ids while they were being suppressed."""
-
-
 @dataclass(frozen=True, slots=True)
 class Erased:
     """How much was deleted."""
@@ -68,7 +57,7 @@ def erase(profile_ids: Collection[int], actor: Actor, *, suppress: bool = False)
     The number of statements does not depend on the number of people. What is kept as text, such as calls kept for
     the debugger, is searched right after (``events.traces``). The caller holds no locks.
     """
-    return _insist(lambda: _erase(profile_ids, actor, suppress=suppress))
+    return insist(lambda: _erase(profile_ids, actor, suppress=suppress))
 
 
 def suppress_ids(ids: Collection[str], actor: Actor) -> Erased:
@@ -77,10 +66,10 @@ def suppress_ids(ids: Collection[str], actor: Actor) -> Erased:
     def act() -> Erased:
         erased = _erase(_known_by(ids), actor, suppress=True, also=ids)
         if _known_by(ids):
-            raise _Moved
+            raise StartAnew("somebody became known by the ids meanwhile")
         return erased
 
-    return _insist(act)
+    return insist(act)
 
 
 def unsuppress_ids(ids: Collection[str], actor: Actor) -> int:
@@ -90,21 +79,6 @@ def unsuppress_ids(ids: Collection[str], actor: Actor) -> int:
         if lifted:
             audit.note(actor, "unsuppress", ids=lifted)
     return lifted
-
-
-def _insist(act: Callable[[], Erased]) -> Erased:
-    for attempt in range(TRIES):
-        try:
-            with transaction.atomic():
-                with connection.cursor() as cursor:
-                    cursor.execute(WAIT)
-                return act()
-        except (OperationalError, _Moved) as error:
-            lost = isinstance(error, _Moved) or isinstance(error.__cause__, GAVE_WAY)
-            if not lost or attempt == TRIES - 1:
-                raise
-        time.sleep(random.uniform(0.5, 1.5) * PAUSE)
-    raise AssertionError("the last try returns or raises")
 
 
 def _known_by(ids: Collection[str]) -> set[int]:
@@ -132,6 +106,7 @@ def _erase(profile_ids: Collection[int], actor: Actor, *, suppress: bool, also: 
         nudges.nudge("traces")
     action = "suppress" if suppress else "erase"
     audit.note_each(actor, action, people, events=events)
+    audit.disguise(people)
     if also and not people:
         audit.note(actor, action, ids=len(also))
     return Erased(len(people), events)

@@ -8,6 +8,9 @@ deletes whatever it has about these people, so that nothing is left and nothing 
 
 ``profiles_exported`` is sent with ``profile_id``; a receiver returns an iterator of ``(section, JSON rows)``.
 
+``profiles_weighed`` is sent with ``profile_id``; a receiver returns how much of what an erasure would delete, as
+``(words, count)``.
+
 ``delivery_reported`` is sent with ``report``, a ``deliveries.Report``; a receiver returns whether it knows the message.
 """
 
@@ -16,4 +19,5 @@ from django.dispatch import Signal
 profiles_merged = Signal()
 profiles_erased = Signal()
 profiles_exported = Signal()
+profiles_weighed = Signal()
 delivery_reported = Signal()

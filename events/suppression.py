@@ -67,6 +67,11 @@ def concerns(request: InboundRequest) -> bool:
     return bool(among(_words(request)))
 
 
+def is_listed(value: str) -> bool:
+    """Say whether calls about this id are ignored. One statement."""
+    return bool(among(_spellings([value])))
+
+
 def among(ids: Iterable[str]) -> set[str]:
     """Return those of ``ids`` that are suppressed. One statement, and quick when nobody is."""
     with connection.cursor() as cursor:

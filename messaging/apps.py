@@ -13,6 +13,7 @@ class MessagingConfig(AppConfig):
         nudges.register("messages", tasks.deliver)
         signals.profiles_merged.connect(merging.follow_merge, dispatch_uid="messaging.follow_merge")
         signals.profiles_erased.connect(erasing.follow_erasure, dispatch_uid="messaging.follow_erasure")
+        signals.profiles_weighed.connect(erasing.weigh, dispatch_uid="messaging.weigh")
         signals.profiles_exported.connect(portrait.sections, dispatch_uid="messaging.portrait")
         panels.register(panels.PROFILE, "Messages", profile_panel.messages_panel)
         panels.register(panels.BADGES, "Refusals", profile_panel.refusal_badges)

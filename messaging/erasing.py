@@ -13,7 +13,7 @@ from typing import Any
 from django.db import connection
 
 from messaging import lists
-from messaging.models import Suppression
+from messaging.models import DeliveryEvent, Message, Suppression
 from messaging.outbox import TEST_KEY
 
 # Sorted as everywhere: people (held by the caller), then their messages by id.
@@ -81,3 +81,11 @@ def follow_erasure(sender: object, profile_ids: Sequence[int], **kwargs: Any) ->
         cursor.execute(REMEMBER_LEFT, known)
         for statement in DELETE:
             cursor.execute(statement, parameters)
+
+
+def weigh(sender: object, profile_id: int, **kwargs: Any) -> list[tuple[str, int]]:
+    """Say how much an erasure would delete. Two statements."""
+    return [
+        ("messages, with their text", Message.objects.filter(profile=profile_id).count()),
+        ("opens, clicks and other reports", DeliveryEvent.objects.filter(message__profile=profile_id).count()),
+    ]

@@ -1,5 +1,17 @@
 """The admin of people and events: one file per page."""
 
-from events.admin import groups, imports, live, parked, plan, profiles, sources, tokens, users, violations
+from events.admin import audit_log, groups, imports, live, parked, plan, profiles, sources, tokens, users, violations
 
-__all__ = ["groups", "imports", "live", "parked", "plan", "profiles", "sources", "tokens", "users", "violations"]
+__all__ = [
+    "audit_log",
+    "groups",
+    "imports",
+    "live",
+    "parked",
+    "plan",
+    "profiles",
+    "sources",
+    "tokens",
+    "users",
+    "violations",
+]

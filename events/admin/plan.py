@@ -15,6 +15,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
+from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from django.views.decorators.http import require_POST
@@ -131,8 +132,7 @@ class EventDefinitionAdmin(ModelAdmin):
     def violations(self, definition: Any) -> SafeString | str:
         if not definition.violated:
             return "–"
-        link = reverse("admin:events_violation_changelist")
-        return format_html('<a href="{}?span=24h">{}</a>', link, badge("bad", amount(definition.violated)))
+        return format_html('<a href="{}">{}</a>', violations_of(definition), badge("bad", amount(definition.violated)))
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         now = timezone.now()
@@ -186,6 +186,11 @@ class EventDefinitionAdmin(ModelAdmin):
             self.log_change(request, definition, [{"changed": {"fields": columns}}])
             self.message_user(request, said, messages.SUCCESS)
         return redirect(reverse("admin:events_eventdefinition_change", args=[definition.pk]))
+
+
+def violations_of(definition: EventDefinition) -> str:
+    """Return the address of one event's violations of the last day."""
+    return f"{reverse('admin:events_violation_changelist')}?{urlencode({'span': '24h', 'name': definition.name})}"
 
 
 def bars(names: list[str], now: datetime) -> dict[str, list[int]]:
@@ -275,6 +280,7 @@ def seen_context(definition: EventDefinition, request: HttpRequest) -> dict[str,
         "advice": None if definition.rename_to else advice,
         "alike": [] if definition.rename_to else alike,
         "violated": recent.count(),
+        "violations_link": violations_of(definition),
         "throttled": throttled,
         "panels": panels.shown(panels.DEFINITION, definition, request),
     }

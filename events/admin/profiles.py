@@ -8,17 +8,26 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.db.models.functions import Now
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseNotAllowed,
+    HttpResponseRedirect,
+    StreamingHttpResponse,
+)
 from django.shortcuts import render
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
+from django.views.decorators.http import require_POST
 
-from events import panels, people
-from events.admin import merge_page
+from events import audit, panels, people
+from events.admin import merge_page, privacy
 from events.admin.activity import KINDS, Wish, activity
 from events.admin.found import found_by
 from events.admin_paging import KeysetAdmin
+from events.audit import Actor
 from events.models import Profile
 from events.templatetags.console import badge, moment
 
@@ -65,9 +74,12 @@ class ProfileAdmin(KeysetAdmin):
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view
         own = [
+            path("ignored/", wrap(self.ignored), name="events_profile_ignored"),
             path("by-user/<path:user_id>/", wrap(self.by_user), name="events_profile_by_user"),
             path("<int:pk>/activity/", wrap(self.activity), name="events_profile_activity"),
             path("<int:pk>/merge/", wrap(self.merge), name="events_profile_merge"),
+            path("<int:pk>/export/", wrap(require_POST(self.export)), name="events_profile_export"),
+            path("<int:pk>/erase/", wrap(self.erase), name="events_profile_erase"),
             path("<int:pk>/test/", wrap(self.set_test), name="events_profile_test"),
         ]
         return own + list(super().get_urls())
@@ -81,12 +93,15 @@ class ProfileAdmin(KeysetAdmin):
     ) -> HttpResponse:
         """Show the person. Nothing but the test switch can be changed here: the application owns the rest."""
         profile = self._profile(request, object_id)
+        audit.note_look(Actor.of_user(request.user), "look", profile.pk)
         context = {
             **self.admin_site.each_context(request),
             "title": str(profile),
             "opts": self.opts,
             **profile_context(profile, request),
             "may_change": self.has_change_permission(request, profile),
+            "may_export": request.user.has_perm(privacy.EXPORT),
+            "may_erase": request.user.has_perm(privacy.ERASE),
         }
         return TemplateResponse(request, "admin/events/profile.html", context)
 
@@ -110,7 +125,22 @@ class ProfileAdmin(KeysetAdmin):
         profile = self._profile(request, str(pk))
         if not self.has_change_permission(request, profile):
             raise PermissionDenied
-        return merge_page.show(request, profile, {**self.admin_site.each_context(request), "opts": self.opts})
+        return merge_page.show(request, profile, self._context(request))
+
+    def export(self, request: HttpRequest, pk: int) -> StreamingHttpResponse:
+        """Hand out a copy of everything about the person."""
+        return privacy.export(request, self._profile(request, str(pk)))
+
+    def erase(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Erase the person, once somebody has read what that means."""
+        return privacy.erase(request, self._profile(request, str(pk)), self._context(request))
+
+    def ignored(self, request: HttpRequest) -> HttpResponse:
+        """Look after the ids that nobody listens to any more."""
+        return privacy.ignored(request, self._context(request))
+
+    def _context(self, request: HttpRequest) -> dict[str, Any]:
+        return {**self.admin_site.each_context(request), "opts": self.opts}
 
     def set_test(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Make the person a test person or an ordinary one."""

@@ -31,6 +31,7 @@ class ViolationAdmin(ReadOnly, ModelAdmin):
             raise PermissionDenied
         chosen = request.GET.get("span", "")
         span = chosen if chosen in SPANS else "24h"
+        name = request.GET.get("name", "").replace("\0", "")
         context = {
             **self.admin_site.each_context(request),
             "title": "Violations",
@@ -38,15 +39,19 @@ class ViolationAdmin(ReadOnly, ModelAdmin):
             "spans": [(key, words) for key, (words, _) in SPANS.items()],
             "span": span,
             "span_words": SPANS[span][0],
-            "groups": groups(SPANS[span][1]),
+            "name": name,
+            "groups": groups(SPANS[span][1], name),
         }
         return TemplateResponse(request, "admin/events/plan/violations.html", context)
 
 
-def groups(span: timedelta) -> list[dict[str, Any]]:
-    """Return the violations since then by event, place and complaint, the most frequent first. Three statements."""
-    found = Violation.objects.filter(occurred_at__gte=timezone.now() - span).values("name", "path", "message")
-    counted = found.annotate(
+def groups(span: timedelta, name: str = "") -> list[dict[str, Any]]:
+    """Return the violations since then by event, place and complaint, the most frequent first. Three statements.
+
+    With ``name`` those of one event.
+    """
+    recent = Violation.objects.filter(occurred_at__gte=timezone.now() - span, **({"name": name} if name else {}))
+    counted = recent.values("name", "path", "message").annotate(
         count=Count("pk"), blocked=Count("pk", filter=Q(blocked=True)), newest=Max("pk"), last=Max("occurred_at")
     )
     rows = list(counted.order_by("-count", "name", "path")[:GROUPS])

@@ -139,5 +139,8 @@ class SuppressedId(models.Model):
     together = models.UUIDField(default=uuid.uuid4, db_index=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
+    class Meta:
+        verbose_name = "ignored id"
+
     def __str__(self) -> str:
         return bytes(self.digest).hex()[:12]

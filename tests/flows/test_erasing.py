@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from campaigns import metrics
 from campaigns.models import Decision, Journey, Visit
-from events import counts, log, privacy, traces
+from events import audit, counts, log, privacy, traces
 from events.audit import Actor
 from events.models import (
     AuditEntry,
@@ -170,7 +170,8 @@ def test_nothing_is_left_of_an_erased_person_and_the_figures_stay(key: str, capl
     assert all(0 < now < then for now, then in zip(left, kept, strict=True)), "Bob's are still there"
     assert Message.objects.filter(profile=bob, status=Status.DELIVERED).exists()
     entry = AuditEntry.objects.get()
-    assert (entry.actor, entry.action, entry.profile_id) == ("test", "erase", profile.pk)
+    assert (entry.actor, entry.action, entry.profile_id) == ("test", "erase", None)
+    assert entry.pseudonym == audit.pseudonym(profile.pk) != str(profile.pk)
     assert entry.details == {"events": erased.events}
 
 
