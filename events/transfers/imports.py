@@ -92,13 +92,15 @@ def _layout(upload: Import) -> dict[str, Any]:
     """Return what ``Import.columns`` holds: header, delimiter, where the data begin, and what each column means."""
     if upload.format == Import.Format.NDJSON:
         return {}
-    first = next(reading.records(_window(upload, 0), last=True))
+    records = reading.records(_window(upload, 0), last=True)
+    first = next(records)
+    delimiter = reading.named_delimiter(first.text)
+    if delimiter:
+        first = next(records, first)
     if first.error:
         raise RowError(first.error)
-    delimiter = reading.find_delimiter(first.text)
-    header = [name.strip() for name in reading.cells(first.text, delimiter)]
-    if not any(header):
-        raise RowError("The first line has to name the columns.")
+    delimiter = delimiter or reading.find_delimiter(first.text)
+    header = rows.header(reading.cells(first.text, delimiter))
     if len(set(header)) < len(header):
         twice = next(name for name in header if header.count(name) > 1)
         raise RowError(f"Two columns are called “{twice}”: rename one of them.")
@@ -220,8 +222,9 @@ def _column_of(upload: Import, name: str) -> str:
 def _raw_rows(upload: Import, position: int) -> Iterator[RawRow]:
     data = _window(upload, position)
     last = position + len(data) >= upload.size
-    cut = reading.lines if upload.format == Import.Format.NDJSON else reading.records
-    return cut(data, last)
+    if upload.format == Import.Format.NDJSON:
+        return reading.lines(data, last)
+    return reading.records(data, last, upload.columns["delimiter"])
 
 
 def _window(upload: Import, position: int) -> bytes:

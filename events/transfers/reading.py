@@ -7,6 +7,7 @@ with an error: it takes one line with it, and the next one is read again.
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -44,11 +45,15 @@ def lines(data: bytes, last: bool) -> Iterator[RawRow]:
         start = end
 
 
-def records(data: bytes, last: bool) -> Iterator[RawRow]:
-    """Yield the records of CSV, in which a quoted field may run over several lines."""
+def records(data: bytes, last: bool, delimiter: str = "") -> Iterator[RawRow]:
+    """Yield the records of CSV, in which a quoted field may run over several lines.
+
+    Without a ``delimiter`` any of ``DELIMITERS`` parts the fields: for a header, which tells it.
+    """
+    shape = _record_shape(delimiter or "".join(DELIMITERS))
     start = 0
     while start < len(data):
-        end = _record_end(data, start, last)
+        end = _record_end(data, start, last, shape)
         if end is None:
             return
         if end > 0:
@@ -62,20 +67,29 @@ def records(data: bytes, last: bool) -> Iterator[RawRow]:
         start = end
 
 
-def _record_end(data: bytes, start: int, last: bool) -> int | None:
+def _record_shape(delimiters: str) -> re.Pattern[bytes]:
+    """Match one record with its end. A quotation mark opens a field only as its first sign: 5" is a plain one.
+
+    Possessive, so that no text takes longer than one pass.
+    """
+    signs = re.escape(delimiters.encode())
+    field = rb'(?:"(?:[^"]++|"")*+"|(?!")[^\n' + signs + rb"]*+)"
+    return re.compile(field + rb"(?:[" + signs + rb"]" + field + rb")*+\r?(?:\n|\Z)")
+
+
+def _record_end(data: bytes, start: int, last: bool, shape: re.Pattern[bytes]) -> int | None:
     """Return where the record ends; None when more of the file is needed, 0 when its quotes never close."""
-    end, quotes = start, 0
-    while True:
-        stop = data.find(b"\n", end)
-        if stop < 0 and not last and len(data) - start < MAX_ROW:
-            return None
-        following = len(data) if stop < 0 else stop + 1
-        quotes += data.count(b'"', end, following)
-        end = following
-        if quotes % 2 == 0:
-            return end
-        if stop < 0 or end - start > MAX_ROW:
-            return 0
+    stop = data.find(b"\n", start)
+    if data.find(b'"', start, len(data) if stop < 0 else stop) < 0:
+        if stop >= 0:
+            return stop + 1
+        return len(data) if last or len(data) - start >= MAX_ROW else None
+    found = shape.match(data, start, start + MAX_ROW)
+    end = found.end() if found else 0
+    # What ends only because the view or the data do may go on behind them.
+    if end and (data[end - 1 : end] == b"\n" or (last and end == len(data))):
+        return end
+    return None if not last and len(data) - start < MAX_ROW else 0
 
 
 def _line_end(data: bytes, start: int) -> int:
@@ -98,9 +112,23 @@ def _text(raw: bytes) -> tuple[str, str]:
         return raw.decode(errors="replace"), "The row is not UTF-8: save the file as CSV UTF-8."
 
 
+def named_delimiter(line: str) -> str:
+    """Return the sign that a first line ``sep=;`` names, as spreadsheets write it; "" for any other line."""
+    name, _, sign = line.partition("=")
+    return sign if name == "sep" and sign in DELIMITERS else ""
+
+
 def find_delimiter(header: str) -> str:
     """Return the sign that parts the columns: the one that cuts the header into most of them."""
-    return max(DELIMITERS, key=lambda sign: len(cells(header, sign)))
+    return max(DELIMITERS, key=lambda sign: _count_cells(header, sign))
+
+
+def _count_cells(text: str, delimiter: str) -> int:
+    """Count the cells; none where the sign cannot be the delimiter, as it would cut quoted names apart."""
+    try:
+        return len(cells(text, delimiter))
+    except RowError:
+        return 0
 
 
 def cells(text: str, delimiter: str) -> list[str]:

@@ -57,6 +57,8 @@ _NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,14})(?:\.\d{1,15})?")
 # Unix time, as files often have it.
 _SECONDS = re.compile(r"\d{9,10}(?:\.\d+)?")
 _MILLISECONDS = re.compile(r"\d{12,13}")
+# Left out unless somebody says what it means.
+UNNAMED = "(column {})"
 # Spreadsheets take these for formulas; exports write them behind an apostrophe.
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -69,11 +71,22 @@ class Column:
     name: str = ""
 
 
+def header(cells: Sequence[str]) -> list[str]:
+    """Return the names of the columns; a spreadsheet's columns without one get their number. Raises RowError."""
+    names = [name.strip() for name in cells]
+    if not any(names):
+        raise reading.RowError("The first line has to name the columns.")
+    return [name or UNNAMED.format(number) for number, name in enumerate(names, 1)]
+
+
 def guess(kind: str, header: Sequence[str]) -> dict[str, Column]:
     """Return what each column of a header most likely means; the first that fits a meaning gets it."""
     taken: set[str] = set()
     columns = {}
-    for name in header:
+    for number, name in enumerate(header, 1):
+        if name == UNNAMED.format(number):
+            columns[name] = Column(IGNORE)
+            continue
         meaning = SYNONYMS.get(re.sub(r"[^a-z]", "", name.lower()), WORD)
         if meaning in taken or (kind == Import.Kind.PROFILES and meaning in EVENTS_ONLY):
             meaning = WORD

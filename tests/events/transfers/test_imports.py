@@ -89,6 +89,20 @@ def test_the_same_file_again_counts_nothing_twice() -> None:
     assert Event.objects.count() == 50
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        '\ufeff"user_id";"name";"note"\r\n"ada";"Ada";"x;y"\r\n',
+        'sep=;\nuser_id;name;note\nada;Ada;"x;y"',
+        'user_id,name,note,,\nada,Ada,x;y,,"left out"\n',
+    ],
+)
+def test_files_of_spreadsheets_are_read(data: str) -> None:
+    new = go(upload(data.encode(), Import.Kind.PROFILES), State.RUNNING)
+    assert (new.state, new.rows_done, new.rows_failed) == (State.DONE, 1, 0)
+    assert Profile.objects.get(user_id="ada").traits == {"name": "Ada", "note": "x;y"}
+
+
 def test_people_keep_what_the_file_does_not_speak_of() -> None:
     make_profile("ada", traits={"plan": "free", "age": 36})
     lines = [{"user_id": "ada", "traits": {"plan": "pro"}}, {"user_id": "bob", "email": "bob@example.com"}]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import time
 
 import pytest
 from hypothesis import given
@@ -40,6 +41,28 @@ def test_a_quote_that_never_closes_costs_one_line() -> None:
     ]
 
 
+def test_a_quotation_mark_within_a_field_is_a_sign_like_any_other() -> None:
+    rows = list(reading.records(b'1,5" screen\n2,foo\n3,6" tv\n"4",""""\n', last=True, delimiter=","))
+    assert [reading.cells(row.text, ",") for row in rows] == [
+        ["1", '5" screen'],
+        ["2", "foo"],
+        ["3", '6" tv'],
+        ["4", '"'],
+    ]
+
+
+def test_signs_behind_a_closing_quote_cost_their_line_alone() -> None:
+    rows = list(reading.records(b'"a"x,"b\nc,d\n"e","f\ng"', last=True, delimiter=","))
+    assert [(row.text, bool(row.error)) for row in rows] == [('"a"x,"b', True), ("c,d", False), ('"e","f\ng"', False)]
+
+
+def test_many_quotes_take_one_pass() -> None:
+    data = b'"' + b'""' * (reading.MAX_ROW // 2 - 10) + b'x",' * 2 + b"\n" + b'"",' * 20_000 + b'"x\na,b'
+    started = time.monotonic()
+    assert [row.text for row in reading.records(data, last=True)][-1] == "a,b"
+    assert time.monotonic() - started < 1
+
+
 def test_what_is_not_utf_8_is_said_so() -> None:
     (bad, good) = reading.records("Zoë\n".encode("latin-1") + "Zoë".encode(), last=True)
     assert "UTF-8" in bad.error
@@ -56,7 +79,10 @@ def test_a_row_beyond_all_bounds_is_an_error() -> None:
     assert after.text == "{}"
 
 
-@pytest.mark.parametrize(("header", "sign"), [("a,b", ","), ("a;b;c", ";"), ("a\tb", "\t"), ("only", ",")])
+@pytest.mark.parametrize(
+    ("header", "sign"),
+    [("a,b", ","), ("a;b;c", ";"), ("a\tb", "\t"), ("only", ","), ('"a";"b"', ";"), ('"a","b; c; d"', ",")],
+)
 def test_the_delimiter_is_found(header: str, sign: str) -> None:
     assert reading.find_delimiter(header) == sign
 
