@@ -13,18 +13,37 @@ from events import nudges
 from messaging import outbox
 from messaging.reasons import Reason
 
-# Several under way in one campaign: the oldest journey goes on, so that nothing is said twice.
-END_SECOND = """
-WITH person AS (
-    SELECT loser AS profile_id, winner FROM unnest(%s::bigint[], %s::bigint[]) AS pair(loser, winner)
-    UNION SELECT winner, winner FROM unnest(%s::bigint[]) AS winners(winner)
+# Each person who is merged, and who stays, with whom they all become.
+PERSON = """
+person AS (
+    SELECT loser AS profile_id, winner FROM unnest(%(losers)s::bigint[], %(winners)s::bigint[]) AS pair(loser, winner)
+    UNION SELECT winner, winner FROM unnest(%(winners)s::bigint[]) AS winners(winner)
+)"""
+
+# Had they been known as one, the campaign would not have let them in a second time. Of j, by its version's rule.
+NOT_AGAIN = """(
+    coalesce(version.definition #>> '{reentry,rule}', 'once') = 'once'
+    OR version.definition #>> '{reentry,rule}' = 'period' AND abs(extract(epoch FROM other.trigger_at - j.trigger_at))
+        < 3600 * coalesce((version.definition #>> '{reentry,hours}')::int, 24)
+)"""
+
+# Several under way in one campaign: the one that has said most goes on, of equals the oldest, so that nothing is said
+# twice. None goes on where the other one has been through and the campaign is not for twice.
+END_SECOND = f"""
+WITH {PERSON}, under_way AS (
+    SELECT j.id, row_number() OVER (
+        PARTITION BY person.winner, j.campaign_id ORDER BY said.messages DESC, j.id) AS place
+    FROM person JOIN campaigns_journey j ON j.profile_id = person.profile_id
+    CROSS JOIN LATERAL (SELECT count(v.message_id) AS messages FROM campaigns_visit v WHERE v.journey_id = j.id) said
+    WHERE j.state <> 'ended'
 )
-UPDATE campaigns_journey j SET state = 'ended', ended_at = now(), due_at = NULL, ending = %s
-FROM person
-WHERE j.profile_id = person.profile_id AND j.state <> 'ended' AND EXISTS (
-    SELECT 1 FROM campaigns_journey older JOIN person same ON same.profile_id = older.profile_id
-    WHERE older.campaign_id = j.campaign_id AND older.state <> 'ended' AND older.id < j.id
-      AND same.winner = person.winner)
+UPDATE campaigns_journey j SET state = 'ended', ended_at = now(), due_at = NULL, ending = %(ending)s
+FROM under_way, person, campaigns_campaignversion version
+WHERE j.id = under_way.id AND j.state <> 'ended' AND person.profile_id = j.profile_id AND version.id = j.version_id
+  AND (under_way.place > 1 OR EXISTS (
+    SELECT FROM campaigns_journey other JOIN person same ON same.profile_id = other.profile_id
+    WHERE other.campaign_id = j.campaign_id AND other.state = 'ended' AND other.ending <> %(ending)s
+      AND other.profile_id <> j.profile_id AND same.winner = person.winner AND {NOT_AGAIN}))
 RETURNING j.id, j.visit_number, j.ended_at
 """
 
@@ -45,20 +64,22 @@ FROM unnest(%s::bigint[], %s::bigint[]) AS pair(loser, winner) WHERE d.profile_i
 """
 
 
-# Not out yet, and said already or about to be by the journey that goes on, or by a message before it.
-SECOND_MESSAGES = """
-WITH person AS (
-    SELECT loser AS profile_id, winner FROM unnest(%s::bigint[], %s::bigint[]) AS pair(loser, winner)
-    UNION SELECT winner, winner FROM unnest(%s::bigint[]) AS winners(winner)
-), unsent AS MATERIALIZED (
-    SELECT m.id, m.status, v.step_id, j.id AS journey_id, j.campaign_id, person.winner
+# Not out yet, and its journey is over by the merge, or the other one gets the same by a message before it, or has got
+# it from a campaign that is not for twice.
+SECOND_MESSAGES = f"""
+WITH {PERSON}, made AS MATERIALIZED (
+    SELECT m.id, m.status, v.step_id, j.id AS journey_id, j.campaign_id, j.version_id, j.profile_id, j.trigger_at,
+           person.winner
     FROM person JOIN campaigns_journey j ON j.profile_id = person.profile_id
     JOIN campaigns_visit v ON v.journey_id = j.id JOIN messaging_message m ON m.id = v.message_id
-    WHERE m.status IN ('queued', 'sending')
+    WHERE m.status NOT IN ('skipped', 'failed')
 )
-SELECT u.id FROM unsent u WHERE u.status = 'queued' AND (u.journey_id = ANY(%s) OR EXISTS (
-    SELECT FROM unsent o WHERE o.winner = u.winner AND o.campaign_id = u.campaign_id AND o.step_id = u.step_id
-    AND o.journey_id < u.journey_id))
+SELECT j.id FROM made j JOIN campaigns_campaignversion version ON version.id = j.version_id
+WHERE j.status = 'queued' AND (j.journey_id = ANY(%(ended)s) OR EXISTS (
+    SELECT FROM made other
+    WHERE other.winner = j.winner AND other.campaign_id = j.campaign_id AND other.step_id = j.step_id
+      AND (other.status IN ('queued', 'sending') AND other.journey_id < j.journey_id
+           OR other.status NOT IN ('queued', 'sending') AND other.profile_id <> j.profile_id AND {NOT_AGAIN})))
 """
 
 # The other one may have the traits that an event waits for, on either side: it is looked at now.
@@ -72,9 +93,10 @@ def follow_merge(sender: object, pairs: Sequence[tuple[int, int]], **kwargs: Any
     """Re-point journeys and decisions of the losers, in the merging transaction."""
     losers, winners = [loser for loser, _ in pairs], [winner for _, winner in pairs]
     with connection.cursor() as cursor:
-        cursor.execute(END_SECOND, [losers, winners, winners, Ending.MERGED])
+        people = {"losers": losers, "winners": winners}
+        cursor.execute(END_SECOND, {**people, "ending": Ending.MERGED})
         ended = cursor.fetchall()
-        cursor.execute(SECOND_MESSAGES, [losers, winners, winners, [journey_id for journey_id, *_ in ended]])
+        cursor.execute(SECOND_MESSAGES, {**people, "ended": [journey_id for journey_id, *_ in ended]})
         outbox.withdraw([message_id for (message_id,) in cursor.fetchall()], Reason.MERGED)
         cursor.execute(MOVE_JOURNEYS, [losers, winners, losers, winners])
         cursor.execute(MOVE_DECISIONS, [losers, winners])

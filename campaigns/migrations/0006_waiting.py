@@ -27,6 +27,23 @@ class Migration(migrations.Migration):
                 max_length=20,
             ),
         ),
+        migrations.AlterField(
+            model_name="journey",
+            name="ending",
+            field=models.CharField(
+                blank=True,
+                choices=[
+                    ("completed", "Went through every step"),
+                    ("goal", "Reached the goal"),
+                    ("exit_step", "Came to an exit step"),
+                    ("stopped", "Stopped by hand"),
+                    ("merged", "Two profiles turned out to be one person, who is not to get this twice"),
+                ],
+                db_default="",
+                default="",
+                max_length=20,
+            ),
+        ),
         migrations.CreateModel(
             name="Waiting",
             fields=[
