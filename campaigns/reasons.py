@@ -88,5 +88,5 @@ ENDING_LABELS: dict[Ending, str] = {
     Ending.GOAL: "Reached the goal",
     Ending.EXIT_STEP: "Came to an exit step",
     Ending.STOPPED: "Stopped by hand",
-    Ending.MERGED: "Two profiles turned out to be one person; the who is not to get this twice",
+    Ending.MERGED: "Two profiles turned out to be one person, who is not to get this twice",
 }
