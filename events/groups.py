@@ -113,14 +113,14 @@ def apply(arrivals: Iterable[tuple[Parcel, Call, Person]], *, is_sandbox: bool) 
             news.describe(key, _OBJECT.decode(call.properties))
             # Not later than now, whatever the sender's clock says.
             news.join(person.profile_id, key, {}, min(call.timestamp, parcel.received_at))
-    _save(news)
+    save(news)
 
 
 def save_object(type_: str, key: str, traits: Mapping[str, Any]) -> None:
     """Make a group or add to what is known of it; null forgets a trait. One statement."""
     news = News()
     news.describe((type_, key), traits)
-    _save(news)
+    save(news)
 
 
 def relate(profile_id: int, type_: str, key: str, traits: Mapping[str, Any]) -> None:
@@ -131,7 +131,7 @@ def relate(profile_id: int, type_: str, key: str, traits: Mapping[str, Any]) -> 
     news = News()
     news.describe((type_, key), {})
     news.join(profile_id, (type_, key), traits, timezone.now())
-    _save(news)
+    save(news)
 
 
 def unrelate(profile_id: int, type_: str, key: str) -> bool:
@@ -155,7 +155,8 @@ def of_people(profile_ids: Iterable[int]) -> dict[int, list[Group]]:
     return found
 
 
-def _save(news: News) -> None:
+def save(news: News) -> None:
+    """Write what is said, in the caller's transaction, which holds the people. One statement; none for no news."""
     if not news.groups:
         return
     parameters = {

@@ -10,7 +10,7 @@ at the same time shows as ``Collision``: the later one starts anew and sees what
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -205,6 +205,16 @@ def _hold(names: Mapping[int, str | None]) -> None:
         cursor.execute(HOLD, [list(names)])
         if dict(cursor.fetchall()) != names:
             raise Collision
+
+
+SHARE = "SELECT id FROM events_profile WHERE id = ANY(%s) ORDER BY id FOR KEY SHARE"
+
+
+def share(profile_ids: Collection[int]) -> None:
+    """Lock people against merging and erasing, as long as the caller's transaction takes. Raises Collision."""
+    with connection.cursor() as cursor:
+        cursor.execute(SHARE, [sorted(profile_ids)])
+        _expect(len(profile_ids), len(cursor.fetchall()))
 
 
 def _change(plan: Plan) -> None:

@@ -12,10 +12,11 @@ are safe; see ``events.identities`` for the order of locks.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
+from typing import TypeVar
 
 import msgspec
 from django.db import OperationalError, connection, transaction
@@ -28,6 +29,7 @@ from events.models import InboundRequest, Source
 
 # A collision or deadlock means that another request got through: so many in a row only happen when something is wrong.
 TRIES = 20
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +123,18 @@ def ingest_many(parcels: Sequence[Parcel]) -> list[Result]:
     What is about suppressed people is passed over, and a request that names them is not kept.
     Raises OperationalError when the database cannot take them now.
     """
+    return in_one_go(lambda: _store(parcels))
+
+
+def in_one_go(act: Callable[[], T]) -> T:
+    """Do ``act`` in a transaction of its own; anew whenever another request has changed the same people meanwhile.
+
+    Raises OperationalError when the database cannot do it now.
+    """
     for _ in range(TRIES):
         try:
             with transaction.atomic():
-                return _store(parcels)
+                return act()
         except (identities.Collision, log.ProfileGone):
             continue
         except OperationalError as error:

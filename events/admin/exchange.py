@@ -111,7 +111,10 @@ def reason(request: InboundRequest) -> str:
     """Return in one sentence why a call, or the first part of it, was not taken."""
     said = request.answer if isinstance(request.answer, dict) else {}
     first = next(iter(dropped(request)), None)
-    return str(said.get("message") or (first.message if first else ""))
+    # Customer.io's version 1 has its words in there.
+    meta = said.get("meta")
+    told = meta.get("error") if isinstance(meta, dict) else ""
+    return str(said.get("message") or told or (first.message if first else ""))
 
 
 def stored(request: InboundRequest) -> list[Event]:

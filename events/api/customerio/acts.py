@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from events import devices, privacy, sandbox
+from events import devices, merging, privacy, sandbox
 from events.api.authentication import Caller
 from events.api.customerio.identifiers import Who
 from events.api.customerio.items import Call, unix_time
@@ -86,6 +86,31 @@ class Unsuppress:
     def perform(self, caller: Caller, received_at: datetime) -> None:
         require_secret(caller, "let suppressed people in again")
         privacy.unsuppress_ids(_ids(self.who, caller.source), Actor.of_source(caller.source))
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """Make one person of two: the secondary goes, and their ids lead to the primary."""
+
+    primary: Who
+    secondary: Who
+
+    def perform(self, caller: Caller, received_at: datetime) -> None:
+        require_secret(caller, "merge people")
+        winner = self._known(self.primary, "primary", caller.source)
+        loser = self._known(self.secondary, "secondary", caller.source)
+        if loser.pk == winner.pk:
+            return  # As somebody finds who says it twice.
+        try:
+            merging.merge_people(loser.pk, winner.pk, Actor.of_source(caller.source))
+        except merging.CannotMerge as error:
+            raise Refusal("cannot_merge", str(error), "secondary") from None
+
+    def _known(self, who: Who, name: str, source: Source) -> Profile:
+        person = who.find(source)
+        if person is None:
+            raise Refusal("not_found", f"The {name} person has to be there: nobody is known as {who.text}.", name)
+        return person
 
 
 def require_secret(caller: Caller, what: str) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 
 from django.http import JsonResponse
 
 from events.api import authentication, inbound, limits
 from events.api.authentication import Caller, SiteKeyAuthentication
-from events.api.customerio.performing import Operation, Rejected, Step, is_events_alone, perform, settle
+from events.api.customerio.performing import Arranged, Operation, Rejected, Step, arrange, perform
 from events.api.receiving import ReceivingView
 from events.api.refusal import Refusal
 from events.models import InboundRequest
@@ -21,7 +20,10 @@ class TrackApiView(ReceivingView):
     authentication_classes = [SiteKeyAuthentication]
 
     def refused(self, refusal: Refusal) -> dict[str, object]:
-        return {"meta": {"error": refusal.message}}
+        said = refusal.message
+        if refusal.status == 400 and refusal.field.rpartition(".")[2] not in said:
+            said = f"{said} (field {refusal.field})"
+        return {"meta": {"error": said}}
 
     @property
     def known_caller(self) -> Caller:
@@ -31,19 +33,20 @@ class TrackApiView(ReceivingView):
     def take(self, received_at: datetime, *operations: Operation) -> JsonResponse:
         """Do what one call asks for, and answer. Raises Refusal for the first thing that cannot be done."""
         limits.spend(self.known_caller, 1)
-        steps, rejected = settle([Step(0, operation) for operation in operations], self.known_caller.source)
+        steps = [Step(0, operation) for operation in operations]
+        arranged = arrange(self.known_caller.source, steps, received_at)
+        rejected = arranged.rejected
         if not rejected:
-            kept = self.described(200, {}) if inbound.sampled() else None
-            rejected = self.carry_out(steps, received_at, kept)
+            rejected = self.carry_out(arranged, self.described(200, {}) if inbound.sampled() else None)
         if rejected:
             raise rejected[0][1]
         return JsonResponse({})
 
-    def carry_out(self, steps: Sequence[Step], received_at: datetime, kept: InboundRequest | None) -> Rejected:
-        """Do all steps, and keep the call unless something is rejected. Returns what was."""
-        rejected = perform(self.known_caller, steps, received_at, kept if is_events_alone(steps) else None)
+    def carry_out(self, arranged: Arranged, kept: InboundRequest | None) -> Rejected:
+        """Do what is arranged, and keep the call unless something more is rejected. Returns what was."""
+        rejected = perform(self.known_caller, arranged, kept)
         if kept is not None and kept._state.adding and not rejected:
-            kept.accepted = len({step.index for step in steps})
+            kept.accepted = arranged.items
             inbound.keep(kept)
         authentication.note_use(self.known_caller)
         return rejected

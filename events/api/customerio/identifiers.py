@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from events import people, raw_json, sandbox
@@ -27,6 +27,10 @@ class Who:
     @property
     def text(self) -> str:
         return self.user_id or self.email or self.anonymous_id or self.own_id or ""
+
+    def named(self, names: Mapping[str, Who]) -> Who:
+        """Return the same person by another name, if this is an id of ours."""
+        return names[self.own_id] if self.own_id else self
 
     def find(self, source: Source) -> Profile | None:
         """Return the person as calls of this source find them; None when nobody is known by that."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -28,12 +28,26 @@ EMPTY, NULL = b'""', Raw(b"null")
 class Call:
     """An item whose person is still to be looked up when it is named by an id of ours.
 
-    With ``only_known`` it is passed over when nobody is known by that.
+    With ``only_known`` it is passed over when nobody is known by that. ``words`` is the field of the call that the
+    item's properties lie in; "" when they are the call itself.
     """
 
     who: Who
     item: Item
     only_known: bool = False
+    words: str = ""
+
+    @property
+    def people(self) -> tuple[Who, ...]:
+        return (self.who,)
+
+    def named(self, names: Mapping[str, Who]) -> Call:
+        return self.about(self.who.named(names)) if self.who.own_id else self
+
+    def refused(self, refusal: Refusal) -> Refusal:
+        """Return why the tracking plan does not let the item in, in the words of this API."""
+        place = refusal.field.partition(".")[2]
+        return Refusal(refusal.code, refusal.message, ".".join(filter(None, (self.words, place))) or "name")
 
     def about(self, who: Who) -> Call:
         """Return the call about ``who``: ids that it brings along stay."""
@@ -46,7 +60,7 @@ class Call:
         return replace(self, who=who, item=item)
 
 
-def identify(who: Who, attributes: Fields, at: datetime | None, received_at: datetime) -> Call:
+def identify(who: Who, attributes: Fields, at: datetime | None, received_at: datetime, words: str = "") -> Call:
     """Make an identify of attributes; null and an empty text take one away. Raises Refusal."""
     said = {name: value for name, value in attributes.items() if name not in ABOUT_THE_CALL}
     user_id = id_of(attributes, "id")
@@ -65,10 +79,11 @@ def identify(who: Who, attributes: Fields, at: datetime | None, received_at: dat
             anonymous_id=id_of(attributes, "anonymous_id"),
             properties=msgspec.json.encode(said),
             extra=_rest(attributes, said),
-            traits={name: NULL if bytes(value) == EMPTY else value for name, value in said.items()},
+            traits=null_for_empty(said),
             repeatable=False,
         ),
         only_known=bytes(attributes.get("_update", NULL)) == b"true",
+        words=words,
     )
     return call.about(who)
 
@@ -99,7 +114,7 @@ def event(who: Who, kind: str, fields: Fields, words: str, received_at: datetime
         extra=_rest(fields, known),
         repeatable=message_id is not None,
     )
-    return Call(who, item).about(who)
+    return Call(who, item, words=words).about(who)
 
 
 def event_type(fields: Fields) -> str:
@@ -126,6 +141,11 @@ def unix_time(fields: Fields, name: str) -> datetime | None:
 
 def attributes_of(fields: Fields, name: str) -> Fields:
     return OBJECT.decode(object_of(fields, name))
+
+
+def null_for_empty(attributes: Mapping[str, Raw]) -> dict[str, Raw]:
+    """Return the attributes with null, which takes one away, for the empty text, which does so for Customer.io."""
+    return {name: NULL if bytes(value) == EMPTY else value for name, value in attributes.items()}
 
 
 def _rest(fields: Fields, known: Collection[str]) -> bytes:

@@ -1,26 +1,27 @@
 """Do what the calls of a request ask for, in their order.
 
-Events that follow each other are stored together, by a number of SQL statements that does not depend on how many they
-are; an act comes in between by itself. When the database fails between two, the client hears of it and sends all of
-it again: acts do no harm twice, and events count once when they have an id.
+Events that follow each other are stored together, and so is what is said of objects between two acts, by a number of
+SQL statements that does not depend on how many they are; an act comes by itself. When the database fails between two,
+the client hears of it and sends all of it again: acts do no harm twice, and events count once when they have an id.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 
 from events.api.authentication import Caller
-from events.api.customerio import identifiers
+from events.api.customerio import identifiers, objects
 from events.api.customerio.acts import Act, nobody
 from events.api.customerio.items import Call
+from events.api.customerio.objects import Told
 from events.api.refusal import Refusal
-from events.ingest import Item, ingest
+from events.ingest import Parcel, ingest_many, parcel
 from events.models import InboundRequest, Source
 
-Operation = Call | Act
+Operation = Call | Told | Act
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,53 +35,102 @@ class Step:
 Rejected = list[tuple[int, Refusal]]
 
 
-def settle(steps: Sequence[Step], source: Source) -> tuple[list[Step], Rejected]:
-    """Name the people of calls by ids that the log knows, and leave out calls that are only for known people.
+@dataclass(frozen=True, slots=True)
+class Together:
+    """Events, and what is said of objects, that are stored at once."""
 
-    A call about an id of ours that nobody has is rejected. Two statements for all ids of ours, if there are any.
+    parcel: Parcel
+    told: Sequence[Told]
+
+
+@dataclass(frozen=True, slots=True)
+class Arranged:
+    """What a request asks for, ready to be done, and what of it cannot be."""
+
+    received_at: datetime
+    parts: Sequence[Together | Step]
+    rejected: Rejected
+    items: int
+
+    @property
+    def events(self) -> Parcel | None:
+        """The request's only parcel when it brings events and nothing else."""
+        alone = len(self.parts) == 1 and isinstance(self.parts[0], Together) and not self.parts[0].told
+        return self.parts[0].parcel if alone and isinstance(self.parts[0], Together) else None
+
+
+def arrange(source: Source, steps: Sequence[Step], received_at: datetime) -> Arranged:
+    """Put together what is stored together; what nobody is known for, or the tracking plan refuses, is rejected.
+
+    Of an item that is rejected nothing is done.
     """
-    own_ids = {step.operation.who.own_id for step in steps if isinstance(step.operation, Call)} - {None}
-    named = identifiers.by_other_names([own for own in own_ids if own], source) if own_ids else {}
-    settled: list[Step] = []
-    rejected: Rejected = []
-    for step in steps:
-        call = step.operation
-        if isinstance(call, Call):
-            if call.who.own_id:
-                if call.who.own_id not in named:
-                    if not call.only_known:
-                        rejected.append((step.index, nobody(call.who.own_id)))
-                    continue
-                step = Step(step.index, call.about(named[call.who.own_id]))
-            elif call.only_known and call.who.find(source) is None:
-                continue
-        settled.append(step)
-    return settled, rejected
+    settled, rejected = _settle(steps, source)
+    parts: list[Together | Step] = []
+    for is_act, run in groupby(settled, key=lambda step: not isinstance(step.operation, Call | Told)):
+        if is_act:
+            parts.extend(run)
+        else:
+            parts.append(_together(source, list(run), received_at, rejected))
+    out = {index for index, _ in rejected}
+    return Arranged(received_at, parts, rejected, len({step.index for step in settled} - out))
 
 
-def perform(
-    caller: Caller, steps: Sequence[Step], received_at: datetime, kept: InboundRequest | None = None
-) -> Rejected:
-    """Do all steps and return what was rejected. ``kept`` is only given with events alone, and stored with them."""
+def perform(caller: Caller, arranged: Arranged, kept: InboundRequest | None = None) -> Rejected:
+    """Do all of it; return what was rejected by that. ``kept`` is stored with the events if there is nothing else."""
     rejected: Rejected = []
-    for is_call, run in groupby(steps, key=lambda step: isinstance(step.operation, Call)):
-        if is_call:
-            ingest(caller.source, list(_items(run)), received_at, kept)
+    if arranged.events is not None:
+        arranged.events.request = kept
+    for part in arranged.parts:
+        if isinstance(part, Together):
+            ingest_many([part.parcel])
+            if part.told:
+                objects.save(caller.source, part.told, arranged.received_at)
             continue
-        for step in run:
-            try:
-                assert not isinstance(step.operation, Call)
-                step.operation.perform(caller, received_at)
-            except Refusal as refusal:
-                rejected.append((step.index, refusal))
+        try:
+            assert not isinstance(part.operation, Call | Told)
+            part.operation.perform(caller, arranged.received_at)
+        except Refusal as refusal:
+            rejected.append((part.index, refusal))
     return rejected
 
 
-def is_events_alone(steps: Iterable[Step]) -> bool:
-    return all(isinstance(step.operation, Call) for step in steps)
+def _settle(steps: Sequence[Step], source: Source) -> tuple[list[Step], Rejected]:
+    """Name people by ids that the log knows, and leave out calls that are only for known people.
+
+    What is about an id of ours that nobody has is rejected. Two statements for all ids of ours, if there are any.
+    """
+    owns = {who.own_id for step in steps for who in _people(step.operation) if who.own_id}
+    names = identifiers.by_other_names(owns, source) if owns else {}
+    settled: list[Step] = []
+    rejected: Rejected = []
+    out: set[int] = set()
+    for step in steps:
+        operation = step.operation
+        if step.index in out or not isinstance(operation, Call | Told):
+            settled.append(step)
+            continue
+        unknown = next((who.own_id for who in operation.people if who.own_id and who.own_id not in names), None)
+        only_known = isinstance(operation, Call) and operation.only_known
+        if only_known and (unknown or operation.people[0].find(source) is None):
+            out.add(step.index)
+        elif unknown:
+            out.add(step.index)
+            rejected.append((step.index, nobody(unknown)))
+        else:
+            settled.append(replace(step, operation=operation.named(names)))
+    return [step for step in settled if step.index not in out], rejected
 
 
-def _items(run: Iterable[Step]) -> Iterator[Item]:
-    for step in run:
-        if isinstance(step.operation, Call):
-            yield step.operation.item
+def _people(operation: Operation) -> Sequence[identifiers.Who]:
+    return operation.people if isinstance(operation, Call | Told) else ()
+
+
+def _together(source: Source, run: Sequence[Step], received_at: datetime, rejected: Rejected) -> Together:
+    """Make a parcel of the events; tells ``rejected`` which of them the tracking plan refuses."""
+    calls = {step.index: step.operation for step in run if isinstance(step.operation, Call)}
+    items = [replace(step.operation.item, index=step.index) for step in run if isinstance(step.operation, Call)]
+    brought = parcel(source, items, received_at)
+    refused = {index: calls[index].refused(refusal) for index, refusal in brought.refused}
+    rejected += refused.items()
+    told = [step.operation for step in run if isinstance(step.operation, Told) and step.index not in refused]
+    return Together(brought, told)

@@ -19,7 +19,7 @@ from rest_framework.request import Request
 
 from events import deliveries
 from events.api import inbound
-from events.api.customerio import acts, identifiers, items, reports
+from events.api.customerio import acts, identifiers, items, objects, reports
 from events.api.customerio.base import TrackApiView
 from events.api.customerio.identifiers import Who
 from events.api.fields import Fields, id_of, read_object, refuse_flaw
@@ -71,7 +71,9 @@ class CustomerView(V1View):
         fields = self.fields()
         owner = rest.removesuffix("/devices")
         if owner == rest:
-            return self.take(received_at, items.identify(identifiers.of_path(rest), fields, None, received_at))
+            who = identifiers.of_path(rest)
+            said = items.identify(who, fields, None, received_at)
+            return self.take(received_at, said, *objects.wrapped(said.who, fields))
         device = acts.described_device(items.attributes_of(fields, "device"), "id", received_at)
         return self.take(received_at, acts.PutDevice(identifiers.of_path(owner), device))
 
@@ -104,6 +106,19 @@ class AnonymousEventView(V1View):
         fields = self.fields()
         who = Who(anonymous_id=id_of(fields, "anonymous_id") or str(uuid.uuid4()))
         return self.take(received_at, _event(who, fields, received_at))
+
+
+class MergeView(V1View):
+    """Make one person of two."""
+
+    http_method_names = ["post"]
+
+    def post(self, request: Request) -> HttpResponse:
+        fields = self.fields()
+        primary, secondary = (
+            identifiers.of_fields(items.attributes_of(fields, name), name) for name in ("primary", "secondary")
+        )
+        return self.take(timezone.now(), acts.Merge(primary, secondary))
 
 
 class SegmentView(TrackApiView):
@@ -159,6 +174,7 @@ urlpatterns: list[URLPattern] = [
     re_path(r"^v1/accounts/region/?\Z", RegionView.as_view(), name="cio-region"),
     re_path(r"^v1/customers/(?P<rest>(?s:.+))\Z", CustomerView.as_view(), name="cio-customer"),
     re_path(r"^v1/events/?\Z", AnonymousEventView.as_view(), name="cio-event"),
+    re_path(r"^v1/merge_customers/?\Z", MergeView.as_view(), name="cio-merge"),
     re_path(r"^v1/segments/(?P<segment>[^/]+)/(?:add|remove)_customers/?\Z", SegmentView.as_view(), name="cio-segment"),
     re_path(r"^v1/forms/(?P<form>(?s:.+))/submit/?\Z", FormView.as_view(), name="cio-form"),
     re_path(r"^v1/metrics/?\Z", MetricsView.as_view(), name="cio-metrics"),

@@ -16,12 +16,13 @@ from django.utils import timezone
 from msgspec import Raw
 from rest_framework.request import Request
 
+from events import groups
 from events.api import body as bodies
 from events.api import inbound, limits
-from events.api.customerio import acts, identifiers, items, reports
+from events.api.customerio import acts, identifiers, items, objects, reports
 from events.api.customerio.base import TrackApiView
 from events.api.customerio.identifiers import Who
-from events.api.customerio.performing import Operation, Rejected, Step, settle
+from events.api.customerio.performing import Operation, Rejected, Step, arrange
 from events.api.fields import OBJECT, Fields, read_object, refuse_flaw, text_of
 from events.api.refusal import Refusal
 
@@ -49,12 +50,12 @@ class BatchView(EntityView):
 
     def post(self, request: Request) -> HttpResponse:
         received_at = timezone.now()
-        parsed, bad = _steps(_raw_items(self.body), received_at)
-        limits.spend(self.known_caller, len({step.index for step in parsed}) + len(bad))
-        steps, unknown = settle(parsed, self.known_caller.source)
-        bad += unknown
+        steps, bad = _steps(_raw_items(self.body), received_at)
+        limits.spend(self.known_caller, len({step.index for step in steps}) + len(bad))
+        arranged = arrange(self.known_caller.source, steps, received_at)
+        bad += arranged.rejected
         kept = self.described(207 if bad else 200, _answer(bad), len(bad)) if bad or inbound.sampled() else None
-        rejected = self.carry_out(steps, received_at, kept)
+        rejected = self.carry_out(arranged, kept)
         if rejected:
             bad += rejected
             inbound.keep(self.described(207, _answer(bad), len(bad)))
@@ -78,13 +79,15 @@ def _who(fields: Fields) -> Who:
 def _identify(fields: Fields, received_at: datetime) -> list[Operation]:
     attributes = items.attributes_of(fields, "attributes")
     at = items.unix_time(fields, "timestamp")
-    return [items.identify(_who(fields), attributes, at, received_at)]
+    said = items.identify(_who(fields), attributes, at, received_at, "attributes")
+    return [said, *objects.objects_in(said.who, fields)]
 
 
 def _event(fields: Fields, received_at: datetime) -> list[Operation]:
     action = text_of(fields, "action") or ""
+    kind = action if action in items.TYPES else "event"
     read = ("type", "action", "identifiers")
-    return [items.event(_who(fields), action, fields, "attributes", received_at, read)]
+    return [items.event(_who(fields), kind, fields, "attributes", received_at, read)]
 
 
 def _add_device(fields: Fields, received_at: datetime) -> list[Operation]:
@@ -94,6 +97,40 @@ def _add_device(fields: Fields, received_at: datetime) -> list[Operation]:
 
 def _delete_device(fields: Fields, received_at: datetime) -> list[Operation]:
     return [acts.RemoveDevice(_who(fields), acts.device_id_of(items.attributes_of(fields, "device"), "token"))]
+
+
+def _merge(fields: Fields, received_at: datetime) -> list[Operation]:
+    # Beside the action, as Segment has them, or among the identifiers.
+    named = {**items.attributes_of(fields, "identifiers"), **fields}
+    primary, secondary = (
+        identifiers.of_fields(items.attributes_of(named, name), name) for name in ("primary", "secondary")
+    )
+    return [acts.Merge(primary, secondary)]
+
+
+def _person_joins(fields: Fields, received_at: datetime) -> list[Operation]:
+    return [*objects.objects_in(_who(fields), fields)]
+
+
+def _person_leaves(fields: Fields, received_at: datetime) -> list[Operation]:
+    return [*objects.left_by(_who(fields), fields)]
+
+
+def _describe_object(fields: Fields, received_at: datetime) -> list[Operation]:
+    return [objects.Told(_object(fields), objects.attributes(fields), objects.people_in(fields))]
+
+
+def _join_object(fields: Fields, received_at: datetime) -> list[Operation]:
+    return [objects.Told(_object(fields), {}, objects.people_in(fields))]
+
+
+def _leave_object(fields: Fields, received_at: datetime) -> list[Operation]:
+    key = _object(fields)
+    return [objects.Unrelate(one.who, key) for one in objects.people_in(fields)]
+
+
+def _object(fields: Fields) -> groups.Key:
+    return objects.key_of(items.attributes_of(fields, "identifiers"))
 
 
 def _report(fields: Fields, received_at: datetime) -> list[Operation]:
@@ -109,10 +146,24 @@ ACTIONS: dict[str, dict[str, Callable[[Fields, datetime], list[Operation]]]] = {
         "event": _event,
         "page": _event,
         "screen": _event,
+        # What a person saw of a message's content, as Segment reports it.
+        "viewed_content": _event,
+        "clicked_content": _event,
         "add_device": _add_device,
         "delete_device": _delete_device,
+        "merge": _merge,
+        objects.ADD: _person_joins,
+        objects.DELETE: _person_leaves,
         "suppress": lambda fields, _: [acts.Suppress(_who(fields))],
         "unsuppress": lambda fields, _: [acts.Unsuppress(_who(fields))],
+    },
+    "object": {
+        "identify": _describe_object,
+        # The same, of people without a name.
+        "identify_anonymous": _describe_object,
+        "delete": lambda fields, _: [objects.DeleteObject(_object(fields))],
+        objects.ADD: _join_object,
+        objects.DELETE: _leave_object,
     },
     "delivery": {"event": _report},
 }
