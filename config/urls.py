@@ -19,6 +19,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("events.api.browser_settings")),
     path("", include("events.api.pixel")),
+    path("cdp/", include("events.api.cdp")),
     path("v1/", include("events.api.segment")),
     path("api/v1/manage/", include("events.api.manage.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="api-schema"),

@@ -1,9 +1,9 @@
 """What browser libraries ask for before they send anything: where to, and with which plugins.
 
-analytics.js and Customer.io's fork of it (``cdnURL``) GET ``/v1/projects/<write key>/settings``; the fork does so below
-``/cdp``, for each of the two looks for its own destination and stops at a second one, whose script it cannot find.
-RudderStack's library (``configUrl``) GETs ``/sourceConfig/``. There is nothing to choose here: no plugins, no figures
-about the library itself, which analytics.js would send to Segment.
+analytics.js (``cdnURL``) GETs ``/v1/projects/<write key>/settings``. Customer.io's fork of it does so below ``/cdp``
+(``events.api.cdp``), for each of the two looks for its own destination and stops at a second one, whose script it
+cannot find. RudderStack's library (``configUrl``) GETs ``/sourceConfig/``. There is nothing to choose here: no plugins,
+no figures about the library itself, which analytics.js would send to Segment.
 """
 
 from __future__ import annotations
@@ -36,16 +36,20 @@ class BrowserSettingsView(AnyOriginView):
 
 
 class ProjectView(BrowserSettingsView):
-    """Tell analytics.js to send to where it has asked. ``destination`` is the plugin of the library that sends."""
+    """Tell analytics.js to send to where it has asked.
 
-    destination = ""
+    ``destination`` is the plugin of the library that sends, ``path`` where its calls are taken.
+    """
+
+    destination = "Segment.io"
+    path = "v1"
 
     def get(self, request: Request, key: str) -> JsonResponse:
         caller = find_caller(key)
         if caller is None:
             raise Refusal("unknown_key", "The write key is unknown or revoked.", "writeKey", 404)
-        host = request.get_host()
-        sends = {"apiKey": key, "apiHost": f"{host}/v1", "protocol": _protocol(request._request)}
+        host = f"{request.get_host()}/{self.path}"
+        sends = {"apiKey": key, "apiHost": host, "protocol": _protocol(request._request)}
         return self.answer(caller, {"integrations": {self.destination: sends}, "metrics": {"sampleRate": 0}})
 
 
@@ -73,9 +77,6 @@ def _protocol(request: HttpRequest) -> str:
 
 
 urlpatterns = [
-    re_path(r"^v1/projects/(?P<key>[^/]+)/settings/?\Z", ProjectView.as_view(destination="Segment.io")),
-    re_path(
-        r"^cdp/v1/projects/(?P<key>[^/]+)/settings/?\Z", ProjectView.as_view(destination="Customer.io Data Pipelines")
-    ),
+    re_path(r"^v1/projects/(?P<key>[^/]+)/settings/?\Z", ProjectView.as_view()),
     re_path(r"^sourceConfig/?\Z", SourceConfigView.as_view()),
 ]

@@ -10,10 +10,14 @@ from rest_framework.request import Request
 from events.api.base import JsonView
 
 # The star stands for what libraries make up for themselves, but never for Authorization; old browsers know only names.
+NAMES = ["authorization", "content-type", "content-encoding", "x-retry-count"]
+# RudderStack's library, the last four when it tries again.
+NAMES += ["anonymousid", "sentat", "rsa-retry-attempt", "rsa-retry-reason"]
+NAMES += ["rsa-since-first-attempt", "rsa-since-last-attempt"]
 CORS = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Allow-Methods": "GET, POST, OPTIONS",
-    "Access-Control-Allow-Headers": "authorization, content-type, content-encoding, x-retry-count, *",
+    "Access-Control-Allow-Headers": ", ".join([*NAMES, "*"]),
     "Access-Control-Expose-Headers": "retry-after, x-ratelimit-reset",
     "Access-Control-Max-Age": "86400",
 }

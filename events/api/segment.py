@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import msgspec
 from django.http import HttpResponse, HttpResponseBase
-from django.urls import re_path
+from django.urls import URLPattern, re_path
 from django.utils import timezone
 from rest_framework.request import Request
 
@@ -141,9 +141,17 @@ def _json(answer: dict[str, object]) -> HttpResponse:
     return HttpResponse(msgspec.json.encode(answer), content_type="application/json")
 
 
+def calls(view: type[TrackingView], prefix: str, name: str) -> list[URLPattern]:
+    """Return the addresses of all calls: whole names, first letters for browsers, and JSON for what there is not."""
+    return [
+        *(
+            re_path(rf"^{prefix}(?:{kind}|{kind[0]})/?\Z", view.as_view(kind=kind), name=f"{name}-{kind}")
+            for kind in KINDS
+        ),
+        # Whatever else lies below the prefix has to be routed before.
+        re_path(rf"^{prefix}", UnknownCallView.as_view()),
+    ]
+
+
 KINDS = [*parsing.KINDS, BATCH]
-urlpatterns = [
-    re_path(rf"^(?:{kind}|{kind[0]})/?\Z", TrackingView.as_view(kind=kind), name=f"track-{kind}") for kind in KINDS
-]
-# Whatever else is below /v1/ has to be routed before.
-urlpatterns.append(re_path("", UnknownCallView.as_view()))
+urlpatterns = calls(TrackingView, "", "track")

@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from tests import stack
+from tests.browser.visiting import OPTIONS
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser, pytest.mark.slow]
 PASSWORD = "a-password-for-the-test"
@@ -24,8 +25,6 @@ SECRETS = {
     "WEBHOOK_SECRET": "hook:secret",
     "DEMO": "1",
 }
-OPTIONS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
-OPTIONS += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
 # Long enough for the ten seconds that the demo's hour takes.
 PATIENCE = 30_000
 

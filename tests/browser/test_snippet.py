@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
-from typing import Any, TypeVar
 
 import pytest
 from django.contrib.staticfiles import finders
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, Request, Route, sync_playwright
+from playwright.sync_api import Page, Route
 
 from events.models import Event, InboundRequest, Profile, SourceKey
+from tests.browser.visiting import Shop, Visitor
 from tests.factories import make_key
 from tests.stack import wait_for
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser]
-OPTIONS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
-OPTIONS += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
-Found = TypeVar("Found")
 
 LOADER = """
 <script>
@@ -38,103 +31,6 @@ STORED = "({ local: Object.keys(localStorage), cookie: document.cookie })"
 NOTHING = {"local": [], "cookie": ""}
 LOADED = "window.cuebird && cuebird.version"
 WAITING = "Object.keys(localStorage).filter((name) => name.startsWith('cuebird.waiting.')).length"
-
-
-class Shop:
-    """A web site of its own: what each path answers, and the headers of all."""
-
-    def __init__(self, port: int) -> None:
-        self.url = f"http://127.0.0.1:{port}"
-        self.pages: dict[str, str] = {}
-        self.headers: dict[str, str] = {}
-
-
-class Visitor:
-    """A browser of one person. Playwright lives in a thread of its own, so that the ORM may be asked meanwhile."""
-
-    def __init__(self, hands: ThreadPoolExecutor, context: BrowserContext, shop: Shop) -> None:
-        self.hands, self.context, self.shop = hands, context, shop
-        self.complaints: list[str] = []
-        self.sent: list[Request] = []
-
-    def do(self, work: Callable[[], Found]) -> Found:
-        return self.hands.submit(work).result(60)
-
-    def open(self, path: str = "/") -> Page:
-        def work() -> Page:
-            page = self.context.new_page()
-            page.on("pageerror", lambda error: self.complaints.append(str(error)))
-            page.on("request", lambda request: self.sent.append(request) if request.method == "POST" else None)
-            page.goto(self.shop.url + path)
-            return page
-
-        return self.do(work)
-
-    def run(self, page: Page, script: str) -> Any:
-        return self.do(lambda: page.evaluate(script))
-
-    def go(self, page: Page, path: str) -> None:
-        self.do(lambda: page.goto(self.shop.url + path))
-
-    def pause(self, page: Page, milliseconds: float) -> None:
-        self.do(lambda: page.wait_for_timeout(milliseconds))
-
-    def until(self, page: Page, script: str) -> None:
-        self.do(lambda: page.wait_for_function(script, timeout=15_000))
-
-    def arrived(self, count: int, **filters: object) -> list[Event]:
-        """Wait for so many events and return them in the order in which they happened; one more fails the test."""
-
-        def have_come() -> bool:
-            # Playwright hears of requests only while it is waiting for something.
-            self.do(lambda: self.context.pages[0].wait_for_timeout(30) if self.context.pages else None)
-            return Event.objects.filter(**filters).count() >= count
-
-        wait_for(have_come, 15, f"{count} events")
-        found = list(Event.objects.filter(**filters).select_related("profile").order_by("timestamp", "id"))
-        assert len(found) == count, [event.name for event in found]
-        return found
-
-
-@pytest.fixture(scope="module")
-def shop() -> Iterator[Shop]:
-    class Answer(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            body = mine.pages.get(self.path.partition("?")[0])
-            self.send_response(404 if body is None else 200)
-            for name, value in {"Content-Type": "text/html; charset=utf-8", **mine.headers}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write((body or "").encode())
-
-        def log_message(self, *words: object) -> None:
-            """Keep silent."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
-        mine = Shop(server.server_port)
-        Thread(target=server.serve_forever, daemon=True).start()
-        yield mine
-        server.shutdown()
-
-
-@pytest.fixture(scope="module")
-def chromium(browser_path: str) -> Iterator[tuple[ThreadPoolExecutor, Browser]]:
-    with ThreadPoolExecutor(1) as hands:
-        playwright: Playwright = hands.submit(lambda: sync_playwright().start()).result(60)
-        launch = playwright.chromium.launch
-        browser = hands.submit(lambda: launch(executable_path=browser_path, args=OPTIONS)).result(60)
-        yield hands, browser
-        hands.submit(browser.close).result(60)
-        hands.submit(playwright.stop).result(60)
-
-
-@pytest.fixture
-def visitor(chromium: tuple[ThreadPoolExecutor, Browser], shop: Shop) -> Iterator[Visitor]:
-    hands, browser = chromium
-    visitor = Visitor(hands, hands.submit(browser.new_context).result(60), shop)
-    yield visitor
-    visitor.do(visitor.context.close)
-    assert visitor.complaints == [], "the snippet never throws into the page"
 
 
 @pytest.fixture

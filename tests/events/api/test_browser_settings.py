@@ -25,19 +25,19 @@ def key() -> str:
 
 
 @pytest.mark.parametrize(
-    ("path", "destination"),
+    ("path", "destination", "to"),
     [
-        ("/v1/projects/{}/settings", "Segment.io"),
-        ("/v1/projects/{}/settings/", "Segment.io"),
-        ("/cdp/v1/projects/{}/settings", "Customer.io Data Pipelines"),
+        ("/v1/projects/{}/settings", "Segment.io", "v1"),
+        ("/v1/projects/{}/settings/", "Segment.io", "v1"),
+        ("/cdp/v1/projects/{}/settings", "Customer.io Data Pipelines", "cdp/v1"),
     ],
 )
-def test_analytics_js_learns_to_send_where_it_asked(key: str, path: str, destination: str) -> None:
+def test_analytics_js_learns_to_send_where_it_asked(key: str, path: str, destination: str, to: str) -> None:
     answer = Client().get(path.format(key), headers={"Host": "localhost:8103"})
     assert answer.status_code == 200
     # One destination, or the library waits for the script of the other; no figures of its own, or they go to Segment.
     assert answer.json() == {
-        "integrations": {destination: {"apiKey": key, "apiHost": "localhost:8103/v1", "protocol": "http"}},
+        "integrations": {destination: {"apiKey": key, "apiHost": f"localhost:8103/{to}", "protocol": "http"}},
         "metrics": {"sampleRate": 0},
     }
 

@@ -1,0 +1,37 @@
+"""A web site and a visitor, for tests of what runs in other people's pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from playwright.sync_api import Browser, Playwright, sync_playwright
+
+from tests.browser.visiting import OPTIONS, Shop, Visitor, shop_open
+
+
+@pytest.fixture(scope="module")
+def shop() -> Iterator[Shop]:
+    with shop_open() as shop:
+        yield shop
+
+
+@pytest.fixture(scope="module")
+def chromium(browser_path: str) -> Iterator[tuple[ThreadPoolExecutor, Browser]]:
+    with ThreadPoolExecutor(1) as hands:
+        playwright: Playwright = hands.submit(lambda: sync_playwright().start()).result(60)
+        launch = playwright.chromium.launch
+        browser = hands.submit(lambda: launch(executable_path=browser_path, args=OPTIONS)).result(60)
+        yield hands, browser
+        hands.submit(browser.close).result(60)
+        hands.submit(playwright.stop).result(60)
+
+
+@pytest.fixture
+def visitor(chromium: tuple[ThreadPoolExecutor, Browser], shop: Shop) -> Iterator[Visitor]:
+    hands, browser = chromium
+    visitor = Visitor(hands, hands.submit(browser.new_context).result(60), shop)
+    yield visitor
+    visitor.do(visitor.context.close)
+    assert visitor.complaints == [], "nothing throws into the page"
