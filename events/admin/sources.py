@@ -3,50 +3,65 @@
 from __future__ import annotations
 
 import secrets
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
-from django.conf import settings
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import URLPattern, path, reverse
-from django.utils import timezone
 from django.utils.safestring import SafeString
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST
 from unfold.admin import ModelAdmin
 
-from events.admin import hooks
-from events.admin.recipes import recipes
-from events.models import InboundRequest, Source, SourceKey, new_key
+from events import keys
+from events.admin import hooks, source_keys
+from events.models import InboundRequest, Source, SourceKey
 from events.templatetags.console import badge, moment
 
 # The newest requests among which a source's refused calls are looked for.
 REQUESTS_LOOKED_AT = 2_000
 
 
-class KeyForm(forms.Form):
-    """What a new key is for."""
+class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
+    """What a source is called and how it treats what comes in, in the words of whoever sets it up."""
 
-    kind = forms.ChoiceField(choices=SourceKey.Kind.choices)
-    label = forms.CharField(max_length=100, required=False)
+    class Meta:
+        model = Source
+        fields = ("name", "kind", "enabled", "is_sandbox", "strict", "dedupe_content", "store_ip", "store_user_agent")
+        help_texts: ClassVar = {
+            "enabled": "Off: every call with a key of this source is refused with 401.",
+            "is_sandbox": "For trying things out. Its people are kept apart from everybody else’s, their mail goes to "
+            "the built-in mailbox only, and nothing counts in figures. It cannot be changed later.",
+            "strict": "Libraries for Customer.io’s pipelines are told 200 even when a call cannot be taken; it is shown "
+            "refused under Live events. On: they get the error itself, as if they asked for strict mode.",
+            "dedupe_content": "For libraries that send no message id, such as Customer.io’s for Python: the same call "
+            "within a day counts once. Leave it off where doing the same thing twice has to count twice.",
+            "store_ip": "Off: addresses are taken out of what comes in before anything is stored.",
+            "store_user_agent": "The name and version of people’s browsers. Off: taken out before anything is stored.",
+        }
 
 
 @admin.register(Source)
 class SourceAdmin(ModelAdmin):
+    form = SourceForm
     list_display = ("name", "state", "last_event", "live_keys")
     search_fields = ("name",)
     empty_help = "A source is something that sends data in: a web site, an application, a server."
     change_form_outer_after_template = "admin/events/source_connect.html"
 
-    def get_fields(self, request: HttpRequest, obj: Source | None = None) -> list[str]:
-        return ["name", "enabled", "site_id"] if obj else ["name", "kind"]
+    def get_fieldsets(self, request: HttpRequest, obj: Source | None = None) -> Any:
+        handling = "strict", "dedupe_content", "store_ip", "store_user_agent"
+        if obj is None:
+            return [(None, {"fields": ["name", "kind", "is_sandbox"]})]
+        return [
+            (None, {"fields": ["name", "enabled", "kind", "is_sandbox", "site_id"]}),
+            ("What is kept, and how it is answered", {"fields": handling, "classes": ["collapse"]}),
+        ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Source | None = None) -> list[str]:
-        return ["site_id"]
+        return ["kind", "is_sandbox", "site_id"] if obj else []
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Source]:
         live = Count("keys", filter=Q(keys__revoked_at=None))
@@ -79,7 +94,7 @@ class SourceAdmin(ModelAdmin):
         obj.site_id = secrets.token_hex(10)
         hooks.prepare(obj)
         super().save_model(request, obj, form, change)
-        add_key(obj, SourceKey.Kind.PUBLIC, "First key")
+        keys.make(obj, SourceKey.Kind.PUBLIC, "First key")
 
     def response_add(self, request: HttpRequest, obj: Source, post_url_continue: str | None = None) -> HttpResponse:
         return redirect(reverse("admin:events_source_change", args=[obj.pk]))
@@ -92,7 +107,7 @@ class SourceAdmin(ModelAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         source = self.get_object(request, object_id)
-        connect = connect_context(request, source) if source else {}
+        connect = connect_context(request, source, self.has_change_permission(request)) if source else {}
         context = {"show_save_and_add_another": False, **(extra_context or {}), **connect}
         response: HttpResponse = super().change_view(request, object_id, form_url, context)
         return response
@@ -100,19 +115,11 @@ class SourceAdmin(ModelAdmin):
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view
         own = [
-            path("<int:pk>/keys/", wrap(self.new_key), name="events_source_new_key"),
-            path("<int:pk>/keys/<int:key>/revoke/", wrap(self.revoke), name="events_source_revoke_key"),
             path("<int:pk>/signs/", wrap(self.signs), name="events_source_signs"),
+            *source_keys.urls(self),
             *hooks.urls(self),
         ]
         return own + list(super().get_urls())
-
-    def new_key(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Make a key and show it. A secret one is in this answer and nowhere else."""
-        return self._keys(request, pk, self._make_key)
-
-    def revoke(self, request: HttpRequest, pk: int, key: int) -> HttpResponse:
-        return self._keys(request, pk, lambda request, source: revoke_key(source, key))
 
     def signs(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Say whether something has arrived: polled by the page."""
@@ -120,46 +127,6 @@ class SourceAdmin(ModelAdmin):
             raise PermissionDenied
         source = get_object_or_404(Source, pk=pk)
         return render(request, "admin/events/source_signs.html", signs_context(source))
-
-    def _make_key(self, request: HttpRequest, source: Source) -> str:
-        form = KeyForm(request.POST)
-        if not form.is_valid():
-            return ""
-        return add_key(source, form.cleaned_data["kind"], form.cleaned_data["label"])
-
-    def _keys(self, request: HttpRequest, pk: int, act: Any) -> HttpResponse:
-        if not self.has_change_permission(request):
-            raise PermissionDenied
-        return _act_on_keys(request, pk, act)
-
-
-@never_cache
-@require_POST
-def _act_on_keys(request: HttpRequest, pk: int, act: Any) -> HttpResponse:
-    source = get_object_or_404(Source, pk=pk)
-    fresh = act(request, source)
-    return render(request, "admin/events/source_keys.html", {**keys_context(source), "fresh": fresh})
-
-
-def add_key(source: Source, kind: str, label: str) -> str:
-    """Store a new key and return its text."""
-    text = new_key(kind)
-    key = SourceKey(source=source, kind=kind, label=label)
-    key.set_key(text)
-    key.save()
-    return text
-
-
-def revoke_key(source: Source, key: int) -> str:
-    """Refuse a key from now on. Shows nothing."""
-    source.keys.filter(pk=key, revoked_at=None).update(revoked_at=timezone.now())
-    return ""
-
-
-def keys_context(source: Source) -> dict[str, Any]:
-    keys = list(source.keys.order_by("revoked_at", "pk"))
-    keys.sort(key=lambda key: (key.revoked_at is not None, key.pk))
-    return {"source": source, "keys": keys, "kinds": SourceKey.Kind.choices}
 
 
 def signs_context(source: Source) -> dict[str, Any]:
@@ -173,9 +140,13 @@ def signs_context(source: Source) -> dict[str, Any]:
     return {"source": source, "refused": refused}
 
 
-def connect_context(request: HttpRequest, source: Source) -> dict[str, Any]:
+def connect_context(request: HttpRequest, source: Source, may_change: bool) -> dict[str, Any]:
     """Return what the page below the form shows."""
-    keys = keys_context(source)
-    public = next((key for key in keys["keys"] if key.public_value and key.revoked_at is None), None)
-    shown = recipes(settings.BASE_URL, public.public_value) if public else []
-    return {**keys, **signs_context(source), **hooks.page_context(request, source), "recipes": shown}
+    shown = {
+        **source_keys.keys_context(source, may_change),
+        **signs_context(source),
+        **hooks.page_context(request, source),
+    }
+    if source.kind == Source.Kind.TRACKING:
+        shown |= source_keys.recipes_context(source)
+    return shown

@@ -220,6 +220,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name="sourcekey",
+            name="beginning",
+            field=models.CharField(blank=True, db_default="", default="", editable=False, max_length=12),
+        ),
+        migrations.AddField(
+            model_name="sourcekey",
             name="rate_limit",
             field=models.PositiveIntegerField(
                 blank=True, help_text="Events a second that this key may send; empty: no limit.", null=True

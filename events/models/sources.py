@@ -9,6 +9,7 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import models
 
+SHOWN_LETTERS = 9
 KEY_PREFIXES = {"public": "pk_", "secret": "sk_", "token": "cb_"}
 
 
@@ -103,6 +104,8 @@ class SourceKey(models.Model):
     kind = models.CharField(max_length=10, choices=Kind, default=Kind.PUBLIC)
     label = models.CharField(max_length=100, blank=True)
     key_hash = models.CharField(max_length=64, unique=True, editable=False)
+    # Enough to tell one key from another, too little to guess it.
+    beginning = models.CharField(max_length=12, blank=True, default="", db_default="", editable=False)
     # Public keys can be read by anyone who opens the page they sit in; only they are kept readable.
     public_value = models.CharField(max_length=100, blank=True, editable=False)
     allowed_origins = models.JSONField(
@@ -122,8 +125,9 @@ class SourceKey(models.Model):
         return self.label or f"{self.get_kind_display()} key"
 
     def set_key(self, key: str) -> None:
-        """Remember ``key``: its digest, and its text when it is public. Does not save."""
+        """Remember ``key``: its digest, how it begins, and its text when it is public. Does not save."""
         self.key_hash = hash_key(key)
+        self.beginning = key[: min(SHOWN_LETTERS, len(key) // 3)]
         self.public_value = key if self.kind == self.Kind.PUBLIC else ""
 
 

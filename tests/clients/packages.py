@@ -75,16 +75,21 @@ def _install(folder: Path) -> None:
 
 
 def run(script: str, *arguments: str) -> None:
-    """Run ``node/<script>.mjs`` among the libraries. Raises AssertionError with its words when it fails.
+    """Run ``node/<script>.mjs`` among the libraries. Raises AssertionError with its words when it fails."""
+    run_text((SCRIPTS / f"{script}.mjs").read_text(), *arguments)
 
-    The script comes by standard input: so it finds the libraries where it runs, not where it lies.
+
+def run_text(text: str, *arguments: str) -> None:
+    """Run a module among the libraries. Raises AssertionError with its words when it fails.
+
+    It comes by standard input: so it finds the libraries where it runs, not where it lies.
     """
     done = subprocess.run(
         [NODE, "--input-type=module", "-", *arguments],
-        input=(SCRIPTS / f"{script}.mjs").read_text(),
+        input=text,
         cwd=installed(),
         capture_output=True,
         text=True,
         timeout=RUN_SECONDS,
     )
-    assert done.returncode == 0, f"{script}.mjs failed:\n{done.stdout}\n{done.stderr}"
+    assert done.returncode == 0, f"the script failed:\n{done.stdout}\n{done.stderr}"

@@ -11,14 +11,14 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.http import Http404, HttpResponse
 from django.urls import URLPattern, re_path
-from django.utils import timezone
 from rest_framework.request import Request
 
+from events import keys
 from events.api.manage.base import ManagementView, read_body, respond
 from events.api.openapi import Shape
 from events.api.refusal import Refusal
 from events.api.shapes import KEY, NEW_KEY, NEW_SOURCE, SOURCE, TEXT, pages
-from events.models import Source, SourceKey, new_key
+from events.models import Source, SourceKey
 
 FIELDS: dict[str, type] = {
     "name": str,
@@ -56,7 +56,7 @@ class SourcesView(ManagementView):
         if kind in (Source.Kind.WEBHOOK, Source.Kind.SEGMENT):
             source.slug = secrets.token_hex(12)
         _apply(source, said)
-        _, text = _make_key(source, SourceKey.Kind.PUBLIC, "First key")
+        _, text = keys.make(source, SourceKey.Kind.PUBLIC, "First key")
         return respond({**_source(source), "write_key": text}, 201)
 
 
@@ -89,15 +89,15 @@ class KeysView(ManagementView):
     }
 
     def get(self, request: Request, pk: str) -> HttpResponse:
-        keys = find_source(pk).keys.order_by("pk")
-        return respond({"results": [_key(key) for key in keys], "next": None})
+        found = find_source(pk).keys.order_by("pk")
+        return respond({"results": [_key(key) for key in found], "next": None})
 
     def post(self, request: Request, pk: str) -> HttpResponse:
         said = read_body(request, KEY_FIELDS)
         kind = said.get("kind") or SourceKey.Kind.PUBLIC
         if kind not in SourceKey.Kind.values:
             raise Refusal("invalid_value", "kind has to be public or secret.", "kind")
-        key, text = _make_key(find_source(pk), kind, _short(said.get("label") or "", "label"))
+        key, text = keys.make(find_source(pk), kind, _short(said.get("label") or "", "label"))
         return respond({**_key(key), "key": text}, 201)
 
 
@@ -111,9 +111,7 @@ class KeyView(ManagementView):
         found = find_source(pk).keys.filter(pk=int(key)).first()
         if found is None:
             raise Http404("This source has no such key.")
-        if found.revoked_at is None:
-            found.revoked_at = timezone.now()
-            found.save(update_fields=["revoked_at"])
+        keys.revoke(found)
         return respond(_key(found))
 
 
@@ -146,14 +144,6 @@ def _short(text: str, name: str) -> str:
     if len(text) > 100:
         raise Refusal("invalid_value", f"{name} may have 100 characters.", name)
     return text
-
-
-def _make_key(source: Source, kind: str, label: str) -> tuple[SourceKey, str]:
-    text = new_key(kind)
-    key = SourceKey(source=source, kind=kind, label=label)
-    key.set_key(text)
-    key.save()
-    return key, text
 
 
 def _source(source: Source) -> dict[str, object]:
