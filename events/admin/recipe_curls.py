@@ -54,10 +54,8 @@ def batch(items: list[Call], *, packed: bool = False, content_type: str = JSON, 
     body = f'{{"batch": [\n{lines}\n]{end}}}'
     options = f'{KEY_AS_USER} -H "Content-Type: {content_type}"'
     if packed:
-        return (
-            f"{SET_BOTH}\n"
-            f'gzip <<END | curl HOST/v1/batch {options} -H "Content-Encoding: gzip" --data-binary @-\n{body}\nEND\n'
-        )
+        options = f'{options} \\\n  -H "Content-Encoding: gzip" --data-binary @-'
+        return f"{SET_BOTH}\ngzip <<END | curl HOST/v1/batch {options}\n{body}\nEND\n"
     return f"{SET_BOTH}\n{_post('v1/batch', options, body)}"
 
 
@@ -69,7 +67,7 @@ def one_by_one(items: list[Call], paths: tuple[str, str], options: str, content_
 
 
 def _post(path: str, options: str, body: str) -> str:
-    return f"curl HOST/{path} {options} --data-binary @- <<END\n{body}\nEND\n"
+    return f"curl HOST/{path} {options} \\\n  --data-binary @- <<END\n{body}\nEND\n"
 
 
 def _settings(path: str, options: str = "") -> str:

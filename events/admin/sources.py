@@ -34,7 +34,7 @@ class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
             "enabled": "Off: every call with a key of this source is refused with 401.",
             "is_sandbox": "For trying things out. Its people are kept apart from everybody else’s, their mail goes to "
             "the built-in mailbox only, and nothing counts in figures. It cannot be changed later.",
-            "strict": "Libraries for Customer.io’s pipelines are told 200 even when a call cannot be taken; it is shown "
+            "strict": "Libraries for Customer.io’s pipelines are told 200 even if a call cannot be taken; it is shown "
             "refused under Live events. On: they get the error itself, as if they asked for strict mode.",
             "dedupe_content": "For libraries that send no message id, such as Customer.io’s for Python: the same call "
             "within a day counts once. Leave it off where doing the same thing twice has to count twice.",
@@ -56,12 +56,12 @@ class SourceAdmin(ModelAdmin):
         if obj is None:
             return [(None, {"fields": ["name", "kind", "is_sandbox"]})]
         return [
-            (None, {"fields": ["name", "enabled", "kind", "is_sandbox", "site_id"]}),
+            (None, {"fields": ["name", "enabled", "kind", "sandbox", "site_id"]}),
             ("What is kept, and how it is answered", {"fields": handling, "classes": ["collapse"]}),
         ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Source | None = None) -> list[str]:
-        return ["kind", "is_sandbox", "site_id"] if obj else []
+        return ["kind", "sandbox", "site_id"] if obj else []
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Source]:
         live = Count("keys", filter=Q(keys__revoked_at=None))
@@ -72,7 +72,17 @@ class SourceAdmin(ModelAdmin):
     def state(self, source: Source) -> SafeString:
         if not source.enabled:
             return badge("muted", "Switched off")
+        if source.is_sandbox and source.last_event_at:
+            return badge("info", "Receiving, a sandbox")
         return badge("ok", "Receiving") if source.last_event_at else badge("warn", "Waiting for a first event")
+
+    @admin.display(description="Sandbox")
+    def sandbox(self, source: Source) -> str:
+        if source.is_sandbox:
+            return (
+                "Yes: its people are kept apart, their mail stays in the built-in mailbox, nothing counts in figures."
+            )
+        return "No: its people get mail, and count."
 
     @admin.display(description="Last event")
     def last_event(self, source: Source) -> SafeString | str:
