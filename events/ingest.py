@@ -117,13 +117,14 @@ def ingest(
     return ingest_many([parcel(source, items, received_at, request, address)])[0]
 
 
-def ingest_many(parcels: Sequence[Parcel]) -> list[Result]:
+def ingest_many(parcels: Sequence[Parcel], lock_ms: int | None = None) -> list[Result]:
     """Store all parcels in one transaction: all of them or none. Either all are of sandboxes or none is.
 
-    What is about suppressed people is passed over, and a request that names them is not kept.
+    What is about suppressed people is passed over, and a request that names them is not kept. With ``lock_ms`` no
+    lock is waited for longer than that, in milliseconds; this costs one statement.
     Raises OperationalError when the database cannot take them now.
     """
-    return in_one_go(lambda: _store(parcels))
+    return in_one_go(lambda: _store(parcels, lock_ms))
 
 
 def in_one_go(act: Callable[[], T]) -> T:
@@ -143,7 +144,9 @@ def in_one_go(act: Callable[[], T]) -> T:
     raise OperationalError(f"other requests came in between {TRIES} times in a row")
 
 
-def _store(parcels: Sequence[Parcel]) -> list[Result]:
+def _store(parcels: Sequence[Parcel], lock_ms: int | None) -> list[Result]:
+    if lock_ms is not None:
+        _limit_waits(lock_ms)
     new = _without_repeated(parcels)
     resolved = iter(_resolve([item for items in new for item in items], parcels[0].source))
     stored = [[pair for pair in islice(resolved, len(items)) if pair] for items in new]
@@ -158,6 +161,11 @@ def _store(parcels: Sequence[Parcel]) -> list[Result]:
         Result(len(kept), len(parcel.items) - len(items), len(pairs) - len(kept), tuple(parcel.refused))
         for parcel, items, pairs, kept in zip(parcels, new, stored, timely, strict=True)
     ]
+
+
+def _limit_waits(lock_ms: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL lock_timeout = %s", [lock_ms])
 
 
 # Sorted, so that two requests with the same ids wait for each other at the first of them and not in a circle.

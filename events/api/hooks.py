@@ -7,15 +7,15 @@ Source: https://segment.com/docs/connections/destinations/catalog/webhooks/
 from __future__ import annotations
 
 from collections import defaultdict
-from functools import cached_property
 from typing import Any
 
 from django.http import Http404, HttpResponse, HttpResponseBase, JsonResponse
 from django.urls import re_path
 from django.utils import timezone
+from django.utils.functional import cached_property
 from rest_framework.request import Request
 
-from events import raw_json
+from events import grouping, raw_json
 from events.api import authentication, hook_calls, inbound, limits, locks
 from events.api import body as bodies
 from events.api.authentication import Caller
@@ -24,7 +24,7 @@ from events.api.hook_calls import Calls
 from events.api.inbound import Sampler
 from events.api.refusal import Refusal
 from events.api.segment import SUCCESS, dropped
-from events.ingest import ingest_many, parcel
+from events.ingest import parcel
 from events.models import InboundRequest, Source
 
 # So many accepted calls of each hook are kept a second and process: a rare one must not get lost among a busy one's.
@@ -73,7 +73,7 @@ class HookView(JsonView):
             return JsonResponse(answer, status=400)
         if calls.rejected or _samplers[source.pk].take(inbound.clock()):
             stored.request = self._described(200, answer, len(calls.rejected))
-        ingest_many([stored])
+        grouping.store(stored)
         _note(source, caller)
         return JsonResponse(answer)
 

@@ -8,13 +8,13 @@ pixel, for a page or mail shows it; the status and the debugger say whether the 
 from __future__ import annotations
 
 import base64
-from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
 from django.http import HttpResponse, HttpResponseBase
 from django.urls import re_path
+from django.utils.functional import cached_property
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Any, cast
 
 from django.http import HttpResponseBase
+from django.utils.functional import cached_property
 from rest_framework.request import Request
 
 from events import raw_json

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from functools import cached_property
 from typing import Any, cast
 
 import msgspec
 from django.http import HttpResponse, HttpResponseBase
 from django.urls import URLPattern, re_path
 from django.utils import timezone
+from django.utils.functional import cached_property
 from rest_framework.request import Request
 
-from events import raw_json
+from events import grouping, raw_json
 from events.api import authentication, inbound, limits, parsing
 from events.api import body as bodies
 from events.api.addresses import client_address
@@ -26,7 +26,7 @@ from events.api.base import as_refusal
 from events.api.cors import AnyOriginView
 from events.api.openapi import TrackingSchema
 from events.api.refusal import Refusal
-from events.ingest import Item, ingest_many, parcel
+from events.ingest import Item, parcel
 
 SUCCESS: dict[str, object] = {"success": True}
 BATCH = "batch"
@@ -86,7 +86,7 @@ class TrackingView(AnyOriginView):
             stored.request = inbound.describe(
                 self.request._request, self.body, 200, answer, caller.source, len(rejected)
             )
-        ingest_many([stored])
+        grouping.store(stored)
         authentication.note_use(caller)
         return answer
 

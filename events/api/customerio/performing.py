@@ -12,13 +12,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 
+from events import grouping
 from events.api.authentication import Caller
 from events.api.customerio import identifiers, objects
 from events.api.customerio.acts import Act, nobody
 from events.api.customerio.items import Call
 from events.api.customerio.objects import Told
 from events.api.refusal import Refusal
-from events.ingest import Parcel, ingest_many, parcel
+from events.ingest import Parcel, parcel
 from events.models import InboundRequest, Source
 
 Operation = Call | Told | Act
@@ -82,7 +83,7 @@ def perform(caller: Caller, arranged: Arranged, kept: InboundRequest | None = No
         arranged.events.request = kept
     for part in arranged.parts:
         if isinstance(part, Together):
-            ingest_many([part.parcel])
+            grouping.store(part.parcel)
             if part.told:
                 objects.save(caller.source, part.told, arranged.received_at)
             continue
