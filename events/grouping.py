@@ -72,6 +72,9 @@ class Queue:
         self._waiting: deque[Place] = deque()
         self._leader: Place | None = None
 
+    def __len__(self) -> int:
+        return len(self._waiting)
+
     def store(self, parcel: Parcel) -> Result:
         """Store a parcel, together with others as it comes; returns after the commit.
 
@@ -130,18 +133,21 @@ class Queue:
         group, left, size = [leader], deque[Place](), len(leader.parcel.items)
         with self._lock:
             for place in self._waiting:
-                size += len(place.parcel.items)
-                fits = size <= MAX_ITEMS and place.parcel.source.is_sandbox == leader.parcel.source.is_sandbox
-                (group if fits else left).append(place)
+                larger = size + len(place.parcel.items)
+                if larger <= MAX_ITEMS and place.parcel.source.is_sandbox == leader.parcel.source.is_sandbox:
+                    group.append(place)
+                    size = larger
+                else:
+                    left.append(place)
             self._waiting = left
         return group
 
     def _let_others_come(self) -> None:
         """Let threads run that have their request and wait for the interpreter. Takes no time when there are none."""
         for _ in range(MAX_YIELDS):
-            before = len(self._waiting)
+            before = len(self)
             time.sleep(0)
-            if len(self._waiting) == before:
+            if len(self) == before:
                 return
 
     def _dissolve(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from django.db import DatabaseError, DataError
+from django.db import DatabaseError, DataError, InterfaceError
 from django.http import Http404, HttpResponseBase, JsonResponse
 from rest_framework import exceptions
 from rest_framework.negotiation import BaseContentNegotiation
@@ -63,7 +63,7 @@ def as_refusal(error: Exception) -> Refusal | None:
             # Everything known is caught before; the same call would fail again and again.
             logger.error("the database cannot hold a call: %s", error)
             return Refusal("invalid_value", "A value cannot be stored.", "body")
-        case DatabaseError():
+        case DatabaseError() | InterfaceError():
             logger.error("the database cannot take a call now: %s", error)
             return Refusal("unavailable", "Nothing was stored. Please send it again.", status=503)
         case Http404():
