@@ -17,7 +17,7 @@ from django.http import HttpResponse
 from playwright.sync_api import Page
 from pytest_django.live_server_helper import LiveServer
 
-from events.api import segment
+from events import grouping
 from events.api.cors import AnyOriginView
 from events.ingest import ingest_many
 from events.models import Event, Group, InboundRequest, Profile, SourceKey
@@ -135,13 +135,13 @@ def trouble(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Store the first call and say all the same that the database was not there; returns when calls came."""
     times: list[float] = []
 
-    def stored(parcels: Any) -> None:
-        ingest_many(parcels)
+    def stored(parcel: Any) -> None:
+        ingest_many([parcel])
         times.append(time.monotonic())
         if len(times) == 1:
             raise OperationalError("the connection is gone")
 
-    monkeypatch.setattr(segment, "ingest_many", stored)
+    monkeypatch.setattr(grouping, "store", stored)
     return times
 
 

@@ -6,7 +6,7 @@ import pytest
 from django.db import OperationalError
 from django.test import Client
 
-from events.api import segment
+from events import grouping
 from events.models import Event, SourceKey
 from tests.factories import make_key
 from tests.tracking import basic
@@ -38,10 +38,10 @@ def test_what_is_refused_for_good_can_be_read_too(key: str) -> None:
 
 
 def test_what_is_to_come_again_cannot_be_read(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(parcels: object) -> None:
+    def fail(parcel: object) -> None:
         raise OperationalError("gone")
 
-    monkeypatch.setattr(segment, "ingest_many", fail)
+    monkeypatch.setattr(grouping, "store", fail)
     body, headers = {**HI}, {"Authorization": basic(key)}
     answer = Client().post("/cdp/v1/b", {"batch": [body]}, content_type="application/json", headers=headers)
     assert answer.status_code == 503 and answer["Retry-After"]

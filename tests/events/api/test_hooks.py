@@ -13,7 +13,7 @@ from django.db import DatabaseError, connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from events import encryption
+from events import encryption, grouping
 from events.api import hooks
 from events.models import Event, InboundRequest, Pending, Source
 from tests.factories import make_key, make_source, planned
@@ -195,7 +195,7 @@ def test_trouble_of_ours_asks_for_a_repetition(monkeypatch: pytest.MonkeyPatch) 
     def fail(*args: object) -> None:
         raise DatabaseError("gone")
 
-    monkeypatch.setattr(hooks, "ingest_many", fail)
+    monkeypatch.setattr(grouping, "store", fail)
     answer = post(CART)
     assert (answer.status_code, answer["Retry-After"]) == (503, "5")
 

@@ -85,7 +85,7 @@ def test_trouble_with_the_database_is_503(account: Account, monkeypatch: pytest.
     def fail(*_: Any, **__: Any) -> None:
         raise OperationalError("the connection is lost")
 
-    monkeypatch.setattr("events.api.customerio.performing.ingest_many", fail)
+    monkeypatch.setattr("events.grouping.store", fail)
     answer = account.track("ada", "Hi")
     assert answer.status_code == 503 and answer["Retry-After"]
     assert answer.json()["meta"]["error"]
