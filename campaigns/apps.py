@@ -6,13 +6,15 @@ class CampaignsConfig(AppConfig):
     verbose_name = "Campaigns"
 
     def ready(self) -> None:
-        from campaigns import erasing, merging, portrait, tasks
+        from campaigns import erasing, merging, portrait, retention, tasks
         from campaigns.admin import panels
         from events import nudges, signals
+        from events import retention as kept
 
         nudges.register("pending", tasks.enroll)
         nudges.register("journeys", tasks.run_journeys)
         panels.register()
+        kept.register(retention.DECISIONS)
         signals.profiles_merged.connect(merging.follow_merge, dispatch_uid="campaigns.follow_merge")
         signals.profiles_erased.connect(erasing.follow_erasure, dispatch_uid="campaigns.follow_erasure")
         signals.profiles_weighed.connect(erasing.weigh, dispatch_uid="campaigns.weigh")

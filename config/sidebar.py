@@ -67,6 +67,7 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         (
             Entry("Users", "manage_accounts", "auth_user_changelist", "auth.view_user"),
             Entry("Groups", "groups", "auth_group_changelist", "auth.view_group"),
+            Entry("How long things are kept", "auto_delete", "events_keepfor_changelist", "events.view_keepfor"),
             Entry("Audit log", "history", "events_auditentry_changelist", "events.view_auditentry"),
             Entry(
                 "Periodic tasks",

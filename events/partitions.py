@@ -25,6 +25,18 @@ def partition_name(month: date) -> str:
     return f"{TABLE}_{month:%Y_%m}"
 
 
+def months() -> dict[str, date]:
+    """Return the first day of each month that has a partition, by the partition's name."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
+            " WHERE i.inhparent = %s::regclass AND c.relname <> %s",
+            [TABLE, DEFAULT],
+        )
+        names = [name for (name,) in cursor.fetchall()]
+    return {name: datetime.strptime(name, f"{TABLE}_%Y_%m").date() for name in names}  # noqa: DTZ007  # a day
+
+
 def ensure(today: date, back: int, ahead: int) -> list[str]:
     """Make the missing partitions from ``back`` months before ``today`` to ``ahead`` after. Returns the new names."""
     made = []

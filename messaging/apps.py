@@ -7,10 +7,12 @@ class MessagingConfig(AppConfig):
 
     def ready(self) -> None:
         from events import nudges, panels, signals
-        from messaging import erasing, merging, portrait, tasks
+        from events import retention as kept
+        from messaging import erasing, merging, portrait, retention, tasks
         from messaging.admin import profile_panel
 
         nudges.register("messages", tasks.deliver)
+        kept.register(retention.BODIES)
         signals.profiles_merged.connect(merging.follow_merge, dispatch_uid="messaging.follow_merge")
         signals.profiles_erased.connect(erasing.follow_erasure, dispatch_uid="messaging.follow_erasure")
         signals.profiles_weighed.connect(erasing.weigh, dispatch_uid="messaging.weigh")

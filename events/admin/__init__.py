@@ -1,11 +1,25 @@
 """The admin of people and events: one file per page."""
 
-from events.admin import audit_log, groups, imports, live, parked, plan, profiles, sources, tokens, users, violations
+from events.admin import (
+    audit_log,
+    groups,
+    imports,
+    keeping,
+    live,
+    parked,
+    plan,
+    profiles,
+    sources,
+    tokens,
+    users,
+    violations,
+)
 
 __all__ = [
     "audit_log",
     "groups",
     "imports",
+    "keeping",
     "live",
     "parked",
     "plan",

@@ -9,6 +9,8 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, StreamingHttpResponse
 from django.utils import timezone
 
+from events import audit
+from events.audit import Actor
 from events.models import Import
 from events.transfers import exports, files
 
@@ -38,4 +40,5 @@ def download(request: HttpRequest, form: ExportForm) -> StreamingHttpResponse:
     kind = Import.Kind(form.cleaned_data["kind"])
     if not request.user.has_perm(PERMISSIONS[kind]):
         raise PermissionDenied
+    audit.note(Actor.of_user(request.user), "download", kind=kind.value, format=form.cleaned_data["format"])
     return files.download(kind, form.cleaned_data["format"], form.period())

@@ -23,7 +23,8 @@ from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
-from events import catalog, counts, naming, panels
+from events import audit, catalog, counts, naming, panels
+from events.audit import Actor
 from events.models import EventDefinition, Violation
 from events.templatetags.console import amount, badge, moment
 
@@ -51,6 +52,7 @@ class DefinitionForm(forms.ModelForm):  # type: ignore[type-arg]
         fields = (
             "name",
             "description",
+            "expected",
             "schema",
             "schema_mode",
             "rename_to",
@@ -92,6 +94,7 @@ class EventDefinitionAdmin(ModelAdmin):
     form = DefinitionForm
     list_display = ("event", "volume", "last_seen", "property_count", "notes", "violations")
     search_fields = ("name", "description")
+    list_filter = ("expected", "schema_mode")
     list_per_page = 50
     show_full_result_count = False
     empty_help = "As soon as events arrive, they are listed here with their properties. You can also plan one ahead."
@@ -104,6 +107,14 @@ class EventDefinitionAdmin(ModelAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[EventDefinition]:
         queryset: QuerySet[EventDefinition] = super().get_queryset(request)
         return queryset.annotate(known=Count("properties"))
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """Who adds a name by hand wants it."""
+        return {"expected": True, **super().get_changeform_initial_data(request)}
+
+    def save_model(self, request: HttpRequest, obj: EventDefinition, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        _note(request, obj, form.changed_data)
 
     def get_fields(self, request: HttpRequest, obj: EventDefinition | None = None) -> list[str]:
         return [name for name in DefinitionForm.Meta.fields if obj is None or name != "name"]
@@ -183,9 +194,14 @@ class EventDefinitionAdmin(ModelAdmin):
             self.message_user(request, " ".join(error.messages), messages.ERROR)
         else:
             definition.save(update_fields=columns)
+            _note(request, definition, columns)
             self.log_change(request, definition, [{"changed": {"fields": columns}}])
             self.message_user(request, said, messages.SUCCESS)
         return redirect(reverse("admin:events_eventdefinition_change", args=[definition.pk]))
+
+
+def _note(request: HttpRequest, definition: EventDefinition, changed: list[str]) -> None:
+    audit.note(Actor.of_user(request.user), "plan", event=definition.name, changed=changed)
 
 
 def violations_of(definition: EventDefinition) -> str:
@@ -233,6 +249,13 @@ def marks(definition: Any) -> list[SafeString]:
     if definition.schema and definition.schema_mode != EventDefinition.SchemaMode.OFF:
         blocks = definition.schema_mode == EventDefinition.SchemaMode.BLOCK
         found.append(badge("ok", "Schema, refuses" if blocks else "Schema, warns"))
+    if definition.expected:
+        found.append(
+            badge(
+                "ok" if definition.first_seen_at else "warn",
+                "Planned" + ("" if definition.first_seen_at else ", never seen"),
+            )
+        )
     if definition.throttle_seconds:
         found.append(badge("muted", f"One per {definition.throttle_seconds} s"))
     return found

@@ -11,6 +11,7 @@ SCOPES: dict[str, str] = {
     "profiles:read": "Read people, their groups and their activity",
     "profiles:write": "Change and merge people",
     "privacy:write": "Export, suppress and erase people",
+    "audit:read": "Read the audit log",
     "events:read": "Read the event log and the calls that were refused",
     "catalogue:read": "Read the tracking plan",
     "catalogue:write": "Change the tracking plan",

@@ -183,3 +183,74 @@ DELIVERY = fields(
     detail=TEXT,
     events=listed(fields(type=TEXT, event_id=TEXT, timestamp=TIME, reason=TEXT, description=TEXT, url=TEXT)),
 )
+
+ADVICE = maybe(fields("message", "suggestion", message=TEXT, suggestion=TEXT))
+DEFINITION = fields(
+    "name",
+    name=TEXT,
+    description=TEXT,
+    expected=FLAG,
+    schema_mode=TEXT,
+    rename_to=TEXT,
+    throttle_seconds=maybe(WHOLE),
+    retention_days=maybe(WHOLE),
+    has_schema=FLAG,
+    first_seen_at=maybe(TIME),
+    last_seen_at=maybe(TIME),
+    volume_7d=WHOLE,
+    violations_24h=WHOLE,
+    property_count=WHOLE,
+    advice=ADVICE,
+)
+PROPERTY = fields(
+    path={**TEXT, "description": "Dotted."},
+    types={**OBJECT, "description": "How many values were of each JSON type."},
+    fill_rate={"type": "number", "minimum": 0, "maximum": 1},
+    examples=listed(TEXT),
+    last_seen_at=TIME,
+)
+ONE_DEFINITION = {
+    **DEFINITION,
+    "properties": {
+        **DEFINITION["properties"],
+        "schema": maybe(OBJECT),
+        "suggested_schema": {**maybe(OBJECT), "description": "What all recent events kept to."},
+        "volume": listed(fields(day={"type": "string", "format": "date"}, count=WHOLE)),
+        "properties": listed(PROPERTY),
+    },
+}
+NEW_DEFINITION = fields(
+    "name",
+    name={**TEXT, "minLength": 1, "maxLength": 512},
+    description=TEXT,
+    expected=FLAG,
+    schema={**maybe(OBJECT), "description": "JSON Schema that the properties keep to."},
+    schema_mode={"enum": ["off", "warn", "block"]},
+    rename_to={**TEXT, "maxLength": 512, "description": "Store events of this name under that one."},
+    throttle_seconds={**maybe(WHOLE), "minimum": 1, "maximum": 2**31 - 1},
+    retention_days={**maybe(WHOLE), "minimum": 1, "maximum": 36_500},
+)
+CHANGED_DEFINITION = {
+    **NEW_DEFINITION,
+    "properties": {name: shape for name, shape in NEW_DEFINITION["properties"].items() if name != "name"},
+    "required": [],
+}
+VIOLATION = fields(
+    id=WHOLE,
+    occurred_at=TIME,
+    source=maybe(TEXT),
+    name=TEXT,
+    path=TEXT,
+    message=TEXT,
+    blocked=FLAG,
+    sample=OBJECT,
+)
+ACT = fields(
+    id=WHOLE,
+    at=TIME,
+    actor=TEXT,
+    action=TEXT,
+    cio_id={**maybe(TEXT), "description": "The person; null for nobody in particular and for who was erased."},
+    pseudonym={**maybe(TEXT), "description": "What stands for a person who was erased."},
+    details=OBJECT,
+)

@@ -9,6 +9,7 @@ from events.models.audit import AuditEntry, Erasure
 from events.models.log import AcceptedMessage, Event, EventCount, EventCountChange, InboundRequest, Pending
 from events.models.people import Device, Group, Identity, Membership, Profile, SuppressedId
 from events.models.plan import EventDefinition, PropertyStat, Violation
+from events.models.retention import KeepFor
 from events.models.sources import ApiToken, Source, SourceKey, hash_key, new_key
 from events.models.transfers import Import, ImportChunk, ImportFailure
 
@@ -28,6 +29,7 @@ __all__ = [
     "ImportChunk",
     "ImportFailure",
     "InboundRequest",
+    "KeepFor",
     "Membership",
     "Pending",
     "Profile",

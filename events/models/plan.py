@@ -25,6 +25,12 @@ class EventDefinition(models.Model):
 
     name = models.TextField(unique=True)
     description = models.TextField(blank=True, default="", db_default="")
+    expected = models.BooleanField(
+        default=False,
+        db_default=False,
+        verbose_name="planned",
+        help_text="Somebody wants it, rather than it just came.",
+    )
     rename_to = models.TextField(
         blank=True, default="", db_default="", help_text="Store events of this name under that one."
     )

@@ -1,6 +1,6 @@
 """A person's own rights by API: ``/profiles/{user_id}/`` + ``export/``, ``erase/``, ``suppress/``, ``unsuppress/``.
 
-Each is written into the audit log under the token's name, and needs the scope ``privacy:write``.
+Each is written into the audit log (``/audit/``) under the token's name, and needs the scope ``privacy:write``.
 """
 
 from __future__ import annotations
@@ -10,15 +10,30 @@ from django.urls import URLPattern, re_path
 from rest_framework.request import Request
 
 from events import audit, people, privacy
-from events.api.manage.base import ManagementView, respond, token_of
+from events.api.manage.base import (
+    ManagementView,
+    before_id,
+    limit_of,
+    page,
+    respond,
+    text_of,
+    time_of,
+    token_of,
+)
 from events.api.manage.profiles import USER, find_profile
-from events.api.openapi import Shape
+from events.api.openapi import CURSOR, PERIOD, Shape, text
 from events.api.refusal import Refusal
-from events.api.shapes import OBJECT, WHOLE, fields
+from events.api.shapes import ACT, OBJECT, WHOLE, fields, pages
 from events.audit import Actor
+from events.models import AuditEntry
 
 ERASED = fields("people", "events", people=WHOLE, events=WHOLE)
 MAX_ID = 1024
+AUDIT_FILTERS = [
+    text("actor", "Named exactly, such as admin or token CI."),
+    text("action", f"One of {', '.join(audit.ACTIONS)}."),
+    text("user_id", "Who it was done to."),
+]
 LIFTED = fields("ids", ids=WHOLE)
 
 
@@ -74,6 +89,40 @@ class UnsuppressView(PrivacyView):
         return respond({"ids": privacy.unsuppress_ids([_storable(user_id)], self.actor(request))})
 
 
+class AuditView(ManagementView):
+    """List who did what to whose data, newest first.
+
+    Filters: ``actor``, ``action``, ``user_id``, ``since``, ``until``.
+    """
+
+    area = "audit"
+    shapes = {"GET": Shape(pages(ACT), parameters=[*AUDIT_FILTERS, *PERIOD, *CURSOR])}
+
+    def get(self, request: Request) -> HttpResponse:
+        found = AuditEntry.objects.filter(pk__lt=before_id(request)).order_by("-pk")
+        for name in ("actor", "action"):
+            if wanted := text_of(request, name):
+                found = found.filter(**{name: wanted})
+        if user_id := text_of(request, "user_id"):
+            found = found.filter(profile_id=find_profile(user_id).pk)
+        for name, lookup in (("since", "at__gte"), ("until", "at__lt")):
+            if at := time_of(request, name):
+                found = found.filter(**{lookup: at})
+        return page(request, list(found[: limit_of(request) + 1]), _act, lambda row: str(row.pk))
+
+
+def _act(entry: AuditEntry) -> dict[str, object]:
+    return {
+        "id": entry.pk,
+        "at": entry.at,
+        "actor": entry.actor,
+        "action": entry.action,
+        "cio_id": f"{people.OWN_PREFIX}{entry.profile_id}" if entry.profile_id else None,
+        "pseudonym": entry.pseudonym or None,
+        "details": entry.details,
+    }
+
+
 def _storable(user_id: str) -> str:
     if "\0" in user_id or len(user_id) > MAX_ID:
         raise Refusal("invalid_value", f"An id has up to {MAX_ID} characters, and no NUL.", "user_id")
@@ -82,5 +131,6 @@ def _storable(user_id: str) -> str:
 
 ACTS = {"export": ExportView, "erase": EraseView, "suppress": SuppressView, "unsuppress": UnsuppressView}
 urlpatterns: list[URLPattern] = [
-    re_path(rf"^{USER}/{name}/?\Z", view.as_view(), name=f"manage-{name}") for name, view in ACTS.items()
+    re_path(r"^audit/?\Z", AuditView.as_view(), name="manage-audit"),
+    *(re_path(rf"^{USER}/{name}/?\Z", view.as_view(), name=f"manage-{name}") for name, view in ACTS.items()),
 ]

@@ -10,11 +10,13 @@ from django.urls import URLPattern, re_path
 from django.utils import timezone
 from rest_framework.request import Request
 
-from events.api.manage.base import ManagementView, before_id, limit_of, page, respond, text_of, time_of
+from events import audit
+from events.api.manage.base import ManagementView, before_id, limit_of, page, respond, text_of, time_of, token_of
 from events.api.manage.sources import find_source
 from events.api.openapi import CURSOR, PERIOD, Shape, text
 from events.api.refusal import Refusal
 from events.api.shapes import IMPORT, TEXT, pages
+from events.audit import Actor
 from events.models import Import
 from events.transfers import exports, files, imports
 from events.transfers.reading import RowError
@@ -100,6 +102,7 @@ class ExportView(ManagementView):
             time_of(request, "until") or now + timedelta(days=1),
             text_of(request, "name"),
         )
+        audit.note(Actor.of_token(token_of(request)), "download", kind=kind, format=file_format)
         return files.download(kind, file_format, period)
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from django.urls import URLPattern
 
-from events.api.manage import log, privacy, profiles, sources, transfers
+from events.api.manage import catalogue, log, privacy, profiles, sources, transfers
 
 # Profiles last: a user id may hold anything, slashes included.
 urlpatterns: list[URLPattern] = [
     *log.urlpatterns,
+    *catalogue.urlpatterns,
     *sources.urlpatterns,
     *transfers.urlpatterns,
     *privacy.urlpatterns,
