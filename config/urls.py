@@ -28,6 +28,7 @@ urlpatterns = [
     path("api/v1/manage/", include("messaging.api")),
     path("api/", include("events.api.customerio.urls")),
     path("auth", CredentialsView.as_view(), name="cio-auth"),
+    path("", include("messaging.reported")),
     path("m/", include("messaging.urls")),
     path("webhooks/anymail/", include("messaging.webhooks")),
 ]

@@ -134,6 +134,11 @@ def record(reports: Sequence[Report]) -> int:
     return len(fresh)
 
 
+def is_about_ours(report: Report) -> bool:
+    """Say whether there is a message that the report is about."""
+    return _key(report, _find([report])) is not None
+
+
 def _find(reports: Sequence[Report]) -> dict[str, int]:
     """Return message ids by what the reports call them. One statement."""
     names = {name for report in reports for name in (report.message_public_id, report.provider_message_id) if name}
