@@ -20,7 +20,8 @@ from unfold.admin import ModelAdmin
 from events.admin.exports import ExportForm, download
 from events.models import Import, Source
 from events.templatetags.console import badge, moment
-from events.transfers import imports, rows
+from events.transfers import imports, reading, rows
+from events.transfers.exports import harmless
 from events.transfers.reading import RowError
 
 TONES = {
@@ -33,6 +34,7 @@ FAILURES_SHOWN = 50
 MEANING_LABELS = {
     "user_id": "User id",
     "anonymous_id": "Anonymous id",
+    "email": "Email, by which they are known",
     "event": "Name of the event",
     "type": "Kind of call (track, page …)",
     "timestamp": "When it happened",
@@ -114,7 +116,7 @@ class ImportAdmin(ModelAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         upload = self._import(request, object_id)
-        context = {"title": upload.file_name, **progress_context(upload), **columns_context(upload)}
+        context = {"title": upload.file_name, "original": upload, **progress_context(upload), **columns_context(upload)}
         return self._page(request, "import", {**context, "may_run": self.has_add_permission(request)})
 
     def progress_view(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -255,7 +257,23 @@ class _Echo:
 
 
 def failure_lines(upload: Import) -> Iterator[str]:
+    """Yield the failed rows of a CSV as they were, with remarks behind, fit to be mended and imported again.
+
+    Other files' rows, and what is no row, stand in the first cell.
+    """
     writer = csv.writer(_Echo())
-    yield writer.writerow(["row", "column", "what is wrong", "the row"])
+    header = upload.columns.get("header") or ["(the row)"]
+    yield writer.writerow([*header, *rows.REMARKS])
     for failure in upload.failures.order_by("row").iterator():
-        yield writer.writerow([failure.row, failure.field, failure.message, failure.raw])
+        cells = [*_cells(upload, failure.raw), failure.row, failure.field, failure.message]
+        yield writer.writerow([harmless(cell) if isinstance(cell, str) else cell for cell in cells])
+
+
+def _cells(upload: Import, raw: str) -> list[str]:
+    header = upload.columns.get("header") or [""]
+    try:
+        found = reading.cells(raw, upload.columns["delimiter"]) if upload.columns else [raw]
+    except RowError:
+        found = [raw]
+    found = found if len(found) <= len(header) else [raw]
+    return found + [""] * (len(header) - len(found))

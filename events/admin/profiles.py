@@ -125,7 +125,7 @@ class ProfileAdmin(KeysetAdmin):
         profile = self._profile(request, str(pk))
         if not self.has_change_permission(request, profile):
             raise PermissionDenied
-        return merge_page.show(request, profile, self._context(request))
+        return merge_page.show(request, profile, {**self._context(request), "original": profile})
 
     def export(self, request: HttpRequest, pk: int) -> StreamingHttpResponse:
         """Hand out a copy of everything about the person."""

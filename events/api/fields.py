@@ -46,7 +46,8 @@ def id_of(fields: Fields, name: str) -> str | None:
         raise Refusal("invalid_value", f"{name} holds a character that cannot be stored.", name)
     if value and sandbox.is_own(value):
         raise Refusal("invalid_value", f"{name} may not begin with {sandbox.PREFIX}, which marks sandboxes.", name)
-    return value or None
+    # Blanks alone are no id: everybody of whom a sender knows nothing would be one person.
+    return value if value and not value.isspace() else None
 
 
 def text_of(fields: Fields, name: str) -> str | None:

@@ -94,11 +94,11 @@ def is_rudderstacks(body: bytes) -> bool:
         return False
 
 
-def parse_call(kind: str, body: bytes, received_at: datetime) -> Item:
-    """Read one call of the given kind. Raises Refusal."""
+def parse_call(kind: str, body: bytes, received_at: datetime, email: str | None = None) -> Item:
+    """Read one call of the given kind; an ``email`` says who is meant where it names nobody. Raises Refusal."""
     fields = read_object(body)
     refuse_flaw(body)
-    return _item(kind, fields, Shared(received_at, _time_or_none(fields.get("sentAt"))))
+    return _item(kind, fields, Shared(received_at, _time_or_none(fields.get("sentAt"))), email=email)
 
 
 def parse_batch(body: bytes, received_at: datetime) -> Batch:
@@ -144,11 +144,11 @@ def _batch_item(raw: bytes, shared: Shared, index: int) -> Item:
     return _item(kind, fields, shared, index)
 
 
-def _item(kind: str, fields: Fields, shared: Shared, index: int = 0) -> Item:
+def _item(kind: str, fields: Fields, shared: Shared, index: int = 0, email: str | None = None) -> Item:
     user_id, anonymous_id = id_of(fields, "userId"), id_of(fields, "anonymousId")
     if kind == "alias" and user_id is None:
         raise Refusal("missing_field", "An alias needs the userId that is to stay.", "userId")
-    if user_id is None and anonymous_id is None:
+    if user_id is None and anonymous_id is None and email is None:
         raise Refusal("missing_field", "A call needs a userId or an anonymousId.", "userId")
     name = _name(kind, fields)
     words = object_of(fields, WORDS_FIELDS.get(kind, ""))
@@ -168,6 +168,7 @@ def _item(kind: str, fields: Fields, shared: Shared, index: int = 0) -> Item:
         timestamp=_timestamp(fields, shared),
         user_id=user_id,
         anonymous_id=anonymous_id,
+        email=email,
         previous_id=name if kind == "alias" else None,
         name=name,
         properties=words,

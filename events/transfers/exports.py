@@ -33,7 +33,8 @@ FROM events_profile p WHERE p.id > %(after)s AND NOT p.is_sandbox ORDER BY p.id 
 EVENTS = """
 SELECT e.id, e.timestamp, e.type, e.name, p.user_id, e.properties::text, e.message_id, e.received_at,
        (SELECT value FROM events_identity i WHERE i.profile_id = p.id AND i.kind = 'anonymous'
-        AND p.user_id IS NULL ORDER BY i.id LIMIT 1)
+        AND p.user_id IS NULL ORDER BY i.id LIMIT 1),
+       CASE WHEN p.user_id IS NULL THEN nullif(p.email, '') END
 FROM events_event e JOIN events_profile p ON p.id = e.profile_id
 WHERE e.timestamp >= %(since)s AND e.timestamp < %(until)s AND (e.timestamp, e.id) > (%(at)s, %(after)s)
   AND (%(name)s = '' OR e.name = %(name)s) AND NOT p.is_sandbox
@@ -59,16 +60,17 @@ class Period:
 
 
 def profiles() -> Iterator[Row]:
-    """Yield everybody: user_id, anonymous_ids, traits (JSON), created_at, last_seen_at."""
+    """Yield everybody: user_id, anonymous_ids, the first of them, traits (JSON), first_seen_at, last_seen_at."""
     after = 0
     while found := _fetch(PROFILES, {"after": after, "limit": BATCH}):
         after = found[-1][0]
         for _, user_id, traits, created_at, last_seen_at, anonymous_ids in found:
             yield {
                 "user_id": user_id,
+                "anonymous_id": next(iter(anonymous_ids), None),
                 "anonymous_ids": anonymous_ids,
                 "traits": msgspec.Raw(traits),
-                "created_at": created_at,
+                "first_seen_at": created_at,
                 "last_seen_at": last_seen_at,
             }
 
@@ -79,12 +81,13 @@ def events(period: Period) -> Iterator[Row]:
     wanted = {"since": period.since, "until": period.until, "name": period.name, "limit": BATCH}
     while found := _fetch(EVENTS, {**wanted, "at": at, "after": after}):
         after, at = found[-1][0], found[-1][1]
-        for _, timestamp, kind, name, user_id, properties, message_id, received_at, anonymous_id in found:
+        for _, timestamp, kind, name, user_id, properties, message_id, received_at, anonymous_id, email in found:
             yield {
                 "type": kind,
                 "event": name,
                 "user_id": user_id,
                 "anonymous_id": anonymous_id,
+                "email": email if anonymous_id is None else None,
                 "timestamp": timestamp,
                 "received_at": received_at,
                 "message_id": message_id,
@@ -113,7 +116,8 @@ def property_names(period: Period) -> list[str]:
 
 def _csv_lines(rows: Iterable[Row], columns: Sequence[str], words: str, names: Sequence[str]) -> Iterator[bytes]:
     line = _line_writer()
-    yield line([*columns, *names])
+    taken = set(columns)
+    yield line([*columns, *(f"{words}.{name}" if name in taken else name for name in names)])
     for row in rows:
         said = msgspec.json.decode(row[words], type=dict[str, msgspec.Raw])
         yield line([*(_cell(row[name]) for name in columns), *(_raw_cell(said.get(name)) for name in names)])
@@ -141,17 +145,18 @@ def _cell(value: Any) -> str:
         case list():
             return " ".join(value)
         case _:
-            return _safe(str(value))
+            return harmless(str(value))
 
 
 def _raw_cell(value: msgspec.Raw | None) -> str:
     raw = bytes(value) if value is not None else b"null"
     if raw == b"null":
         return ""
-    return _safe(msgspec.json.decode(raw, type=str)) if raw[:1] == b'"' else raw.decode()
+    return harmless(msgspec.json.decode(raw, type=str)) if raw[:1] == b'"' else raw.decode()
 
 
-def _safe(text: str) -> str:
+def harmless(text: str) -> str:
+    """Keep a spreadsheet from reading a formula; importing takes the apostrophe away again."""
     return f"'{text}" if text.startswith(FORMULA) else text
 
 

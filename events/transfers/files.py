@@ -12,8 +12,8 @@ from events.transfers import exports
 from events.transfers.exports import Period
 
 CONTENT_TYPES = {Import.Format.CSV: "text/csv; charset=utf-8", Import.Format.NDJSON: "application/x-ndjson"}
-PROFILE_COLUMNS = ("user_id", "anonymous_ids", "created_at", "last_seen_at")
-EVENT_COLUMNS = ("type", "event", "user_id", "anonymous_id", "timestamp", "message_id")
+PROFILE_COLUMNS = ("user_id", "anonymous_id", "first_seen_at", "last_seen_at")
+EVENT_COLUMNS = ("type", "event", "user_id", "anonymous_id", "email", "timestamp", "message_id")
 
 
 def download(kind: str, file_format: str, period: Period) -> StreamingHttpResponse:

@@ -18,7 +18,8 @@ import msgspec
 from events import raw_json
 from events.api import parsing
 from events.api.body import CALL_LIMIT
-from events.api.fields import read_object
+from events.api.customerio.identifiers import is_email
+from events.api.fields import read_object, text_or_nothing
 from events.api.refusal import Refusal
 from events.ingest import Item
 from events.models import Event, Import
@@ -28,6 +29,7 @@ from events.transfers import reading
 MEANINGS = {
     "user_id": "userId",
     "anonymous_id": "anonymousId",
+    "email": "email",
     "event": "event",
     "type": "type",
     "timestamp": "timestamp",
@@ -49,6 +51,8 @@ SYNONYMS = {
     "occurredat": "timestamp",
     "messageid": "message_id",
 }
+# Where no column says who is meant by an id, the first of these does.
+EMAILS = ("email", "emailaddress")
 # In a file of people these say nothing about a call: they are traits like any other.
 EVENTS_ONLY = {"event", "type", "timestamp", "message_id"}
 WORDS = {Import.Kind.PROFILES: "traits", Import.Kind.EVENTS: "properties"}
@@ -57,8 +61,14 @@ _NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,14})(?:\.\d{1,15})?")
 # Unix time, as files often have it.
 _SECONDS = re.compile(r"\d{9,10}(?:\.\d+)?")
 _MILLISECONDS = re.compile(r"\d{12,13}")
-# Left out unless somebody says what it means.
+# Before the names of traits and properties that exports have columns of their own for.
+PREFIXES = ("traits.", "properties.")
+# What exports tell of people beside what they know.
+TOLD = ("firstseenat", "lastseenat")
+NULL = msgspec.Raw(b"null")
+# Columns in brackets are left out unless somebody says what they mean: what no spreadsheet named, and our remarks.
 UNNAMED = "(column {})"
+REMARKS = ("(row)", "(at)", "(what is wrong)")
 # Spreadsheets take these for formulas; exports write them behind an apostrophe.
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -83,16 +93,30 @@ def guess(kind: str, header: Sequence[str]) -> dict[str, Column]:
     """Return what each column of a header most likely means; the first that fits a meaning gets it."""
     taken: set[str] = set()
     columns = {}
-    for number, name in enumerate(header, 1):
-        if name == UNNAMED.format(number):
+    for name in header:
+        if name[:1] == "(" and name[-1:] == ")":
             columns[name] = Column(IGNORE)
             continue
-        meaning = SYNONYMS.get(re.sub(r"[^a-z]", "", name.lower()), WORD)
-        if meaning in taken or (kind == Import.Kind.PROFILES and meaning in EVENTS_ONLY):
+        meaning = SYNONYMS.get(_plain(name), WORD)
+        if kind == Import.Kind.PROFILES and _plain(name) in TOLD:
+            meaning = IGNORE
+        if (meaning in taken and meaning != IGNORE) or (kind == Import.Kind.PROFILES and meaning in EVENTS_ONLY):
             meaning = WORD
         taken.add(meaning)
-        columns[name] = Column(meaning, name if meaning == WORD else "")
+        columns[name] = Column(meaning, _unprefixed(name) if meaning == WORD else "")
+    emails = [name for name in header if _plain(name) in EMAILS]
+    if emails and taken.isdisjoint(("user_id", "anonymous_id")):
+        columns[emails[0]] = Column("email")
     return columns
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z]", "", name.lower())
+
+
+def _unprefixed(name: str) -> str:
+    prefix = next((prefix for prefix in PREFIXES if name.startswith(prefix)), "")
+    return name.removeprefix(prefix) or name
 
 
 def csv_call(kind: str, cells: Mapping[str, str], columns: Mapping[str, Column]) -> dict[str, Any]:
@@ -136,15 +160,20 @@ def json_call(kind: str, line: str) -> dict[str, Any]:
     words_field = WORDS[Import.Kind(kind)]
     if "type" in fields or words_field in fields:
         named = {_field(name): value for name, value in fields.items()}
-        return {name: value for name, value in named.items() if name != "anonymousIds"}
+        several = named.pop("anonymousIds", None)
+        if several is not None and not _says(named.get("userId")):
+            named["anonymousId"] = named.get("anonymousId") or _first(several)
+        return named
     call: dict[str, Any] = {}
     words = {}
     for name, value in fields.items():
-        meaning = SYNONYMS.get(re.sub(r"[^a-z]", "", name.lower()), "")
+        meaning = SYNONYMS.get(_plain(name), "")
         if meaning and not (kind == Import.Kind.PROFILES and meaning in EVENTS_ONLY):
             call.setdefault(MEANINGS[meaning], value)
         else:
             words[name] = value
+    if kind == Import.Kind.EVENTS and not (_says(call.get("userId")) or _says(call.get("anonymousId"))):
+        call |= {"email": words.pop("email", None)}
     return {**call, words_field: words}
 
 
@@ -153,10 +182,24 @@ def _field(name: str) -> str:
     return MEANINGS.get(name, name)
 
 
+def _says(value: Any) -> bool:
+    """Say whether a field is there: neither missing nor null."""
+    return value is not None and bytes(value) != b"null" if isinstance(value, msgspec.Raw) else bool(value)
+
+
+def _first(several: msgspec.Raw) -> msgspec.Raw:
+    """Return the first of the ids in a list of JSON; null for anything else."""
+    try:
+        return next(iter(msgspec.json.decode(several, type=list[msgspec.Raw])), NULL)
+    except msgspec.DecodeError:
+        return NULL
+
+
 def item(upload: Import, number: int, call: dict[str, Any], now: datetime) -> Item:
     """Check a row's call and return it, ready to be stored. Raises Refusal."""
     kind = _kind(upload, call)
     call = {**call, "timestamp": _time(call.get("timestamp"))}
+    email = _email_alone(upload.kind, call)
     if "messageId" not in call:
         call["messageId"] = _message_id(upload, number, call)
     if not upload.triggers:
@@ -167,7 +210,29 @@ def item(upload: Import, number: int, call: dict[str, Any], now: datetime) -> It
     body = msgspec.json.encode(call)
     if len(body) > CALL_LIMIT:
         raise Refusal("too_large", f"A row may have {CALL_LIMIT // 1024} KB.")
-    return parsing.parse_call(kind, body, now)
+    return parsing.parse_call(kind, body, now, email)
+
+
+def _email_alone(kind: str, call: dict[str, Any]) -> str | None:
+    """Take out the email and return it when no id says who is meant; else it is what is known of them.
+
+    Raises Refusal.
+    """
+    given, words = call.pop("email", None), msgspec.json.encode(call.get(WORDS[Import.Kind(kind)]) or {})
+    fields = msgspec.json.decode(words, type=dict[str, msgspec.Raw]) if words[:1] == b"{" else {}
+    if _says(call.get("userId")) or _says(call.get("anonymousId")):
+        if _says(given):
+            call[WORDS[Import.Kind(kind)]] = {**fields, "email": fields.get("email", given)}
+        return None
+    if not _says(given) and kind == Import.Kind.PROFILES:
+        given = fields.get("email")
+    if not _says(given):
+        what = "The row does not say who it is about: it needs a user id, an anonymous id or an email."
+        raise Refusal("missing_field", what, "userId")
+    email = given if isinstance(given, str) else text_or_nothing({"email": given}, "email")
+    if not is_email(email.strip()):
+        raise Refusal("invalid_value", f"“{email[:100]}” is no email address.", "email")
+    return email.strip()
 
 
 def _kind(upload: Import, call: dict[str, Any]) -> str:

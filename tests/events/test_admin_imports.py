@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import time
 from typing import Any
 
@@ -28,14 +30,14 @@ def work() -> None:
 
 
 def test_an_upload_is_checked_shown_and_started(admin_client: Client) -> None:
-    answer = post_file(admin_client, b"id,email\n42,ada@example.com\n,bob@example.com\n")
+    answer = post_file(admin_client, b"id,email\n42,ada@example.com\n,bob\n")
     upload = Import.objects.get()
     assert answer.redirect_chain[-1][0] == f"{PAGE}{upload.pk}/change/"
     assert "ada@example.com" in answer.content.decode(), "the first rows are shown"
     work()
     text = admin_client.get(f"{PAGE}{upload.pk}/change/").content.decode()
     assert "1 of 2 rows cannot be taken" in text
-    assert "needs a userId" in text
+    assert "“bob” is no email address" in text
     assert not Profile.objects.exists()
     admin_client.post(f"{PAGE}{upload.pk}/start/")
     work()
@@ -74,14 +76,30 @@ def test_the_progress_is_polled_until_the_state_changes(admin_client: Client) ->
     assert admin_client.get(address)["HX-Refresh"] == "true"
 
 
-def test_the_failed_rows_can_be_downloaded(admin_client: Client) -> None:
-    post_file(admin_client, b"id,name\n,Ada\n")
+def failed_rows(client: Client, upload: Import) -> bytes:
+    return b"".join(client.get(f"{PAGE}{upload.pk}/failures.csv").streaming_content)  # type: ignore[attr-defined]
+
+
+def test_the_failed_rows_can_be_downloaded_mended_and_imported_again(admin_client: Client) -> None:
+    post_file(admin_client, b'id;name\n;=Ada\n1;2;3\n"x"y;z\n')
     work()
-    upload = Import.objects.get()
-    answer = admin_client.get(f"{PAGE}{upload.pk}/failures.csv")
-    lines = b"".join(answer.streaming_content).decode().splitlines()  # type: ignore[attr-defined]
-    assert lines[1].startswith("1,id,A call needs a userId")
-    assert lines[1].endswith('",Ada"')
+    header, *lines = csv.reader(failed_rows(admin_client, Import.objects.get()).decode().splitlines())
+    assert header == ["id", "name", "(row)", "(at)", "(what is wrong)"]
+    assert [line[:4] for line in lines] == [["", "'=Ada", "1", "id"], ["1;2;3", "", "2", ""], ['"x"y;z', "", "3", ""]]
+    assert all(line[4] for line in lines)
+    mended = io.StringIO()
+    csv.writer(mended).writerows([header, ["42", *lines[0][1:]]])
+    post_file(admin_client, mended.getvalue().encode())
+    admin_client.post(f"{PAGE}{Import.objects.latest('pk').pk}/start/")
+    work()
+    assert Profile.objects.get().traits == {"name": "=Ada"}
+
+
+def test_failed_lines_of_ndjson_stand_in_the_first_cell(admin_client: Client) -> None:
+    post_file(admin_client, b'{"name": "Ada"}', "people.ndjson")
+    work()
+    _, line = csv.reader(failed_rows(admin_client, Import.objects.get()).decode().splitlines())
+    assert line[:2] == ['{"name": "Ada"}', "1"]
 
 
 def test_who_may_only_look_starts_nothing(client: Client) -> None:

@@ -87,6 +87,43 @@ def test_ndjson_takes_calls_of_the_tracking_api_and_plain_fields() -> None:
         assert item.properties.replace(b" ", b"") == b'{"total":1.50}', line
 
 
+@pytest.mark.parametrize(
+    ("upload", "text"),
+    [
+        (csv_upload(PROFILES, ["E-mail address", "plan"]), " ada@example.com ,pro"),
+        (csv_upload(EVENTS, ["email", "event"]), "ada@example.com,Ordered"),
+        (ndjson_upload(PROFILES), '{"email": "ada@example.com"}'),
+        (ndjson_upload(PROFILES), '{"user_id": null, "anonymous_ids": [], "traits": {"email": "ada@example.com"}}'),
+        (ndjson_upload(EVENTS), '{"email": "ada@example.com", "event": "Ordered"}'),
+        (ndjson_upload(EVENTS), '{"type": "track", "userId": null, "email": "ada@example.com", "event": "Ordered"}'),
+    ],
+)
+def test_an_email_says_who_is_meant_where_no_id_does(upload: Import, text: str) -> None:
+    item = read(upload, text)
+    assert (item.user_id, item.anonymous_id, item.email) == (None, None, "ada@example.com")
+
+
+@pytest.mark.parametrize(
+    ("upload", "text"),
+    [
+        (csv_upload(PROFILES, ["user_id", "email"]), "42,ada@example.com"),
+        (ndjson_upload(PROFILES), '{"user_id": "42", "email": "ada@example.com"}'),
+        (ndjson_upload(EVENTS), '{"user_id": "42", "event": "Ordered", "email": "ada@example.com"}'),
+        (ndjson_upload(EVENTS), '{"type": "track", "userId": "42", "event": "Ordered", "email": "ada@example.com"}'),
+    ],
+)
+def test_an_email_beside_an_id_is_what_is_known_of_them(upload: Import, text: str) -> None:
+    item = read(upload, text)
+    assert (item.user_id, item.email) == ("42", None)
+    assert json.loads(item.properties) == {"email": "ada@example.com"}
+
+
+def test_columns_that_an_export_tells_about_people_are_left_out() -> None:
+    guessed = rows.guess(PROFILES, ["user_id", "first_seen_at", "last_seen_at", "traits.user_id"])
+    assert [column.meaning for column in guessed.values()] == ["user_id", "ignore", "ignore", "word"]
+    assert guessed["traits.user_id"].name == "user_id"
+
+
 def test_numbers_of_ndjson_keep_every_digit() -> None:
     item = read(ndjson_upload(PROFILES), '{"user_id": 42, "balance": 12345678901234567890.10}')
     assert item.properties == b'{"balance":12345678901234567890.10}'
@@ -112,6 +149,8 @@ def test_nothing_starts_a_campaign_unless_asked() -> None:
     ("line", "field"),
     [
         ('{"event": "Ordered"}', "userId"),
+        ('{"user_id": "  ", "event": "Ordered"}', "userId"),
+        ('{"email": "ada", "event": "Ordered"}', "email"),
         ('{"user_id": "42"}', "event"),
         ('{"user_id": "42", "event": "Ordered", "timestamp": "yesterday"}', "timestamp"),
         ('{"user_id": "42", "type": "sing", "event": "x"}', "type"),
