@@ -90,6 +90,7 @@ def test_the_failed_rows_can_be_downloaded_mended_and_imported_again(admin_clien
     mended = io.StringIO()
     csv.writer(mended).writerows([header, ["42", *lines[0][1:]]])
     post_file(admin_client, mended.getvalue().encode())
+    work()
     admin_client.post(f"{PAGE}{Import.objects.latest('pk').pk}/start/")
     work()
     assert Profile.objects.get().traits == {"name": "=Ada"}
