@@ -15,12 +15,13 @@ NEWEST = 1_000
 WINDOW = timedelta(hours=1)
 QUANTILES = (0.5, 0.95, 0.99)
 
-# A journey begins where its event is evaluated. Events of the past are let in as well: what counts is when they came.
+# A decision is noted when its event is evaluated for the first time, also where the event then waits for traits.
+# Events of the past are let in as well: what counts is when they came.
 EVALUATION = """
-SELECT percentile_cont(%(quantiles)s) WITHIN GROUP (ORDER BY extract(epoch FROM j.entered_at - e.received_at)), count(*)
-FROM (SELECT trigger_event_id, entered_at FROM campaigns_journey ORDER BY id DESC LIMIT %(newest)s) j
-JOIN events_event e ON e.id = j.trigger_event_id
-WHERE j.entered_at > %(since)s
+SELECT percentile_cont(%(quantiles)s) WITHIN GROUP (ORDER BY extract(epoch FROM d.created_at - e.received_at)), count(*)
+FROM (SELECT event_id, created_at FROM campaigns_decision ORDER BY id DESC LIMIT %(newest)s) d
+JOIN events_event e ON e.id = d.event_id
+WHERE d.created_at > %(since)s
 """
 
 # The first attempt: a second one waits on purpose.
@@ -45,7 +46,7 @@ class Latency:
 
 
 def evaluation(now: datetime) -> Latency:
-    """Return how long events waited to be evaluated, of those that started journeys within the last hour."""
+    """Return how long events waited to be evaluated, of those that campaigns listen for, within the last hour."""
     return _measure(EVALUATION, now)
 
 

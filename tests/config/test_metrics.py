@@ -5,15 +5,17 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+import time_machine
 from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
 from campaigns import latency
 from campaigns.enrollment import enroll_batch
-from events.models import Pending
+from campaigns.models import Journey
+from events.models import Pending, Profile
 from messaging.models import Message
-from tests.campaigns.flow import make_campaign, make_template, send
+from tests.campaigns.flow import happens, make_campaign, make_template, send, settle
 from tests.factories import make_event, make_message, make_profile
 
 pytestmark = pytest.mark.django_db
@@ -54,6 +56,21 @@ def test_how_long_events_and_messages_waited_is_measured() -> None:
     assert latency.sending(later + latency.WINDOW).count == 0
     figures = scrape()
     assert figures['cuebird_latency_seconds{quantile="0.95",stage="send"}'] == 3
+
+
+def test_an_event_that_waits_for_traits_has_been_evaluated_at_once() -> None:
+    trigger = {"event": "Signed Up", "where": {"trait": "plan", "is": "pro"}}
+    make_campaign(trigger=trigger)
+    ada = make_profile("ada")
+    happens(ada)
+    settle()
+    assert latency.evaluation(timezone.now()).count == 1
+    with time_machine.travel(timezone.now() + timedelta(minutes=20)):
+        Profile.objects.update(traits={"plan": "pro"})
+        happens(ada, "", type="identify")
+        settle()
+        Journey.objects.get()
+        assert latency.evaluation(timezone.now()).seconds[-1] < 10
 
 
 def test_without_a_token_only_this_machine_may_ask(client: Client) -> None:
