@@ -12,7 +12,7 @@ import difflib
 import json
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -35,6 +35,15 @@ MAX_PATH = 100
 SLIDE = 10_000
 EXAMPLES = 5
 EXAMPLE_LETTERS = 60
+# What nobody has said anything about may go.
+UNWANTED: dict[str, Any] = {
+    "expected": False,
+    "description": "",
+    "rename_to": "",
+    "schema__isnull": True,
+    "throttle_seconds__isnull": True,
+    "retention_days__isnull": True,
+}
 # In this order: true and false are numbers to Python.
 KINDS = {bool: "boolean", int: "number", float: "number", str: "string", list: "array", dict: "object"}
 # What a text or number under such a name says is somebody's own, and never an example.
@@ -70,6 +79,11 @@ def names(prefix: str = "", limit: int = 200) -> list[str]:
     """Return names of track events that have been seen or planned, in order of the alphabet."""
     found = EventDefinition.objects.exclude(name__startswith="[").filter(name__istartswith=prefix)
     return list(found.order_by("name").values_list("name", flat=True)[:limit])
+
+
+def is_full() -> bool:
+    """Say whether there are as many names as are learned."""
+    return EventDefinition.objects.count() >= MAX_NAMES
 
 
 def properties(name: str) -> list[PropertyStat]:
@@ -190,9 +204,10 @@ def _counted() -> set[str]:
 
 def _write(sample: Mapping[str, Observed], counted: Collection[str]) -> None:
     now = timezone.now()
-    room = max(0, MAX_NAMES - EventDefinition.objects.count())
     known = set(EventDefinition.objects.filter(name__in={*sample, *counted}).values_list("name", flat=True))
-    fresh = sorted({*sample, *counted} - known)[:room]
+    often = {name: observed.count for name, observed in sample.items()}
+    fresh = sorted({*sample, *counted} - known, key=lambda name: (-often.get(name, 0), name))
+    fresh = fresh[: _room(fresh, often)]
     EventDefinition.objects.bulk_create(
         (EventDefinition(name=name, first_seen_at=now, last_seen_at=now) for name in fresh), ignore_conflicts=True
     )
@@ -209,6 +224,23 @@ def _write(sample: Mapping[str, Observed], counted: Collection[str]) -> None:
     PropertyStat.objects.bulk_create(
         changed, 1000, update_conflicts=True, unique_fields=["definition", "path"], update_fields=columns
     )
+
+
+def _room(fresh: Sequence[str], often: Mapping[str, int]) -> int:
+    """Return for how many of the ``fresh`` names, the frequent ones first, there is room.
+
+    Where it is crowded a name that nobody wants, and that was seen less often than the fresh one, makes room: so a
+    flood of names that are never seen twice does not keep others out. Three statements at most.
+    """
+    room = max(0, MAX_NAMES - EventDefinition.objects.count())
+    crowded = [often.get(name, 0) for name in fresh[room:]]
+    if not any(count > 1 for count in crowded):
+        return room
+    unwanted = EventDefinition.objects.filter(**UNWANTED).exclude(name__in=often).order_by("observed", "last_seen_at")
+    rare = unwanted.values_list("pk", "observed")[: len(crowded)]
+    leaving = [pk for (pk, observed), count in zip(rare, crowded, strict=False) if observed < count]
+    EventDefinition.objects.filter(pk__in=leaving).delete()
+    return room + len(leaving)
 
 
 def _fold(definition: EventDefinition, observed: Observed, stats: dict[str, PropertyStat]) -> list[PropertyStat]:

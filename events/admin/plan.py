@@ -147,7 +147,13 @@ class EventDefinitionAdmin(ModelAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         now = timezone.now()
-        context = {"title": "Tracking plan", "silent": silent(now), "fresh": fresh(now), **(extra_context or {})}
+        context = {
+            "title": "Tracking plan",
+            "silent": silent(now),
+            "fresh": fresh(now),
+            "full": catalog.is_full() and catalog.MAX_NAMES,
+            **(extra_context or {}),
+        }
         response: HttpResponse = super().changelist_view(request, context)
         return response
 

@@ -155,3 +155,10 @@ def test_who_may_not_change_the_plan_cannot_by_address() -> None:
 def test_the_live_page_shows_calls_that_were_throttled(browser: Client) -> None:
     InboundRequest.objects.create(method="POST", path="/v1/track", status=200, throttled=3)
     assert "3 throttled" in page(browser, "admin:events_event_changelist")
+
+
+def test_a_list_with_too_many_names_says_so(browser: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    planned("Order Completed")
+    assert "as many as are learned" not in page(browser, LIST)
+    monkeypatch.setattr(catalog, "MAX_NAMES", 1)
+    assert "as many as are learned" in page(browser, LIST)

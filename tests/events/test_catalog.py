@@ -91,6 +91,25 @@ def test_what_is_learned_and_what_it_costs_is_bounded(monkeypatch: pytest.Monkey
     assert not PropertyStat.objects.filter(path__contains="in.in.in.in").exists()
 
 
+def test_a_flood_of_names_keeps_no_name_out_that_comes_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalog, "MAX_NAMES", 10)
+    ada = make_profile()
+    for n in range(20):
+        make_event(ada, f"Clicked {n}")
+        EventCount.objects.create(hour=timezone.now(), name=f"Clicked {n}", count=1)
+    planned("Wanted", description="Comes once a year.")
+    for _ in range(3):
+        make_event(ada, "Signed Up")
+    catalog.learn()
+    assert {"Wanted", "Signed Up"} <= set(catalog.names())
+    for name in ("Order Completed", "Order Completed", "Clicked Again", "Signed Up"):
+        make_event(ada, name)
+    catalog.learn()
+    assert {"Wanted", "Signed Up", "Order Completed"} <= set(catalog.names())
+    assert "Clicked Again" not in catalog.names()
+    assert EventDefinition.objects.count() == 10
+
+
 def test_figures_slide_so_that_they_are_about_recent_events(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(catalog, "SLIDE", 4)
     ada = make_profile()
