@@ -110,9 +110,21 @@ def _due(now: datetime) -> QuerySet[Journey]:
     return Journey.objects.filter(state=Journey.State.WAITING, due_at__lte=now).order_by("due_at", "id")
 
 
+# Whoever merges or erases people holds them first and then their journeys. We hold journeys already: to wait for people
+# now would be a circle. Those who are held are left for the next sweep.
+HOLD_PEOPLE = "SELECT id FROM events_profile WHERE id = ANY(%s) ORDER BY id FOR KEY SHARE SKIP LOCKED"
+
+
 def _claim(due: QuerySet[Journey], limit: int) -> list[Journey]:
+    """Return up to ``limit`` journeys that nobody else holds, whose people stay who they are. Two statements."""
     claimed = due.annotate(own_time_zone=F("profile__time_zone")).select_for_update(skip_locked=True, of=("self",))
-    return list(claimed[:limit])
+    journeys = list(claimed[:limit])
+    if not journeys:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(HOLD_PEOPLE, [list({journey.profile_id for journey in journeys})])
+        held = {profile_id for (profile_id,) in cursor.fetchall()}
+    return [journey for journey in journeys if journey.profile_id in held]
 
 
 def _hold_paused(journeys: Sequence[Journey]) -> list[Journey]:
