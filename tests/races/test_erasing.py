@@ -13,7 +13,7 @@ from django.db import connection
 
 from campaigns import enrollment, runner
 from campaigns.models import Journey
-from events import log, privacy
+from events import counts, log, privacy
 from events.audit import Actor
 from events.ingest import ingest
 from events.models import Event, Identity, Pending, Profile
@@ -81,6 +81,65 @@ def test_erasing_beside_ingest_enrollment_runner_and_delivery_leaves_nobody_behi
         assert not model.objects.exists()
     assert enrollment.enroll_pending(time.monotonic() + 10) == Pending.objects.count() == 0
     assert deadlocks() == before
+
+
+def test_figures_count_whatever_was_evaluated_however_many_are_erased_meanwhile() -> None:
+    source, until = make_source(), time.monotonic() + 3
+    evaluated: list[int] = []
+
+    def report() -> None:
+        while time.monotonic() < until:
+            ingest(source, [track(user_id=f"u{n}", name="Signed Up") for n in range(PEOPLE)], NOW)
+
+    def evaluate() -> None:
+        while time.monotonic() < until:
+            evaluated.append(enrollment.enroll_pending(until))
+
+    def erase() -> None:
+        while time.monotonic() < until:
+            erase_all()
+
+    at_once([report, report, evaluate, evaluate, erase, erase])
+    erase_all()
+    evaluated.append(enrollment.enroll_pending(time.monotonic() + 10))
+    while counts.fold() == counts.FOLD_LIMIT:
+        pass
+    assert not Event.objects.exists() and not Pending.objects.exists()
+    figures = counts.per_hour(["Signed Up"], NOW)
+    assert sum(count for _, _, count in figures) == sum(evaluated) > PEOPLE
+
+
+def test_whoever_is_suppressed_while_their_events_come_in_stays_away_and_the_others_lose_nothing() -> None:
+    source, before = make_source(), deadlocks()
+    until = time.monotonic() + 4
+    gone, heard = [f"u{n}" for n in range(PEOPLE)], [f"v{n}" for n in range(PEOPLE)]
+    sent: list[int] = []
+
+    def report(order: int) -> Callable[[], None]:
+        def run() -> None:
+            while time.monotonic() < until:
+                calls = [track(user_id=user, name="Hi") for user in (*gone, *heard)]
+                calls += [identify(user, anonymous_id=f"a-{user}") for user in gone]
+                ingest(source, calls[::order], NOW)
+                sent.append(len(heard))
+
+        return run
+
+    def suppress() -> None:
+        for user in gone:
+            time.sleep(0.1)
+            privacy.suppress_ids([user], ACTOR)
+            assert not Profile.objects.filter(user_id=user).exists()
+            assert not Event.objects.filter(profile__user_id=user).exists()
+
+    at_once([report(1), report(-1), report(1), suppress])
+    assert set(Profile.objects.values_list("user_id", flat=True)) == set(heard)
+    assert Event.objects.count() == sum(sent) > 0
+    assert set(Identity.objects.values_list("value", flat=True)) == set(heard)
+    assert deadlocks() == before
+    privacy.unsuppress_ids(gone, ACTOR)
+    ingest(source, [track(user_id=user, name="Hi") for user in gone], NOW)
+    assert set(gone) <= set(Profile.objects.values_list("user_id", flat=True))
 
 
 def test_an_event_that_waits_for_a_suppressing_erasure_is_ignored() -> None:
