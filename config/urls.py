@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
@@ -27,10 +27,14 @@ urlpatterns = [
     path("hooks/", include("events.api.hooks")),
     path("api/v1/manage/", include("messaging.api")),
     path("api/", include("events.api.customerio.urls")),
-    path("auth", CredentialsView.as_view(), name="cio-auth"),
+    re_path(r"^auth/?\Z", CredentialsView.as_view(), name="cio-auth"),
     path("", include("messaging.reported")),
     path("m/", include("messaging.urls")),
     path("webhooks/anymail/", include("messaging.webhooks")),
 ]
 if settings.DEMO:
     urlpatterns.append(path("demo/", include("campaigns.demo.urls")))
+
+handler400 = "config.errors.bad_request"
+handler404 = "config.errors.not_found"
+handler500 = "config.errors.server_error"

@@ -25,7 +25,7 @@ INSERT INTO events_source (name, site_id, enabled, created_at) VALUES (%(name)s,
 """
 MAKE_KEY = """
 INSERT INTO events_sourcekey (source_id, kind, label, key_hash, public_value, created_at)
-VALUES (%s, %s, '', %s, '', now())
+VALUES (%s, %s, '', %s, %s, now())
 """
 
 
@@ -57,13 +57,14 @@ class DurablePostgres:
         environ = {**os.environ, "DATABASE_URL": self.url}
         subprocess.run([sys.executable, "manage.py", "migrate", "-v", "0"], cwd=ROOT, env=environ, check=True)
 
-    def make_key(self, source: str) -> tuple[int, str]:
-        """Make a source and a secret key of it; returns the source's id and the key."""
-        key = new_key(SourceKey.Kind.SECRET)
+    def make_key(self, source: str, kind: SourceKey.Kind = SourceKey.Kind.SECRET) -> tuple[int, str]:
+        """Make a source and a key of it; returns the source's id and the key."""
+        key = new_key(kind)
+        public_value = key if kind == SourceKey.Kind.PUBLIC else ""
         with psycopg.connect(self.url) as database:
             row = database.execute(MAKE_SOURCE, {"name": source}).fetchone()
             assert row is not None
-            database.execute(MAKE_KEY, [row[0], SourceKey.Kind.SECRET.value, hash_key(key)])
+            database.execute(MAKE_KEY, [row[0], kind.value, hash_key(key), public_value])
         return row[0], key
 
 

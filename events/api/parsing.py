@@ -192,7 +192,7 @@ def _name(kind: str, fields: Fields) -> str:
     if not name and kind in ("page", "screen"):
         name = text_of(fields, "category")
     if kind in NAMED and not (name and name.strip()):
-        raise Refusal("missing_field", f"A {kind} call needs {name_field}.", name_field)
+        raise Refusal("missing_field", f"The {kind} call needs its {name_field}.", name_field)
     return name or ""
 
 

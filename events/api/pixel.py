@@ -66,7 +66,12 @@ class PixelView(TrackingView):
         return _image(200)
 
     def handle_exception(self, exc: Exception) -> HttpResponseBase:  # type: ignore[override]
-        return _image(super().handle_exception(exc).status_code)
+        told = super().handle_exception(exc)
+        image = _image(told.status_code)
+        for name in ("Retry-After", "X-RateLimit-Reset"):
+            if name in told:
+                image[name] = told[name]
+        return image
 
 
 class BeaconView(TrackingView):

@@ -107,4 +107,4 @@ def test_it_takes_a_post_and_the_right_to_change_sources(
 def test_a_key_of_the_source_is_not_needed_again() -> None:
     send("track", {"userId": "u"}, make_key())
     call = InboundRequest.objects.select_related("source").get()
-    assert again.send(call).reasons == ("A track call needs event.",)
+    assert again.send(call).reasons == ("The track call needs its event.",)
