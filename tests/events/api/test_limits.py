@@ -168,10 +168,12 @@ def test_without_a_cache_there_is_no_limit_and_no_waiting_for_it(
 
 def test_calls_above_the_limit_are_written_down_no_oftener_than_good_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inbound, "_accepted", inbound.Sampler(2))
+    # On a busy machine the calls take longer than the second that they are counted in.
+    monkeypatch.setattr(inbound, "clock", lambda: 0.0)
     key = key_with(rate_limit=1)
     with time_machine.travel("2026-01-01 12:00:00Z", tick=False):
-        assert [send("track", HI, key).status_code for _ in range(10)] == [200] + [429] * 9
-    assert InboundRequest.objects.count() <= 3
+        assert [send("track", HI, key).status_code for _ in range(5)] == [200] + [429] * 4
+    assert InboundRequest.objects.count() == 2
 
 
 def found(key: str) -> Caller:
