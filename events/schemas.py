@@ -48,15 +48,20 @@ class Schema:
 def _compiled(schema: Any) -> jsonschema_rs.Validator:
     if not isinstance(schema, dict):
         raise SchemaError('A schema is a JSON object, such as {"required": ["price"]}.')
-    if len(json.dumps(schema)) > MAX_SCHEMA:
-        raise SchemaError(f"A schema may have {MAX_SCHEMA // 1024} KB.")
-    options = {"offline": True, "mask": VALUE, "pattern_options": jsonschema_rs.RegexOptions()}
+    patterns = jsonschema_rs.RegexOptions()
+    options = {"offline": True, "mask": VALUE, "pattern_options": patterns, "validate_formats": True}
     try:
+        if len(json.dumps(schema)) > MAX_SCHEMA:
+            raise SchemaError(f"A schema may have {MAX_SCHEMA // 1024} KB.")
         return jsonschema_rs.validator_for(schema, **options)  # type: ignore[arg-type]
     except jsonschema_rs.ValidationError as error:
         place = ".".join(map(str, error.instance_path))
         raise SchemaError(f"The schema cannot be used{f' at {place}' if place else ''}: {error.message}.") from None
-    except (ValueError, TypeError, RecursionError, jsonschema_rs.ReferencingError) as error:
+    except SchemaError:
+        raise
+    except RecursionError:
+        raise SchemaError("The schema is nested too deeply.") from None
+    except (ValueError, TypeError, jsonschema_rs.ReferencingError) as error:
         raise SchemaError(f"The schema cannot be used: {error}.") from None
 
 

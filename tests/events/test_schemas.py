@@ -40,6 +40,12 @@ def test_a_flaw_names_the_property_and_not_its_value(
     assert (flaw.path, flaw.message) == (path, message)
 
 
+def test_formats_are_checked() -> None:
+    schema = Schema({"properties": {"email": {"format": "email"}}})
+    assert [flaw.path for flaw in schema.flaws(b'{"email": "ada"}')] == ["email"]
+    assert not schema.flaws(b'{"email": "ada@example.com"}')
+
+
 def test_of_many_flaws_the_first_few_are_told() -> None:
     schema = Schema({"properties": {name: {"type": "null"} for name in "abcdefg"}})
     assert len(schema.flaws(b'{"a": 1, "b": 2, "c": 3, "d": 4, "e": 5, "f": 6, "g": 7}')) == MAX_FLAWS
@@ -50,6 +56,14 @@ def test_of_many_flaws_the_first_few_are_told() -> None:
 )
 def test_a_schema_that_cannot_be_used_is_refused_in_words(schema: Any) -> None:
     with pytest.raises(SchemaError, match="schema"):
+        Schema(schema)
+
+
+def test_a_schema_nested_beyond_all_bounds_is_refused() -> None:
+    schema: dict[str, Any] = {}
+    for _ in range(3000):
+        schema = {"properties": {"a": schema}}
+    with pytest.raises(SchemaError, match="nested"):
         Schema(schema)
 
 
