@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from events.conditions import AllOf, Compare, ConditionError, Not, Performed, parse
+from events.conditions import AllOf, Compare, ConditionError, Not, Performed, What, parse
 
 
 def test_a_tree_is_parsed_into_its_parts() -> None:
@@ -18,7 +18,7 @@ def test_a_tree_is_parsed_into_its_parts() -> None:
     assert parse(tree) == AllOf(
         (
             Compare("trait", ("address", "city"), "is", "Graz"),
-            Not(Performed("Order Completed", Compare("property", ("total",), "gte", 10), timedelta(hours=24))),
+            Not(Performed(What("Order Completed", Compare("property", ("total",), "gte", 10)), timedelta(hours=-24))),
         )
     )
 
