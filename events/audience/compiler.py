@@ -11,10 +11,9 @@ from enum import Enum
 
 from django.db.models import BooleanField, Exists, OuterRef, Q, Value
 
-from events.audience import history
+from events.audience import foreign, history
 from events.audience.scope import Scope
 from events.audience.values import JsonAt, meets, there
-from events.conditions import kinds
 from events.conditions.nodes import AllOf, AnyOf, Belongs, Compare, Foreign, Node, Not, Performed, Sequence
 from events.models import Membership
 
@@ -55,8 +54,8 @@ def compile_condition(node: Node, scope: Scope, reading: Reading = Reading.PLAIN
             return history.performed(node, scope, _where)
         case Sequence():
             return history.sequence(node, scope, _where)
-        case Foreign(key, question):
-            return kinds.of(key).compile(question, scope)
+        case Foreign():
+            return foreign.answer(node, scope)
 
 
 def _where(node: Node, scope: Scope) -> Q:

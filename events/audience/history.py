@@ -88,7 +88,8 @@ def _past(what: What, scope: Scope, where: Where) -> QuerySet[Event]:
     """Return the events that are meant and had happened by the moment; ``scope`` is theirs."""
     found = Event.objects.filter(name=what.event, type=what.type)
     # Of two events in one batch the timestamps say which came first, be they right or wrong.
-    found = found.filter(Q(timestamp__lte=scope.moment) | Q(received_at__lt=scope.arrival))
+    arrived = "received_at__lt" if scope.as_of is None else "received_at__lte"
+    found = found.filter(Q(timestamp__lte=scope.moment) | Q(**{arrived: scope.arrival}))
     return found if what.where is None else found.filter(where(what.where, scope))
 
 

@@ -65,10 +65,10 @@ def _node(tree: object, path: str, depth: int) -> Node:
     for key, build in _KINDS.items():
         if key in tree:
             return build(tree, path, depth)
-    for key, kind in kinds.registered().items():
+    for key, kind in kinds.known().items():
         if key in tree:
             return _foreign(kind, tree, path)
-    raise ConditionError(path, f"must have one of the keys {', '.join((*_KINDS, *kinds.registered()))}")
+    raise ConditionError(path, f"must have one of the keys {', '.join((*_KINDS, *kinds.known()))}")
 
 
 # --- Joining -----------------------------------------------------------------------------------------------------

@@ -1,13 +1,13 @@
 """The meaning of conditions, asked of a real PostgreSQL: the table is the definition."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
 from events import groups
-from events.audience import EVENTS, Reading, Scope, compile_condition
+from events.audience import EVENTS, Reading, compile_condition, profiles
 from events.conditions import parse
 from events.models import Event, Profile
 
@@ -42,9 +42,15 @@ def person() -> Profile:
     return person
 
 
-def matches(tree: dict[str, Any], **scope: Any) -> bool:
-    place = Scope(**{"profile_id": "id", "traits": "traits", "properties": None, "as_of": timezone.now(), **scope})
-    return Profile.objects.filter(compile_condition(parse(tree), place)).exists()
+def matches(tree: dict[str, Any], as_of: datetime | None = None) -> bool:
+    """Ask about somebody in particular and about everybody: the answers have to be the same."""
+    as_of = as_of or timezone.now()
+    one, all_of_them = (
+        Profile.objects.filter(compile_condition(parse(tree), profiles(as_of, everyone=everyone))).exists()
+        for everyone in (False, True)
+    )
+    assert one is all_of_them
+    return one
 
 
 @pytest.mark.parametrize(
@@ -199,7 +205,7 @@ def test_what_is_possible_takes_missing_traits_for_what_they_would_have_to_be(
 ) -> None:
     groups.relate(person.pk, "company", "acme", {})
     groups.save_object("company", "acme", {"plan": "pro"})
-    place = Scope(profile_id="id", traits="traits", properties=None, as_of=timezone.now())
+    place = profiles(timezone.now())
     found = Profile.objects.filter(compile_condition(parse(tree), place, Reading.POSSIBLE))
     assert found.exists() is possible
     certain = Profile.objects.filter(compile_condition(parse({"not": tree}), place, Reading.CERTAIN))
