@@ -212,6 +212,77 @@ def test_what_is_possible_takes_missing_traits_for_what_they_would_have_to_be(
     assert certain.exists() is not possible
 
 
+# What happened: two orders (1 day ago of 20, 10 days ago of 50), see the fixture.
+PAST: list[tuple[dict[str, Any], bool]] = [
+    ({"count": {"is": 2}}, True),
+    ({"count": {"gte": 3}}, False),
+    ({"count": {"lt": 3}}, True),
+    ({"count": {"gt": 1}, "within": "5d"}, False),
+    ({"sum": {"property": "total", "is": 70}}, True),
+    ({"sum": {"property": "total", "gt": 50}, "within": "5d"}, False),
+    ({"sum": {"property": "other", "lt": 1}}, True),
+    ({"avg": {"property": "total", "is": 35}}, True),
+    ({"min": {"property": "total", "gte": 20}}, True),
+    ({"max": {"property": "total", "gt": 50}}, False),
+    ({"max": {"property": "other", "lt": 1}}, False),
+    ({"max": {"property": "other", "is_not": 1}}, True),
+    ({"first": {"within_last": "9d"}}, False),
+    ({"first": {"before": "-9d"}}, True),
+    ({"last": {"within_last": "2d"}}, True),
+    ({"then_not": {"event": "Order Completed", "within": "2d"}}, True),
+    ({"then_not": {"event": "Order Completed", "within": "9d"}}, False),
+    ({"then_not": {"event": "Order Completed", "within": "12h"}, "within": "2d"}, True),
+    ({"then_not": {"event": "Order Refunded", "within": "2d"}, "within": "3d"}, False),
+]
+
+
+@pytest.mark.parametrize(("tree", "expected"), PAST)
+def test_the_past_is_reckoned_as_the_table_says(person: Profile, tree: dict[str, Any], expected: bool) -> None:
+    assert matches({"event": "Order Completed", **tree}) is expected
+    assert matches({"not": {"event": "Order Completed", **tree}}) is not expected
+
+
+def test_who_did_nothing_has_done_it_0_times_for_a_sum_of_0(person: Profile) -> None:
+    never = {"event": "Order Refunded"}
+    assert matches({**never, "count": {"lte": 0}})
+    assert matches({**never, "sum": {"property": "total", "lte": 0}})
+    assert not matches({**never, "min": {"property": "total", "lt": 1}})
+    assert not matches({**never, "last": {"before": "+1d"}})
+
+
+@pytest.mark.parametrize(
+    ("zone", "local", "utc"),
+    [
+        ("Europe/Vienna", "2026-06-01T09:00", "2026-06-01T07:00:00Z"),
+        ("Europe/Vienna", "2026-01-01", "2025-12-31T23:00:00Z"),
+        ("", "2026-01-01", "2026-01-01T00:00:00Z"),
+        ("Europe/Vienna", "2026-03-29 02:30", "2026-03-29T01:30:00Z"),
+        ("Europe/Vienna", "2026-10-25 02:30", "2026-10-25T01:30:00Z"),
+    ],
+    ids=["summer", "day", "unknown zone", "skipped in spring", "twice in autumn"],
+)
+def test_a_time_without_an_offset_is_the_persons(person: Profile, zone: str, local: str, utc: str) -> None:
+    """In a trait as well as in the condition."""
+    Profile.objects.update(time_zone=zone, traits={"local": local, "utc": utc})
+    instant = datetime.fromisoformat(utc)
+    just_after, just_before = instant + timedelta(seconds=1), instant - timedelta(seconds=1)
+    assert matches({"trait": "local", "before": just_after.isoformat()})
+    assert matches({"trait": "local", "after": just_before.isoformat()})
+    if "T" in local or " " in local:
+        assert not matches({"any": [{"trait": "utc", "before": local}, {"trait": "utc", "after": local}]})
+
+
+def test_an_order_of_pages_and_events_counts(person: Profile) -> None:
+    event(person, "Viewed", -60, received=-60)
+    Event.objects.filter(name="Viewed").update(type=Event.Type.PAGE)
+    event(person, "Bought", -30, received=-30)
+    steps: list[dict[str, Any]] = [{"page": "Viewed"}, {"event": "Bought"}]
+    assert matches({"sequence": steps, "within": "31m"})
+    assert not matches({"sequence": steps, "within": "29m"})
+    assert not matches({"sequence": steps[::-1]})
+    assert not matches({"sequence": [{"event": "Viewed"}, {"event": "Bought"}]})
+
+
 def event(person: Profile, name: str, minutes: int, received: int = 0) -> Event:
     """An event at so many minutes from now that arrived then, or ``received`` minutes from now."""
     now = timezone.now()

@@ -31,7 +31,7 @@ $$
 
 
 class Migration(migrations.Migration):
-    dependencies = [("events", "0004_sources_people_plan_imports")]
+    dependencies = [("events", "0006_retention")]
     operations = [
         migrations.RunSQL(CREATE, "DROP FUNCTION events_instant(jsonb, text)"),
     ]
