@@ -1,35 +1,35 @@
-"""Take in a refused call after all, once what was wrong has been mended: its kept body is read anew.
+"""Take in what was refused of a call after all, once what was wrong has been mended: its kept body is read anew.
 
-Only a call of a source that was known and let in, of which nothing was stored, and whose body was kept whole. Each
-item gets a message id of its own where the sender gave none, so that a second click stores nothing twice.
+Only of a source that was known and let in, and whose body was kept whole: a call of which nothing was stored, or the
+refused items of a batch. Each gets a message id of its own where the sender gave none, so that a second click stores
+nothing twice. What only a secret key may ask for is not done this way, as nobody can tell which key it was.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from django.utils import timezone
 
-from events.api import authentication, hook_calls, hooks, parsing
-from events.api.inbound import BODY_LIMIT
+from events.admin import exchange, reading
+from events.api import authentication
+from events.api.authentication import Caller
+from events.api.customerio.items import Call
+from events.api.customerio.performing import Arranged, Step, Together, arrange, perform
 from events.api.refusal import Refusal
 from events.ingest import Item, ingest_many, parcel
-from events.models import InboundRequest
+from events.models import AcceptedMessage, InboundRequest, Source, SourceKey
 
-HOOK = re.compile(r"/hooks/[^/]+/?")
-CALL = re.compile(r"/v1/([a-z]+)/?")
-BATCH = "batch"
-KINDS = {short: kind for kind in (*parsing.KINDS, BATCH) for short in (kind, kind[0])}
+REFUSED, IN_PART = 400, (200, 207)
 
 Rejected = Sequence[tuple[int, Refusal]]
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How many events were stored, how many had been before, and why others could not be."""
+    """How many items were taken, how many had been before, and why others could not be."""
 
     accepted: int = 0
     repeated: int = 0
@@ -37,47 +37,87 @@ class Outcome:
 
 
 def can_be(call: InboundRequest) -> bool:
-    """Say whether a call may be taken in again."""
-    if call.source is None or not call.source.enabled or call.status != 400 or call.accepted:
+    """Say whether there is something in a call that may be taken in again."""
+    if call.source is None or not call.source.enabled or not call.body or not reading.is_readable(call):
         return False
-    is_whole = 0 < len(call.body.encode()) < BODY_LIMIT
-    return is_whole and bool(HOOK.fullmatch(call.path) or _kind(call))
+    if call.status == REFUSED:
+        return not call.accepted and _is_read(call)
+    return call.status in IN_PART and reading.is_batch(call) and bool(exchange.dropped(call))
 
 
 def send(call: InboundRequest) -> Outcome:
-    """Read the call's body anew and store what is good now; times count as they did when it came in."""
+    """Read the call's body anew and do what is good now of what was refused; times count as when it came in."""
     source = call.source
     assert source is not None, "ask can_be() first"
     try:
-        items, rejected = _read(call, call.received_at)
+        found = reading.read(call)
     except Refusal as refusal:
         return Outcome(reasons=(refusal.message,))
-    again = parcel(source, [_own(call, number, item) for number, item in enumerate(items)], timezone.now())
-    reasons = tuple(refusal.message for _, refusal in (*rejected, *again.refused))
-    result = ingest_many([again])[0]
-    if result.accepted:
+    if call.status in IN_PART:
+        found = _only(found, {one.number - 1 for one in exchange.dropped(call)})
+    done = _perform(call, source, found) if found.steps else _store(call, source, found)
+    if done.accepted:
         authentication.note_source(source)
-    return Outcome(result.accepted, result.repeated, reasons)
+    return done
 
 
-def _kind(call: InboundRequest) -> str:
-    found = CALL.fullmatch(call.path)
-    return KINDS.get(found[1], "") if found else ""
+def _is_read(call: InboundRequest) -> bool:
+    try:
+        reading.read(call)
+    except Refusal as refusal:
+        return refusal.status != 404
+    return True
 
 
-def _read(call: InboundRequest, received_at: datetime) -> tuple[Sequence[Item], Rejected]:
-    assert call.source is not None
-    body = call.body.encode()
-    kind = _kind(call)
-    if not kind:
-        raws = hook_calls.payloads(body, hook_calls.FORM)
-        calls = hook_calls.of_source(call.source, raws, hooks.named(call.headers), received_at)
-        return calls.items, calls.rejected
-    if kind == BATCH:
-        batch = parsing.parse_batch(body, received_at)
-        return batch.items, batch.rejected
-    return [parsing.parse_call(kind, body, received_at)], []
+def _only(found: reading.Reading, indexes: set[int]) -> reading.Reading:
+    return reading.Reading(
+        [item for item in found.items if item.index in indexes],
+        [step for step in found.steps if step.index in indexes],
+        [(index, refusal) for index, refusal in found.rejected if index in indexes],
+    )
 
 
-def _own(call: InboundRequest, number: int, item: Item) -> Item:
-    return item if item.repeatable else replace(item, message_id=f"again:{call.pk}:{number}", repeatable=True)
+def _store(call: InboundRequest, source: Source, found: reading.Reading) -> Outcome:
+    again = parcel(source, list(_own(call, found.items)), timezone.now())
+    result = ingest_many([again])[0]
+    return Outcome(result.accepted, result.repeated, _reasons(found.rejected, again.refused))
+
+
+def _perform(call: InboundRequest, source: Source, found: reading.Reading) -> Outcome:
+    items = [replace(step.operation.item, index=step.index) for step in found.steps if isinstance(step.operation, Call)]
+    named = _own(call, items)
+    steps = [_with_item(step, next(named)) if isinstance(step.operation, Call) else step for step in found.steps]
+    arranged = arrange(source, steps, call.received_at)
+    repeated = _stored_before(source, arranged)
+    rejected = perform(Caller(source, 0, SourceKey.Kind.PUBLIC), arranged)
+    reasons = _reasons(found.rejected, arranged.rejected, rejected)
+    return Outcome(max(0, arranged.items - len(rejected) - repeated), repeated, reasons)
+
+
+def _with_item(step: Step, item: Item) -> Step:
+    assert isinstance(step.operation, Call)
+    return Step(step.index, replace(step.operation, item=item))
+
+
+def _stored_before(source: Source, arranged: Arranged) -> int:
+    """Return how many items of the call the log has already."""
+    parcels = [part.parcel for part in arranged.parts if isinstance(part, Together)]
+    ids = {item.message_id: item.index for one in parcels for item in one.items}
+    known = AcceptedMessage.objects.filter(source=source, message_id__in=ids).values_list("message_id", flat=True)
+    return len({ids[message_id] for message_id in known})
+
+
+def _own(call: InboundRequest, items: Iterable[Item]) -> Iterator[Item]:
+    """Give items ids that stay theirs whatever becomes of the others: by their place in the call."""
+    seen: Counter[int] = Counter()
+    for item in items:
+        seen[item.index] += 1
+        if item.repeatable:
+            yield item
+            continue
+        message_id = f"again:{call.pk}:{item.index}:{seen[item.index]}"
+        yield replace(item, message_id=message_id, repeatable=True)
+
+
+def _reasons(*rejected: Rejected) -> tuple[str, ...]:
+    return tuple(refusal.message for one in rejected for _, refusal in one)

@@ -13,7 +13,7 @@ from django.urls import URLPattern, path
 from unfold.admin import ModelAdmin
 
 from events import panels, plan
-from events.admin import again, exchange
+from events.admin import again, exchange, reading
 from events.admin.tail import OUTCOMES, Filters, signature, state_of, tail
 from events.admin_paging import ReadOnly
 from events.models import Event, InboundRequest, Pending, Source
@@ -70,8 +70,7 @@ class EventAdmin(ReadOnly, ModelAdmin):
         """Show one kept call of the tracking API."""
         self._check(request)
         call = get_object_or_404(InboundRequest.objects.select_related("source"), pk=pk)
-        may_send = request.user.has_perm("events.change_source") and again.can_be(call)
-        return self._page(request, "request", {"title": str(call), "may_send": may_send, **request_context(call)})
+        return self._page(request, "request", {"title": str(call), **request_context(call, request)})
 
     def send_again(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Take in a refused call after all, and say what became of it."""
@@ -110,8 +109,9 @@ def tail_context(request: HttpRequest) -> dict[str, Any]:
     return {"filters": filters, "lines": lines, "seen": signature(lines), "query": query.urlencode()}
 
 
-def request_context(call: InboundRequest) -> dict[str, Any]:
+def request_context(call: InboundRequest, request: HttpRequest) -> dict[str, Any]:
     dropped = exchange.dropped(call)
+    read = reading.lines(call)
     refused = call.answer.get("code") if isinstance(call.answer, dict) else None
     return {
         "call": call,
@@ -119,6 +119,9 @@ def request_context(call: InboundRequest) -> dict[str, Any]:
         "reason": exchange.reason(call) if call.status != 200 else "",
         "dropped": dropped,
         "stored": exchange.stored(call),
+        "may_send": request.user.has_perm("events.change_source") and again.can_be(call),
+        "read": read[: reading.SHOWN],
+        "read_more": max(0, len(read) - reading.SHOWN),
         "is_against_plan": plan.REFUSED in (refused, *(one.code for one in dropped)),
     }
 

@@ -17,11 +17,13 @@ from unfold.admin import ModelAdmin
 
 from events import keys
 from events.admin import hooks, source_keys
+from events.admin.live import request_context
 from events.models import InboundRequest, Source, SourceKey
 from events.templatetags.console import badge, moment
 
 # The newest requests among which a source's refused calls are looked for.
 REQUESTS_LOOKED_AT = 2_000
+CALLS_LISTED = 10
 
 
 class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -126,17 +128,36 @@ class SourceAdmin(ModelAdmin):
         wrap = self.admin_site.admin_view
         own = [
             path("<int:pk>/signs/", wrap(self.signs), name="events_source_signs"),
+            path("<int:pk>/last/", wrap(self.last), name="events_source_last"),
             *source_keys.urls(self),
             *hooks.urls(self),
         ]
         return own + list(super().get_urls())
 
     def signs(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Say whether something has arrived: polled by the page."""
+        """Say whether something has arrived: polled by the page. 204 when that is what ``?seen=`` names."""
         if not self.has_view_permission(request):
             raise PermissionDenied
+        context = signs_context(get_object_or_404(Source, pk=pk))
+        if request.GET.get("seen") == context["signs_seen"]:
+            return HttpResponse(status=204)
+        return render(request, "admin/events/source_signs.html", context)
+
+    def last(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Show the newest kept call, how it is read and its answer; alone, and only when it is new, to the page itself.
+
+        ``?seen=`` names the call that the page shows.
+        """
+        if not self.has_view_permission(request) or not request.user.has_perm("events.view_event"):
+            raise PermissionDenied
         source = get_object_or_404(Source, pk=pk)
-        return render(request, "admin/events/source_signs.html", signs_context(source))
+        context = last_context(request, source)
+        if not request.headers.get("HX-Request"):
+            site = self.admin_site.each_context(request)
+            return render(request, "admin/events/source_last.html", {**site, **context, "opts": self.opts})
+        if request.GET.get("seen") == str(context["seen"]):
+            return HttpResponse(status=204)
+        return render(request, "admin/events/source_last_call.html", context)
 
 
 def signs_context(source: Source) -> dict[str, Any]:
@@ -147,7 +168,16 @@ def signs_context(source: Source) -> dict[str, Any]:
         .order_by("-pk")
         .first()
     )
-    return {"source": source, "refused": refused}
+    last = source.last_event_at.timestamp() if source.last_event_at else 0
+    seen = f"{source.enabled:d}-{last}-{refused.pk if refused and not last else 0}"
+    return {"source": source, "refused": refused, "signs_seen": seen}
+
+
+def last_context(request: HttpRequest, source: Source) -> dict[str, Any]:
+    calls = list(InboundRequest.objects.filter(source=source).select_related("source").order_by("-pk")[:CALLS_LISTED])
+    shown = request_context(calls[0], request) if calls else {}
+    title = f"Last call of {source}"
+    return {"source": source, "title": title, "seen": calls[0].pk if calls else 0, "earlier": calls[1:], **shown}
 
 
 def connect_context(request: HttpRequest, source: Source, may_change: bool) -> dict[str, Any]:

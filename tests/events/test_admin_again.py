@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from django.test import Client
 
 from events.admin import again
-from events.models import Event, InboundRequest, Source
-from tests.factories import make_key, make_source
+from events.models import Device, Event, InboundRequest, Profile, Source
+from tests.events.api.customerio.account import Account
+from tests.factories import make_key, make_source, planned
 from tests.tracking import send
 
 pytestmark = pytest.mark.django_db
@@ -81,7 +83,9 @@ def test_calls_of_the_tracking_api_are_read_as_their_address_says(path: str, bod
         {"accepted": 1},
         {"body": ""},
         {"body": "x" * 32 * 1024},
-        {"path": "/api/v2/batch"},
+        {"path": "/api/v1/metrics"},
+        {"path": "/api/v1/segments/7/add_customers"},
+        {"path": "/hooks/a/b"},
         {"path": "/v1/nothing"},
     ],
 )
@@ -108,3 +112,82 @@ def test_a_key_of_the_source_is_not_needed_again() -> None:
     send("track", {"userId": "u"}, make_key())
     call = InboundRequest.objects.select_related("source").get()
     assert again.send(call).reasons == ("The track call needs its event.",)
+
+
+# --- Batches of which a part was refused, and Customer.io's calls -----------------------------------------------------
+
+NEEDS_SUM = {"type": "object", "required": ["sum"]}
+
+
+def only_call() -> InboundRequest:
+    return InboundRequest.objects.select_related("source").get()
+
+
+def names() -> list[str]:
+    return sorted(Event.objects.values_list("name", flat=True))
+
+
+def test_of_a_batch_only_what_was_refused_is_taken_in(admin_client: Client) -> None:
+    planned("Paid", schema=NEEDS_SUM, schema_mode="block")
+    bad = {"type": "track", "userId": "ada", "event": "Paid"}
+    worse = {"type": "track", "event": "Nobody's"}
+    assert send("batch", {"batch": [{**bad, "event": "Good"}, bad, worse]}, make_key()).status_code == 200
+    call = only_call()
+    page = f"/admin/events/event/request/{call.pk}/"
+    assert "Take in what was refused" in admin_client.get(page).content.decode()
+    planned("Paid", schema_mode="off")
+    text = admin_client.post(address(call)).content.decode()
+    assert "1 event stored" in text and "userId" in text
+    assert names() == ["Good", "Paid"]
+    assert "nothing was stored twice" in admin_client.post(address(call)).content.decode()
+    assert names() == ["Good", "Paid"]
+
+
+def test_of_a_customerio_batch_only_what_was_refused_is_taken_in() -> None:
+    planned("paid", schema=NEEDS_SUM, schema_mode="block")
+    account = Account.make()
+    event = {"type": "person", "action": "event", "identifiers": {"id": "ada"}, "name": "paid"}
+    answer = account.batch({**event, "name": "good"}, event, {**event, "action": "nothing"})
+    assert answer.status_code == 207
+    planned("paid", schema_mode="off")
+    outcome = again.send(only_call())
+    assert (outcome.accepted, outcome.repeated, len(outcome.reasons)) == (1, 0, 1)
+    assert again.send(only_call()).repeated == 1
+    assert names() == ["good", "paid"]
+
+
+def test_a_refused_call_of_customerio_is_taken_in_at_the_time_it_came(admin_client: Client) -> None:
+    planned("paid", schema=NEEDS_SUM, schema_mode="block")
+    assert Account.make().track("ada/1", "paid").status_code == 400
+    planned("paid", schema_mode="off")
+    call = only_call()
+    assert "1 event stored" in admin_client.post(address(call)).content.decode()
+    event = Event.objects.get(type="track")
+    assert (event.name, event.profile.user_id, event.timestamp) == ("paid", "ada/1", call.received_at)
+
+
+def test_attributes_and_objects_of_one_call_are_both_taken(admin_client: Client) -> None:
+    relation = {"identifiers": {"object_type_id": "1", "object_id": "acme"}}
+    body = {"plan": "pro", "cio_relationships": {"action": "add_relationships", "relationships": [relation]}}
+    call = make_call(method="PUT", path="/api/v1/customers/ada", body=json.dumps(body))
+    assert again.send(call).accepted == 1
+    assert Profile.objects.get(user_id="ada").traits == {"plan": "pro"}
+
+
+def test_a_device_is_put_down_and_nobody_is_forgotten(admin_client: Client) -> None:
+    device = {"device": {"id": "d-1", "platform": "ios"}}
+    call = make_call(method="PUT", path="/api/v1/customers/ada/devices", body=json.dumps(device))
+    assert again.send(call).accepted == 1
+    assert Device.objects.get().device_id == "d-1"
+    forget = make_call(method="DELETE", path="/api/v1/customers/ada", body="{}")
+    outcome = again.send(forget)
+    assert outcome.accepted == 0 and "secret key" in outcome.reasons[0]
+    assert Profile.objects.filter(user_id="ada").exists()
+
+
+def test_a_form_is_taken_once_with_both_things_that_it_says() -> None:
+    body = {"data": {"email": "ada@example.com", "colour": "red"}}
+    call = make_call(path="/api/v1/forms/f-1/submit", body=json.dumps(body))
+    assert again.send(call).accepted == 1
+    assert again.send(call).accepted == 0
+    assert sorted(Event.objects.values_list("type", flat=True)) == ["identify", "track"]

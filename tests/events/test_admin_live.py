@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from events.admin import tail as tails
 from events.admin.exchange import dropped, item_of, of_event
+from events.admin.reading import lines
 from events.admin.tail import Filters, signature, tail
 from events.models import Event, InboundRequest, Pending, Source
 from tests.factories import make_event, make_profile, make_source
@@ -262,3 +263,43 @@ def test_a_payload_of_a_hook_leads_to_its_mapping(admin_client: Client) -> None:
 def test_an_event_of_a_sandbox_says_what_that_means(admin_client: Client) -> None:
     event = make_event(make_profile(is_test=True, is_sandbox=True))
     assert "mail stays in the built-in mailbox" in admin_client.get(f"{PAGE}{event.pk}/change/").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "read"),
+    [
+        ("POST", "/v1/track", {"userId": "ada", "event": "Hi", "properties": {"n": 1}}, [("track", "Hi", "ada", "")]),
+        (
+            "POST",
+            "/v1/b",
+            {"batch": [{"type": "page", "anonymousId": "v", "name": "Home"}]},
+            [("page", "Home", "v", "")],
+        ),
+        ("PUT", "/api/v1/customers/ada%2F1", {"plan": "pro"}, [("identify", "", "ada%2F1", "")]),
+        (
+            "POST",
+            "/api/v2/batch",
+            {
+                "batch": [
+                    {"type": "person", "action": "suppress", "identifiers": {"id": "ada"}},
+                    {"type": "person", "action": "event", "identifiers": {"id": "ada"}},
+                ]
+            },
+            [("suppress the person", "", "ada", ""), ("", "", "", "name cannot be blank")],
+        ),
+        ("POST", "/v1/track", {"userId": "ada"}, [("", "", "", "A track call needs event.")]),
+        ("POST", "/api/v1/metrics", {}, []),
+        ("POST", "/nowhere", {}, []),
+    ],
+)
+def test_a_call_tells_how_it_is_read(method: str, path: str, body: Any, read: list[tuple[str, ...]]) -> None:
+    call = make_call(200, path, source=make_source(), body=json.dumps(body))
+    call.method = method
+    assert [(line.kind, line.name, line.who, line.problem) for line in lines(call)] == read
+
+
+def test_what_is_read_is_on_the_page_of_a_call(admin_client: Client) -> None:
+    body = json.dumps({"userId": "ada", "event": "Order Paid", "properties": {"sum": 19}})
+    text = shown(admin_client, make_call(200, source=make_source(), body=body))
+    assert "How it is read" in text and "sum: 19" in text
+    assert "How it is read" not in shown(admin_client, make_call(401, body=body)), "no source, no reading"

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from django.contrib.auth.models import Permission
 from django.test import Client
 from django.utils import timezone
 
 from events.models import ApiToken, InboundRequest, Pending, Source, SourceKey, hash_key
-from tests.factories import make_event, make_profile, make_source
+from tests.factories import make_event, make_key, make_profile, make_source
+from tests.tracking import send
 
 pytestmark = pytest.mark.django_db
 
@@ -31,6 +35,42 @@ def test_the_sign_turns_green_with_the_first_event(admin_client: Client) -> None
     assert "Waiting for the first event" in admin_client.get(address).content.decode()
     Source.objects.filter(pk=source.pk).update(last_event_at=timezone.now())
     assert "Connected" in admin_client.get(address).content.decode()
+
+
+def test_the_sign_is_sent_only_when_it_has_changed(admin_client: Client) -> None:
+    source = make_source()
+    address = f"{PAGE}{source.pk}/signs/"
+    seen = admin_client.get(address).context["signs_seen"]
+    assert admin_client.get(f"{address}?seen={seen}").status_code == 204
+    InboundRequest.objects.create(method="POST", path="/v1/track", status=401, answer={"message": "Unknown key."})
+    assert admin_client.get(f"{address}?seen={seen}").status_code == 200
+
+
+def test_the_last_call_is_shown_with_its_parse_and_answer_and_keys_masked(admin_client: Client) -> None:
+    key = make_key(source := make_source())
+    address = f"{PAGE}{source.pk}/last/"
+    assert "No call yet" in admin_client.get(address).content.decode()
+    send("track", {"userId": "ada", "event": "First", "writeKey": key}, key)
+    send("track", {"userId": "ada", "writeKey": key}, key)
+    send("track", {"userId": "ben", "event": "Of another source"}, make_key())
+    answer = admin_client.get(address)
+    text = answer.content.decode()
+    assert "A track call needs event." in text and "missing_field" in text and "Before that" in text
+    assert key not in text and "Of another source" not in text
+    seen = answer.context["seen"]
+    asked = {"HX-Request": "true"}
+    assert admin_client.get(f"{address}?seen={seen}", headers=asked).status_code == 204
+    send("track", {"userId": "ada", "event": "Second"}, key)
+    newer = admin_client.get(f"{address}?seen={seen}", headers=asked).content.decode()
+    assert "Second" in newer and "<html" not in newer
+
+
+def test_the_last_call_is_for_those_who_may_see_events(client: Client, django_user_model: Any) -> None:
+    source = make_source()
+    user = django_user_model.objects.create_user("viewer", is_staff=True)
+    user.user_permissions.add(Permission.objects.get(codename="view_source"))
+    client.force_login(user)
+    assert client.get(f"{PAGE}{source.pk}/last/").status_code == 403
 
 
 def test_a_refused_call_is_mentioned_while_nothing_has_arrived(admin_client: Client) -> None:

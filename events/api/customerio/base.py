@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.http import JsonResponse
@@ -14,6 +16,14 @@ from events.api.refusal import Refusal
 from events.models import InboundRequest
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a call asks for, and by index what of it cannot be read."""
+
+    steps: Sequence[Step]
+    rejected: Rejected = field(default_factory=list)
+
+
 class TrackApiView(ReceivingView):
     """Take calls. Success is an empty object: libraries take a body that is not JSON for a failure."""
 
@@ -24,6 +34,10 @@ class TrackApiView(ReceivingView):
         if refusal.status == 400 and refusal.field.rpartition(".")[2] not in said:
             said = f"{said} (field {refusal.field})"
         return {"meta": {"error": said}}
+
+    def asked(self, method: str, body: bytes, received_at: datetime, **path: str) -> Asked:
+        """Read a call of this address; does nothing. Raises Refusal."""
+        raise Refusal("not_found", "Nothing can be asked for at this address.", "path", 404)
 
     @property
     def known_caller(self) -> Caller:

@@ -20,8 +20,9 @@ from rest_framework.request import Request
 from events import deliveries
 from events.api import inbound
 from events.api.customerio import acts, identifiers, items, objects, reports
-from events.api.customerio.base import TrackApiView
+from events.api.customerio.base import Asked, TrackApiView
 from events.api.customerio.identifiers import Who
+from events.api.customerio.performing import Operation, Step
 from events.api.fields import Fields, id_of, read_object, refuse_flaw
 from events.api.refusal import Refusal
 
@@ -50,12 +51,21 @@ class CredentialsView(TrackApiView):
 
 
 class V1View(TrackApiView):
-    """Take a call whose body is a JSON object."""
+    """Take a call whose body is a JSON object; an empty body has no fields."""
 
-    def fields(self) -> Fields:
-        """Return the body's fields; a body that is empty has none. Raises Refusal."""
-        refuse_flaw(self.body)
-        return read_object(self.body or b"{}")
+    def asked(self, method: str, body: bytes, received_at: datetime, **path: str) -> Asked:
+        refuse_flaw(body)
+        fields = read_object(body or b"{}")
+        return Asked([Step(0, operation) for operation in self.operations(method, fields, received_at, **path)])
+
+    def operations(self, method: str, fields: Fields, received_at: datetime, **path: str) -> list[Operation]:
+        """Return what the call asks for. Raises Refusal."""
+        raise NotImplementedError
+
+    def take_it(self, request: Request, **path: str) -> JsonResponse:
+        received_at = timezone.now()
+        asked = self.asked(request.method or "", self.body, received_at, **path)
+        return self.take(received_at, *(step.operation for step in asked.steps))
 
 
 class CustomerView(V1View):
@@ -67,33 +77,46 @@ class CustomerView(V1View):
     http_method_names = ["put", "delete", "post"]
 
     def put(self, request: Request, rest: str) -> HttpResponse:
-        received_at = timezone.now()
-        fields = self.fields()
-        owner = rest.removesuffix("/devices")
-        if owner == rest:
-            who = identifiers.of_path(rest)
-            said = items.identify(who, fields, None, received_at)
-            return self.take(received_at, said, *objects.wrapped(said.who, fields))
-        device = acts.described_device(items.attributes_of(fields, "device"), "id", received_at)
-        return self.take(received_at, acts.PutDevice(identifiers.of_path(owner), device))
+        return self.take_it(request, rest=rest)
 
-    def delete(self, request: Request, rest: str) -> HttpResponse:
-        owner, found, device_id = rest.rpartition("/devices/")
-        if not found:
-            return self.take(timezone.now(), acts.Delete(identifiers.of_path(rest)))
-        return self.take(timezone.now(), acts.RemoveDevice(identifiers.of_path(owner), device_id))
+    delete = post = put
 
-    def post(self, request: Request, rest: str) -> HttpResponse:
-        identifier, _, verb = rest.rpartition("/")
-        who = identifiers.of_path(identifier)
-        if verb == "events":
-            received_at = timezone.now()
-            return self.take(received_at, _event(who, self.fields(), received_at))
-        if verb == "suppress":
-            return self.take(timezone.now(), acts.Suppress(who))
-        if verb == "unsuppress":
-            return self.take(timezone.now(), acts.Unsuppress(who))
-        raise Refusal("not_found", "A person can be sent events, suppress or unsuppress.", "path", 404)
+    def asked(self, method: str, body: bytes, received_at: datetime, **path: str) -> Asked:
+        # What is sent along where nothing needs saying is not looked at.
+        says_all = method == "DELETE" or path["rest"].endswith(("/suppress", "/unsuppress"))
+        return super().asked(method, b"" if says_all else body, received_at, **path)
+
+    def operations(self, method: str, fields: Fields, received_at: datetime, **path: str) -> list[Operation]:
+        read = {"PUT": _put, "DELETE": _delete}.get(method, _post)
+        return read(path["rest"], fields, received_at)
+
+
+def _put(rest: str, fields: Fields, received_at: datetime) -> list[Operation]:
+    owner = rest.removesuffix("/devices")
+    if owner == rest:
+        said = items.identify(identifiers.of_path(rest), fields, None, received_at)
+        return [said, *objects.wrapped(said.who, fields)]
+    device = acts.described_device(items.attributes_of(fields, "device"), "id", received_at)
+    return [acts.PutDevice(identifiers.of_path(owner), device)]
+
+
+def _delete(rest: str, fields: Fields, received_at: datetime) -> list[Operation]:
+    owner, found, device_id = rest.rpartition("/devices/")
+    if not found:
+        return [acts.Delete(identifiers.of_path(rest))]
+    return [acts.RemoveDevice(identifiers.of_path(owner), device_id)]
+
+
+def _post(rest: str, fields: Fields, received_at: datetime) -> list[Operation]:
+    identifier, _, verb = rest.rpartition("/")
+    who = identifiers.of_path(identifier)
+    if verb == "events":
+        return [_event(who, fields, received_at)]
+    if verb == "suppress":
+        return [acts.Suppress(who)]
+    if verb == "unsuppress":
+        return [acts.Unsuppress(who)]
+    raise Refusal("not_found", "A person can be sent events, suppress or unsuppress.", "path", 404)
 
 
 class AnonymousEventView(V1View):
@@ -102,10 +125,11 @@ class AnonymousEventView(V1View):
     http_method_names = ["post"]
 
     def post(self, request: Request) -> HttpResponse:
-        received_at = timezone.now()
-        fields = self.fields()
+        return self.take_it(request)
+
+    def operations(self, method: str, fields: Fields, received_at: datetime, **path: str) -> list[Operation]:
         who = Who(anonymous_id=id_of(fields, "anonymous_id") or str(uuid.uuid4()))
-        return self.take(received_at, _event(who, fields, received_at))
+        return [_event(who, fields, received_at)]
 
 
 class MergeView(V1View):
@@ -114,11 +138,13 @@ class MergeView(V1View):
     http_method_names = ["post"]
 
     def post(self, request: Request) -> HttpResponse:
-        fields = self.fields()
+        return self.take_it(request)
+
+    def operations(self, method: str, fields: Fields, received_at: datetime, **path: str) -> list[Operation]:
         primary, secondary = (
             identifiers.of_fields(items.attributes_of(fields, name), name) for name in ("primary", "secondary")
         )
-        return self.take(timezone.now(), acts.Merge(primary, secondary))
+        return [acts.Merge(primary, secondary)]
 
 
 class SegmentView(TrackApiView):
@@ -137,20 +163,21 @@ class FormView(V1View):
     http_method_names = ["post"]
 
     def post(self, request: Request, form: str) -> HttpResponse:
-        received_at = timezone.now()
-        data = items.attributes_of(self.fields(), "data")
-        who = identifiers.of_fields(data, "data")
-        words = msgspec.json.encode({"form_id": form, **data})
-        submitted: Fields = {"name": FORM_SUBMITTED, "data": Raw(words)}
-        self.take(
-            received_at,
-            items.identify(who, data, None, received_at),
-            items.event(who, "event", submitted, "data", received_at),
-        )
+        self.take_it(request, form=form)
         return HttpResponse(status=204)
 
+    def operations(self, method: str, fields: Fields, received_at: datetime, **path: str) -> list[Operation]:
+        data = items.attributes_of(fields, "data")
+        who = identifiers.of_fields(data, "data")
+        words = msgspec.json.encode({"form_id": path["form"], **data})
+        submitted: Fields = {"name": FORM_SUBMITTED, "data": Raw(words)}
+        return [
+            items.identify(who, data, None, received_at),
+            items.event(who, "event", submitted, "data", received_at),
+        ]
 
-class MetricsView(V1View):
+
+class MetricsView(TrackApiView):
     """Take what became of a message: whoever knows its delivery id may say so, which is how Customer.io has it."""
 
     authentication_classes = []
@@ -158,7 +185,8 @@ class MetricsView(V1View):
     metric_field = "metric"
 
     def post(self, request: Request) -> HttpResponse:
-        fields = self.fields()
+        refuse_flaw(self.body)
+        fields = read_object(self.body or b"{}")
         known = deliveries.report(reports.read(fields, self.metric_field, timezone.now()))
         answer: dict[str, object] = {} if known else {"meta": {"message": UNKNOWN_DELIVERY}}
         if inbound.sampled():

@@ -20,7 +20,7 @@ from events import groups
 from events.api import body as bodies
 from events.api import inbound, limits
 from events.api.customerio import acts, identifiers, items, objects, reports
-from events.api.customerio.base import TrackApiView
+from events.api.customerio.base import Asked, TrackApiView
 from events.api.customerio.identifiers import Who
 from events.api.customerio.performing import Operation, Rejected, Step, arrange
 from events.api.fields import OBJECT, Fields, read_object, refuse_flaw, text_of
@@ -37,10 +37,14 @@ class EntityView(TrackApiView):
     def refused(self, refusal: Refusal) -> dict[str, object]:
         return {"errors": [_error(refusal)]}
 
+    def asked(self, method: str, body: bytes, received_at: datetime, **path: str) -> Asked:
+        refuse_flaw(body)
+        return Asked([Step(0, operation) for operation in operations(read_object(body), received_at)])
+
     def post(self, request: Request) -> HttpResponse:
         received_at = timezone.now()
-        refuse_flaw(self.body)
-        return self.take(received_at, *operations(read_object(self.body), received_at))
+        asked = self.asked("POST", self.body, received_at)
+        return self.take(received_at, *(step.operation for step in asked.steps))
 
 
 class BatchView(EntityView):
@@ -48,12 +52,15 @@ class BatchView(EntityView):
 
     limit = bodies.BATCH_LIMIT
 
+    def asked(self, method: str, body: bytes, received_at: datetime, **path: str) -> Asked:
+        return Asked(*_steps(_raw_items(body), received_at))
+
     def post(self, request: Request) -> HttpResponse:
         received_at = timezone.now()
-        steps, bad = _steps(_raw_items(self.body), received_at)
-        limits.spend(self.known_caller, len({step.index for step in steps}) + len(bad))
-        arranged = arrange(self.known_caller.source, steps, received_at)
-        bad += arranged.rejected
+        asked = self.asked("POST", self.body, received_at)
+        limits.spend(self.known_caller, len({step.index for step in asked.steps}) + len(asked.rejected))
+        arranged = arrange(self.known_caller.source, asked.steps, received_at)
+        bad = [*asked.rejected, *arranged.rejected]
         kept = self.described(207 if bad else 200, _answer(bad), len(bad)) if bad or inbound.sampled() else None
         rejected = self.carry_out(arranged, kept)
         if rejected:
