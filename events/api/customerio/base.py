@@ -24,6 +24,10 @@ class Asked:
     rejected: Rejected = field(default_factory=list)
 
 
+def unreadable() -> Refusal:
+    return Refusal("not_found", "Calls of this address are not read again.", "path", 404)
+
+
 class TrackApiView(ReceivingView):
     """Take calls. Success is an empty object: libraries take a body that is not JSON for a failure."""
 
@@ -37,7 +41,7 @@ class TrackApiView(ReceivingView):
 
     def asked(self, method: str, body: bytes, received_at: datetime, **path: str) -> Asked:
         """Read a call of this address; does nothing. Raises Refusal."""
-        raise Refusal("not_found", "Nothing can be asked for at this address.", "path", 404)
+        raise unreadable()
 
     @property
     def known_caller(self) -> Caller:

@@ -20,7 +20,7 @@ from rest_framework.request import Request
 from events import deliveries
 from events.api import inbound
 from events.api.customerio import acts, identifiers, items, objects, reports
-from events.api.customerio.base import Asked, TrackApiView
+from events.api.customerio.base import Asked, TrackApiView, unreadable
 from events.api.customerio.identifiers import Who
 from events.api.customerio.performing import Operation, Step
 from events.api.fields import Fields, id_of, read_object, refuse_flaw
@@ -53,19 +53,26 @@ class CredentialsView(TrackApiView):
 class V1View(TrackApiView):
     """Take a call whose body is a JSON object; an empty body has no fields."""
 
+    def fields(self) -> Fields:
+        return _fields(self.body)
+
     def asked(self, method: str, body: bytes, received_at: datetime, **path: str) -> Asked:
-        refuse_flaw(body)
-        fields = read_object(body or b"{}")
-        return Asked([Step(0, operation) for operation in self.operations(method, fields, received_at, **path)])
+        asked = self.operations(method, _fields(body), received_at, **path)
+        return Asked([Step(0, operation) for operation in asked])
 
     def operations(self, method: str, fields: Fields, received_at: datetime, **path: str) -> list[Operation]:
         """Return what the call asks for. Raises Refusal."""
-        raise NotImplementedError
+        raise unreadable()
 
     def take_it(self, request: Request, **path: str) -> JsonResponse:
         received_at = timezone.now()
         asked = self.asked(request.method or "", self.body, received_at, **path)
         return self.take(received_at, *(step.operation for step in asked.steps))
+
+
+def _fields(body: bytes) -> Fields:
+    refuse_flaw(body)
+    return read_object(body or b"{}")
 
 
 class CustomerView(V1View):
@@ -177,7 +184,7 @@ class FormView(V1View):
         ]
 
 
-class MetricsView(TrackApiView):
+class MetricsView(V1View):
     """Take what became of a message: whoever knows its delivery id may say so, which is how Customer.io has it."""
 
     authentication_classes = []
@@ -185,8 +192,7 @@ class MetricsView(TrackApiView):
     metric_field = "metric"
 
     def post(self, request: Request) -> HttpResponse:
-        refuse_flaw(self.body)
-        fields = read_object(self.body or b"{}")
+        fields = self.fields()
         known = deliveries.report(reports.read(fields, self.metric_field, timezone.now()))
         answer: dict[str, object] = {} if known else {"meta": {"message": UNKNOWN_DELIVERY}}
         if inbound.sampled():
