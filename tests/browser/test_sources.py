@@ -121,9 +121,9 @@ def test_the_last_call_follows_by_itself_and_waits_while_paused(browser_path: st
         page.get_by_role("button", name="Pause").click()
         assert track(running, key, "") == 400
         page.wait_for_timeout(4_000)
-        expect(page.get_by_text("A track call needs event")).to_have_count(0)
+        expect(page.get_by_text("The track call needs its event")).to_have_count(0)
         page.get_by_role("button", name="Go on").click()
-        expect(page.get_by_text("A track call needs event").first).to_be_visible(timeout=SIGN_SECONDS)
+        expect(page.get_by_text("The track call needs its event").first).to_be_visible(timeout=SIGN_SECONDS)
 
 
 def test_the_live_view_filters_pauses_and_tells_what_an_event_set_off(browser_path: str) -> None:
@@ -141,7 +141,7 @@ def test_the_live_view_filters_pauses_and_tells_what_an_event_set_off(browser_pa
         expect(rows.nth(0)).to_contain_text("Refused 400")
         expect(rows.nth(1)).to_contain_text("Order Paid")
         rows.nth(0).get_by_role("link").click()
-        expect(page.locator("#detail")).to_contain_text("A track call needs event")
+        expect(page.locator("#detail")).to_contain_text("The track call needs its event")
         rows.nth(1).get_by_role("link").click()
         expect(page.locator("#detail")).to_contain_text("none starts on “Order Paid”")
         page.get_by_role("button", name="Pause").click()

@@ -287,7 +287,7 @@ def test_an_event_of_a_sandbox_says_what_that_means(admin_client: Client) -> Non
             },
             [("suppress the person", "", "ada", ""), ("", "", "", "name cannot be blank")],
         ),
-        ("POST", "/v1/track", {"userId": "ada"}, [("", "", "", "A track call needs event.")]),
+        ("POST", "/v1/track", {"userId": "ada"}, [("", "", "", "The track call needs its event.")]),
         ("POST", "/api/v1/metrics", {}, []),
         ("POST", "/nowhere", {}, []),
     ],

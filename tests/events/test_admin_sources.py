@@ -55,7 +55,7 @@ def test_the_last_call_is_shown_with_its_parse_and_answer_and_keys_masked(admin_
     send("track", {"userId": "ben", "event": "Of another source"}, make_key())
     answer = admin_client.get(address)
     text = answer.content.decode()
-    assert "A track call needs event." in text and "missing_field" in text and "Before that" in text
+    assert "The track call needs its event." in text and "missing_field" in text and "Before that" in text
     assert key not in text and "Of another source" not in text
     seen = answer.context["seen"]
     asked = {"HX-Request": "true"}
