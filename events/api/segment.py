@@ -77,6 +77,14 @@ class TrackingView(AnyOriginView):
         received_at = timezone.now()
         items, rejected = self._items(received_at)
         limits.spend(caller, len(items) + len(rejected))
+        answer = self.store(caller, items, rejected, received_at)
+        authentication.note_use(caller)
+        return answer
+
+    def store(
+        self, caller: Caller, items: Sequence[Item], rejected: Sequence[tuple[int, Refusal]], received_at: datetime
+    ) -> dict[str, object]:
+        """Store what could be read, keep the call for the debugger, and return the answer. Raises Refusal."""
         stored = parcel(caller.source, items, received_at, address=client_address(self.request._request))
         rejected = [*rejected, *stored.refused]
         if rejected and self.kind != BATCH:
@@ -87,7 +95,6 @@ class TrackingView(AnyOriginView):
                 self.request._request, self.body, 200, answer, caller.source, len(rejected)
             )
         grouping.store(stored)
-        authentication.note_use(caller)
         return answer
 
     def _items(self, received_at: datetime) -> tuple[list[Item], list[tuple[int, Refusal]]]:

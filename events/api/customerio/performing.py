@@ -60,10 +60,10 @@ class Arranged:
         return self.parts[0].parcel if alone and isinstance(self.parts[0], Together) else None
 
 
-def arrange(source: Source, steps: Sequence[Step], received_at: datetime) -> Arranged:
+def arrange(source: Source, steps: Sequence[Step], received_at: datetime, address: str = "") -> Arranged:
     """Put together what is stored together; what nobody is known for, or the tracking plan refuses, is rejected.
 
-    Of an item that is rejected nothing is done.
+    Of an item that is rejected nothing is done. They were sent from ``address``.
     """
     settled, rejected = _settle(steps, source)
     parts: list[Together | Step] = []
@@ -71,7 +71,7 @@ def arrange(source: Source, steps: Sequence[Step], received_at: datetime) -> Arr
         if is_act:
             parts.extend(run)
         else:
-            parts.append(_together(source, list(run), received_at, rejected))
+            parts.append(_together(source, list(run), received_at, address, rejected))
     out = {index for index, _ in rejected}
     return Arranged(received_at, parts, rejected, len({step.index for step in settled} - out))
 
@@ -126,11 +126,11 @@ def _people(operation: Operation) -> Sequence[identifiers.Who]:
     return operation.people if isinstance(operation, Call | Told) else ()
 
 
-def _together(source: Source, run: Sequence[Step], received_at: datetime, rejected: Rejected) -> Together:
+def _together(source: Source, run: Sequence[Step], received_at: datetime, address: str, rejected: Rejected) -> Together:
     """Make a parcel of the events; tells ``rejected`` which of them the tracking plan refuses."""
     calls = {step.index: step.operation for step in run if isinstance(step.operation, Call)}
     items = [replace(step.operation.item, index=step.index) for step in run if isinstance(step.operation, Call)]
-    brought = parcel(source, items, received_at)
+    brought = parcel(source, items, received_at, address=address)
     refused = {index: calls[index].refused(refusal) for index, refusal in brought.refused}
     rejected += refused.items()
     told = [step.operation for step in run if isinstance(step.operation, Told) and step.index not in refused]
