@@ -22,7 +22,7 @@ import msgspec
 from django.db import OperationalError, connection, transaction
 from psycopg import errors
 
-from events import counts, groups, identities, log, origin, plan, suppression, throttle, traits
+from events import counts, groups, identities, log, origin, plan, repetitions, suppression, throttle, traits
 from events.api.refusal import Refusal
 from events.identifying import Person
 from events.models import InboundRequest, Source
@@ -102,7 +102,8 @@ def parcel(
 
     Who answers a request looks at ``refused``, and may set ``request`` to what then is to be kept.
     """
-    screened = plan.screen(source, origin.as_stored(source, items, address))
+    recognisable = repetitions.recognisable(source, items, received_at)
+    screened = plan.screen(source, origin.as_stored(source, recognisable, address))
     return Parcel(source, screened.items, received_at, request, screened.refused, screened.windows)
 
 

@@ -47,7 +47,9 @@ def with_traits_in_context(items: list[Call], *, alone: bool) -> list[Call]:
     return [moved, *others]
 
 
-def batch(items: list[Call], *, packed: bool = False, content_type: str = JSON, **around: Any) -> str:
+def batch(
+    items: list[Call], path: str = "v1/batch", *, packed: bool = False, content_type: str = JSON, **around: Any
+) -> str:
     """Return the command for one batch; ``packed``: with gzip."""
     lines = ",\n".join(f"  {json.dumps(item)}" for item in items)
     end = "".join(f", {json.dumps(name)}: {json.dumps(value)}" for name, value in around.items())
@@ -55,8 +57,8 @@ def batch(items: list[Call], *, packed: bool = False, content_type: str = JSON, 
     options = f'{KEY_AS_USER} -H "Content-Type: {content_type}"'
     if packed:
         options = f'{options} \\\n  -H "Content-Encoding: gzip" --data-binary @-'
-        return f"{SET_BOTH}\ngzip <<END | curl HOST/v1/batch {options}\n{body}\nEND\n"
-    return f"{SET_BOTH}\n{_post('v1/batch', options, body)}"
+        return f"{SET_BOTH}\ngzip <<END | curl HOST/{path} {options}\n{body}\nEND\n"
+    return f"{SET_BOTH}\n{_post(path, options, body)}"
 
 
 def one_by_one(items: list[Call], paths: tuple[str, str], options: str, content_type: str = JSON, **around: Any) -> str:
@@ -94,7 +96,9 @@ RUDDER_PYTHON = batch(
     packed=True,
     sentAt=NOW,
 )
-CUSTOMERIO_PIPELINES_PYTHON = batch(calls("analytics-python", integrations={}, anonymousId=None), sentAt=NOW)
+CUSTOMERIO_PIPELINES_PYTHON = batch(
+    calls("analytics-python", integrations={}, anonymousId=None), "cdp/v1/batch", sentAt=NOW
+)
 SEGMENT_NODE = batch(calls("@segment/analytics-node", integrations={}), writeKey="WRITE_KEY", sentAt=NOW)
 RUDDER_NODE = batch(
     with_traits_in_context(calls("analytics-node", "originalTimestamp", channel="server", sentAt=NOW), alone=False),
@@ -103,9 +107,9 @@ RUDDER_NODE = batch(
     timestamp=NOW,
     sentAt=NOW,
 )
-CUSTOMERIO_PIPELINES_NODE = batch(calls("@customerio/cdp-analytics-node", integrations={}))
+CUSTOMERIO_PIPELINES_NODE = batch(calls("@customerio/cdp-analytics-node", integrations={}), "cdp/v1/batch")
 CUSTOMERIO_NODE_PIPELINES = one_by_one(
-    _without_type(calls("customerio-node")), ("v1/identify", "v1/track"), KEY_AS_USER
+    _without_type(calls("customerio-node")), ("cdp/v1/identify", "cdp/v1/track"), KEY_AS_USER
 )
 CUSTOMERIO_TRACK = f"""\
 curl -X PUT HOST/api/v1/customers/user-1 {SITE_AND_KEY} -H "Content-Type: {JSON}" \\
@@ -120,7 +124,12 @@ SEGMENT_BROWSER = _settings("v1/projects/WRITE_KEY/settings") + one_by_one(
     calls("analytics.js", **_VISITOR), ("v1/i", "v1/t"), KEY_AS_USER, TEXT, writeKey="WRITE_KEY", sentAt=NOW
 )
 CUSTOMERIO_BROWSER = _settings("cdp/v1/projects/WRITE_KEY/settings") + one_by_one(
-    calls("@customerio/cdp-analytics-js", **_VISITOR), ("v1/i", "v1/t"), "", TEXT, writeKey="WRITE_KEY", sentAt=NOW
+    calls("@customerio/cdp-analytics-js", **_VISITOR),
+    ("cdp/v1/i", "cdp/v1/t"),
+    "",
+    TEXT,
+    writeKey="WRITE_KEY",
+    sentAt=NOW,
 )
 RUDDER_BROWSER = _settings("sourceConfig/", KEY_AS_USER) + one_by_one(
     with_traits_in_context(

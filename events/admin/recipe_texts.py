@@ -113,7 +113,7 @@ CUSTOMERIO_PIPELINES_PYTHON = """\
 from customerio import analytics
 
 analytics.write_key = "WRITE_KEY"
-analytics.host = "HOST"
+analytics.host = "HOST/cdp"
 
 analytics.identify("user-1", {"email": "ada@example.com", "first_name": "Ada"})
 analytics.track("user-1", "Signed Up", {"plan": "free"})
@@ -158,7 +158,7 @@ CUSTOMERIO_NODE_PIPELINES = """\
 // npm install customerio-node
 import { PipelinesClient } from "customerio-node";
 
-const cdp = new PipelinesClient("WRITE_KEY", { url: "HOST/v1" });
+const cdp = new PipelinesClient("WRITE_KEY", { url: "HOST/cdp/v1" });
 
 await cdp.identify({ userId: "user-1", traits: { email: "ada@example.com", first_name: "Ada" } });
 await cdp.track({ userId: "user-1", event: "Signed Up", properties: { plan: "free" } });
@@ -168,7 +168,7 @@ CUSTOMERIO_PIPELINES_NODE = """\
 // npm install @customerio/cdp-analytics-node
 import { Analytics } from "@customerio/cdp-analytics-node";
 
-const analytics = new Analytics({ writeKey: "WRITE_KEY", host: "HOST" });
+const analytics = new Analytics({ writeKey: "WRITE_KEY", host: "HOST", path: "/cdp/v1/batch" });
 
 analytics.identify({ userId: "user-1", traits: { email: "ada@example.com", first_name: "Ada" } });
 analytics.track({ userId: "user-1", event: "Signed Up", properties: { plan: "free" } });

@@ -38,8 +38,8 @@ class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
             "the built-in mailbox only, and nothing counts in figures. It cannot be changed later.",
             "strict": "Libraries for Customer.io’s pipelines are told 200 even if a call cannot be taken; it is shown "
             "refused under Live events. On: they get the error itself, as if they asked for strict mode.",
-            "dedupe_content": "For libraries that send no message id, such as Customer.io’s for Python: the same call "
-            "within a day counts once. Leave it off where doing the same thing twice has to count twice.",
+            "dedupe_content": "For libraries that send no message id, such as Customer.io’s for Python: the same event "
+            "on one day (UTC) counts once. Leave it off where doing the same thing twice has to count twice.",
             "store_ip": "Off: addresses are taken out of what comes in before anything is stored.",
             "store_user_agent": "The name and version of people’s browsers. Off: taken out before anything is stored.",
         }

@@ -114,7 +114,7 @@ class Migration(migrations.Migration):
             field=models.BooleanField(
                 db_default=False,
                 default=False,
-                help_text="For libraries that send no message id: the same call within a day counts once.",
+                help_text="For libraries that send no message id: the same event on one day (UTC) counts once.",
                 verbose_name="recognise repeated calls by content",
             ),
         ),

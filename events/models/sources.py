@@ -79,7 +79,7 @@ class Source(models.Model):
         default=False,
         db_default=False,
         verbose_name="recognise repeated calls by content",
-        help_text="For libraries that send no message id: the same call within a day counts once.",
+        help_text="For libraries that send no message id: the same event on one day (UTC) counts once.",
     )
     store_ip = models.BooleanField(default=True, db_default=True, verbose_name="keep IP addresses")
     store_user_agent = models.BooleanField(default=True, db_default=True, verbose_name="keep user agents")

@@ -12,7 +12,7 @@ from messaging.models import Unsubscription
 from messaging.states import Status
 from tests.clients import packages
 from tests.events.api.customerio.account import Account
-from tests.factories import make_message, make_profile
+from tests.factories import make_key, make_message, make_profile
 
 pytestmark = pytest.mark.django_db(transaction=True)
 AT = datetime.fromtimestamp(1767323045, UTC)
@@ -50,3 +50,28 @@ def test_every_method_of_the_track_client_works(live_server: LiveServer) -> None
     assert Unsubscription.objects.get().message == message
     refused = InboundRequest.objects.filter(status__gte=400).values_list("status", flat=True)
     assert sorted(refused) == [400, 400, 401, 404, 404]
+
+
+def test_every_method_of_the_pipelines_client_works(live_server: LiveServer) -> None:
+    packages.run("customerio-pipelines-client", live_server.url, make_key())
+
+    ada = Profile.objects.get()
+    assert (ada.user_id, ada.traits) == ("ada@example.com", {"email": "ada@example.com", "age": 36})
+    assert ada.language == "de-AT"
+    assert sorted(ada.events.values_list("type", "name")) == [
+        ("alias", "ada"),
+        ("group", "acme"),
+        ("identify", ""),
+        ("page", "Home"),
+        ("screen", "Main"),
+        ("track", "Beside"),
+        ("track", "Imported"),
+        ("track", "Order Completed"),
+        ("track", "Visited"),
+    ]
+    assert Event.objects.get(name="Imported").timestamp == datetime(2025, 6, 7, 8, 9, 10, tzinfo=UTC)
+    assert Device.objects.get().profile == ada
+    assert Membership.objects.get().group.traits == {"seats": 5}
+    # What was dropped permissively is shown like what was refused.
+    refused = InboundRequest.objects.filter(rejected__gt=0) | InboundRequest.objects.exclude(status=200)
+    assert sorted(refused.values_list("status", flat=True)) == [200, 200, 400, 401]

@@ -12,7 +12,13 @@ from tests.clients import packages
 from tests.factories import make_key
 
 pytestmark = pytest.mark.django_db(transaction=True)
-LIBRARIES = [("segment",), ("customerio-pipelines",), ("rudderstack", "gzip"), ("rudderstack", "plain")]
+LIBRARIES = [
+    ("segment",),
+    ("customerio-pipelines",),
+    ("rudderstack", "gzip"),
+    ("rudderstack", "plain"),
+    ("customerio-pipelines", "/cdp/v1/batch"),
+]
 
 
 @pytest.mark.parametrize("library", LIBRARIES, ids="-".join)

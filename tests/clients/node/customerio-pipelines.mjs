@@ -1,8 +1,8 @@
-// @customerio/cdp-analytics-node, changed in nothing but its host.
+// @customerio/cdp-analytics-node, changed in nothing but its host, and its path where one is named.
 import { Analytics } from "@customerio/cdp-analytics-node";
 
-const [host, writeKey] = process.argv.slice(2);
-const analytics = new Analytics({ host, writeKey });
+const [host, writeKey, path] = process.argv.slice(2);
+const analytics = new Analytics({ host, writeKey, path });
 analytics.on("error", (error) => {
   console.error(error);
   process.exitCode = 1;
