@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,6 +11,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Count, QuerySet
+from django.forms.fields import InvalidJSONInput
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path, reverse
@@ -38,10 +40,31 @@ LISTED = 12
 NAME_LETTERS = 44
 
 
+class SchemaField(forms.JSONField):
+    """JSON to be read and written by people: in lines, and empty where there is none."""
+
+    def prepare_value(self, value: Any) -> Any:
+        if isinstance(value, InvalidJSONInput):
+            return value
+        return "" if value is None else json.dumps(value, ensure_ascii=False, indent=2)
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        try:
+            return super().bound_data(data, initial)
+        except RecursionError:
+            return InvalidJSONInput(data)
+
+    def to_python(self, value: Any) -> Any:
+        try:
+            return super().to_python(value)
+        except RecursionError:
+            raise ValidationError("The schema is nested too deeply.") from None
+
+
 class DefinitionForm(forms.ModelForm):  # type: ignore[type-arg]
     """What is wanted of one event."""
 
-    schema = forms.JSONField(
+    schema = SchemaField(
         required=False,
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 12, "spellcheck": "false", "style": "font-family: monospace"}),
         help_text='JSON Schema that the properties keep to, such as {"required": ["price"]}. Empty: anything goes.',
@@ -77,6 +100,8 @@ class Listed(ChangeList):
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
+        # The head of the page would offer to show all, of all.
+        self.full_result_count = self.result_count
         rows: list[Any] = list(self.result_list)  # type: ignore[has-type]
         names = [row.name for row in rows]
         now = timezone.now()

@@ -162,3 +162,14 @@ def test_a_list_with_too_many_names_says_so(browser: Client, monkeypatch: pytest
     assert "as many as are learned" not in page(browser, LIST)
     monkeypatch.setattr(catalog, "MAX_NAMES", 1)
     assert "as many as are learned" in page(browser, LIST)
+
+
+def test_a_schema_is_shown_in_lines_and_none_as_nothing(browser: Client) -> None:
+    without, with_one = planned("Signed Up"), planned("Ordered", schema={"required": ["total"]})
+    change = "admin:events_eventdefinition_change"
+    assert ">\nnull</textarea>" not in page(browser, change, without.pk)
+    assert "{\n  &quot;required&quot;" in page(browser, change, with_one.pk)
+    address = reverse(change, args=[without.pk])
+    for text, said in (("{oops", "Enter a valid JSON."), ("[" * 100_000, "nested too deeply")):
+        answer = browser.post(address, {"schema": text, "schema_mode": "warn"}).content.decode()
+        assert said in answer and text[:5] in answer
