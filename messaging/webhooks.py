@@ -59,7 +59,7 @@ class Collecting:
         token = _collected.set(reports)
         try:
             response: HttpResponse = super().post(request, *args, **kwargs)  # type: ignore[misc]
-        except json.JSONDecodeError as error:
+        except (json.JSONDecodeError, RecursionError) as error:
             return HttpResponseBadRequest(f"The body is not JSON: {error}", content_type="text/plain")
         except AnymailWebhookValidationFailure as error:
             return HttpResponseBadRequest(str(error), content_type="text/plain")

@@ -205,7 +205,7 @@ def _mistake(row: Row) -> str:
 def _read_kept(text: str) -> Rows:
     try:
         return Rows(kept=json.loads(text))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return Rows(kept=text, errors=(f"This is not JSON: {error}",))
 
 

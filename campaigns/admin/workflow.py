@@ -113,7 +113,7 @@ def _base(request: HttpRequest, stored: Any) -> Any:
     """Return the draft the sender saw: after a conflict the page goes on with it."""
     try:
         found = json.loads(request.POST.get("base", ""))
-    except ValueError:
+    except (ValueError, RecursionError):
         return stored
     return found if isinstance(found, dict) else stored
 

@@ -56,7 +56,7 @@ def item_of(body: str, message_id: str) -> Any | None:
     """Find an event's part in a kept body. None when the body was cut, or names no such message id."""
     try:
         parsed = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(parsed, dict):
         return None
@@ -101,7 +101,7 @@ def _items(body: str) -> list[Any]:
     """Return the items of a kept body; none of one that was cut."""
     try:
         parsed = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return []
     batch = parsed.get("batch", [parsed]) if isinstance(parsed, dict) else parsed
     return batch if isinstance(batch, list) else []

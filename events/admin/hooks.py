@@ -179,7 +179,7 @@ def _save(source: Source, calls: list[mapping_form.Call]) -> str:
 def _from_json(text: str, calls: list[mapping_form.Call]) -> tuple[list[mapping_form.Call], str]:
     try:
         tree = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return calls, f"This is not JSON: {error}."
     taken = mapping_form.rows(tree)
     return (taken, "") if taken else (calls, 'The JSON needs a list of calls: {"calls": [ … ]}.')

@@ -141,7 +141,9 @@ def test_the_page_of_an_event_shows_the_call_as_received() -> None:
     assert (shown.status, shown.answer) == (200, {"success": True})
 
 
-@pytest.mark.parametrize("body", ["", "no json", "[]", '{"batch": 5}', '{"batch": [{}, {}]}', '{"batch": [1, 2]}'])
+@pytest.mark.parametrize(
+    "body", ["", "no json", "[]", "[" * 9000, '{"batch": 5}', '{"batch": [{}, {}]}', '{"batch": [1, 2]}']
+)
 def test_a_body_without_the_event_is_not_taken_for_it(body: str) -> None:
     assert item_of(body, "m-2") is None or body == '{"batch": 5}'
 
@@ -237,7 +239,7 @@ def test_dropped_items_are_told_in_the_words_of_either_api() -> None:
 
 
 @pytest.mark.parametrize("answer", [{}, {"rejected": 5}, {"rejected": [5, {}]}, {"errors": [{"batch_index": -3}]}])
-@pytest.mark.parametrize("body", ["", "{", "[1]", '{"batch": 5}'])
+@pytest.mark.parametrize("body", ["", "{", "[1]", '{"batch": 5}', "[" * 9000])
 def test_an_odd_answer_or_body_still_has_a_page(admin_client: Client, answer: Any, body: str) -> None:
     assert shown(admin_client, make_call(400, body=body, answer=answer))
 

@@ -247,3 +247,10 @@ def test_sendgrids_signature_is_checked(client: Client, message: Message, settin
     assert status(message) == Status.SENT
     assert post(client, SENDGRID, body, signed) == 200
     assert status(message) == Status.DELIVERED
+
+
+@pytest.mark.parametrize("address", [SENDGRID, POSTMARK])
+@pytest.mark.parametrize("body", ["{", "[" * 9000])
+def test_a_body_that_is_no_json_is_refused(client: Client, address: str, body: str) -> None:
+    answer = client.post(address, body, content_type="application/json", headers=AUTH)
+    assert answer.status_code == 400 and "not JSON" in answer.content.decode()
