@@ -11,6 +11,9 @@ from events.api.refusal import Refusal
 Fields = dict[str, Raw]
 # Longer texts do not fit into the indexes that ids and names are found by.
 MAX_TEXT = 512
+# What programs write where they know no id, as blanks are: all of whom nothing is known would be one person, and of
+# all their calls only the first would count.
+NO_IDS = frozenset(("undefined", "null", "NaN", "None", "[object Object]"))
 
 OBJECT = msgspec.json.Decoder(Fields)
 STRING = msgspec.json.Decoder(str)
@@ -36,7 +39,7 @@ def refuse_flaw(raw: bytes) -> None:
 
 
 def id_of(fields: Fields, name: str) -> str | None:
-    """Return an id as text; None for null and for nothing."""
+    """Return an id as text; None for null, for nothing and for what only looks like an id."""
     raw = bytes(fields.get(name, b"null"))
     if raw[:1] in b"-0123456789":
         return _short(raw.decode(), name)
@@ -46,8 +49,7 @@ def id_of(fields: Fields, name: str) -> str | None:
         raise Refusal("invalid_value", f"{name} holds a character that cannot be stored.", name)
     if value and sandbox.is_own(value):
         raise Refusal("invalid_value", f"{name} may not begin with {sandbox.PREFIX}, which marks sandboxes.", name)
-    # Blanks alone are no id: everybody of whom a sender knows nothing would be one person.
-    return value if value and not value.isspace() else None
+    return None if not value or value.isspace() or value in NO_IDS else value
 
 
 def text_of(fields: Fields, name: str) -> str | None:

@@ -145,9 +145,13 @@ def work(deadline: float) -> bool:
 
 
 def work_slice() -> bool:
-    """Check or store the next rows of one import, in one transaction. False when nothing waits."""
+    """Check or store the next rows of one import, in one transaction. False when nothing waits.
+
+    It is the turn of the one that is least far: nobody waits an hour for somebody else's large file.
+    """
     with transaction.atomic():
-        upload = Import.objects.select_for_update(skip_locked=True).filter(state__in=ACTIVE).order_by("pk").first()
+        waiting = Import.objects.select_for_update(skip_locked=True).filter(state__in=ACTIVE)
+        upload = waiting.order_by("rows_done", "pk").first()
         if upload is None:
             return False
         try:

@@ -77,6 +77,14 @@ def test_ids_are_texts(given_id: Any, stored: str) -> None:
     assert (item.user_id, item.anonymous_id, item.message_id) == (stored, stored, stored)
 
 
+@pytest.mark.parametrize("nothing", ["", "  ", "undefined", "null", "NaN", "None", "[object Object]"])
+def test_what_programs_write_for_nothing_is_no_id(nothing: str) -> None:
+    item = call("track", event="Hi", userId=nothing, anonymousId="a", messageId=nothing)
+    assert (item.user_id, item.anonymous_id, item.repeatable) == (None, "a", False)
+    assert refused(event="Hi", userId=nothing).field == "userId"
+    assert refused("alias", userId="u", previousId=nothing).field == "previousId"
+
+
 @pytest.mark.parametrize("field", ["userId", "anonymousId", "messageId"])
 @pytest.mark.parametrize(
     "bad",

@@ -146,6 +146,18 @@ def test_a_slice_that_fails_leaves_no_half_behind_and_others_go_on(monkeypatch: 
     assert list(Event.objects.values_list("name", flat=True)) == ["Signed Up"]
 
 
+def test_a_small_file_does_not_wait_for_a_large_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(imports, "SLICE_ROWS", 10)
+    large, small = upload(events_file(50)), upload(events_file(5))
+    imports.begin(large, State.RUNNING)
+    assert imports.work_slice()
+    imports.begin(small, State.CHECKING)
+    assert imports.work_slice()
+    large.refresh_from_db()
+    small.refresh_from_db()
+    assert (large.rows_done, small.state) == (10, State.CHECKED)
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [
