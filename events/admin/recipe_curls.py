@@ -124,12 +124,7 @@ SEGMENT_BROWSER = _settings("v1/projects/WRITE_KEY/settings") + one_by_one(
     calls("analytics.js", **_VISITOR), ("v1/i", "v1/t"), KEY_AS_USER, TEXT, writeKey="WRITE_KEY", sentAt=NOW
 )
 CUSTOMERIO_BROWSER = _settings("cdp/v1/projects/WRITE_KEY/settings") + one_by_one(
-    calls("@customerio/cdp-analytics-js", **_VISITOR),
-    ("cdp/v1/i", "cdp/v1/t"),
-    "",
-    TEXT,
-    writeKey="WRITE_KEY",
-    sentAt=NOW,
+    calls("analytics.js", **_VISITOR), ("cdp/v1/i", "cdp/v1/t"), "", TEXT, writeKey="WRITE_KEY", sentAt=NOW
 )
 RUDDER_BROWSER = _settings("sourceConfig/", KEY_AS_USER) + one_by_one(
     with_traits_in_context(

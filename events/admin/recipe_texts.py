@@ -46,11 +46,11 @@ analytics.track("Signed Up", { plan: "free" });
 """
 
 RUDDER_BROWSER = """\
-// npm install @rudderstack/analytics-js
-import { RudderAnalytics } from "@rudderstack/analytics-js";
+// npm install @rudderstack/analytics-js; without "bundled" it would fetch its plugins from RudderStack
+import { RudderAnalytics } from "@rudderstack/analytics-js/bundled";
 
 const analytics = new RudderAnalytics();
-analytics.load("WRITE_KEY", "HOST", { configUrl: "HOST", plugins: [] });
+analytics.load("WRITE_KEY", "HOST", { configUrl: "HOST" });
 
 analytics.identify("user-1", { email: "ada@example.com", first_name: "Ada" });
 analytics.track("Signed Up", { plan: "free" });

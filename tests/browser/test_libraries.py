@@ -6,6 +6,7 @@ Changed in nothing but where they ask and send. The database says what arrived, 
 from __future__ import annotations
 
 import json
+import re
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,8 @@ from playwright.sync_api import Page
 from pytest_django.live_server_helper import LiveServer
 
 from events import grouping
+from events.admin import recipes
+from events.admin.recipes import RECIPES
 from events.api.cors import AnyOriginView
 from events.ingest import ingest_many
 from events.models import Event, Group, InboundRequest, Profile, SourceKey
@@ -93,6 +96,13 @@ SNIPPET = """
 </script>
 <script src="/npm/@segment/analytics-next/dist/umd/standalone.js"></script>
 """
+# What stands in a page without a bundler for the import that a recipe begins with: a file, and the name it leaves.
+IMPORT = re.compile(r'^import (\{.*\}) from "(.+)";$', re.MULTILINE)
+BUILDS = {
+    "@segment/analytics-next": (SEGMENT.file, "AnalyticsNext"),
+    "@customerio/cdp-analytics-browser": (CUSTOMERIO.file, "AnalyticsNext"),
+    "@rudderstack/analytics-js/bundled": (RUDDERSTACK.file, "rudderanalytics"),
+}
 HEAD = "<title>Shop</title><link rel='icon' href='data:,'>"
 
 
@@ -302,3 +312,21 @@ def test_a_page_that_a_key_does_not_name_is_told_so_at_once(visitor: Visitor, si
     visitor.run(page, track("Never"))
     visitor.pause(page, 500)
     assert visitor.sent == [] and not Event.objects.exists()
+
+
+@pytest.mark.parametrize("slug", [recipe.slug for recipe in RECIPES if recipe.in_browser])
+def test_the_code_that_a_sources_page_offers_runs_in_a_page(visitor: Visitor, site: Site, slug: str) -> None:
+    code = recipes.filled(slug, site.host, "", site.key).code
+    head = HEAD
+    if found := IMPORT.search(code):
+        file, name = BUILDS[found[2]]
+        head += f"<script src='/npm/{file}'></script>"
+        code = IMPORT.sub(f"const {found[1]} = {name};", code)
+    site.shop.pages["/"] = head + (code if "<script" in code else f"<script type='module'>{code}</script>")
+    visitor.open()
+    events = {event.type: event for event in visitor.arrived(2, type__in=["identify", "track"])}
+    assert (events["track"].name, events["track"].properties) == ("Signed Up", {"plan": "free"})
+    person = events["track"].profile
+    assert (person.user_id, person.email, person.traits["first_name"]) == ("user-1", "ada@example.com", "Ada")
+    assert_all_taken()
+    assert_kept_to_itself(visitor, site)
