@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Max
+from django.db.models import Max, Sum
 from django.utils import timezone
 
 from events import counts
@@ -33,6 +33,7 @@ MAX_PATHS_PER_EVENT = 100
 MAX_DEPTH = 3
 MAX_PATH = 100
 SLIDE = 10_000
+LATELY_DAYS = 14
 EXAMPLES = 5
 EXAMPLE_LETTERS = 60
 # What nobody has said anything about may go.
@@ -79,6 +80,24 @@ def names(prefix: str = "", limit: int = 200) -> list[str]:
     """Return names of track events that have been seen or planned, in order of the alphabet."""
     found = EventDefinition.objects.exclude(name__startswith="[").filter(name__istartswith=prefix)
     return list(found.order_by("name").values_list("name", flat=True)[:limit])
+
+
+def events_to_choose(limit: int) -> list[str]:
+    """Return names that events are stored under, seen or planned: the frequent ones of late first. Two statements."""
+    since = timezone.now() - timedelta(days=LATELY_DAYS)
+    counted = EventCount.objects.filter(hour__gte=since).values_list("name").annotate(total=Sum("count"))
+    volume = dict(counted.order_by("-total")[:MAX_NAMES])
+    known = EventDefinition.objects.filter(rename_to="").exclude(name__startswith="[").values_list("name", flat=True)
+    return sorted(known, key=lambda name: (-volume.get(name, 0), name))[:limit]
+
+
+def fields_to_choose(limit: int) -> list[str]:
+    """Return names of traits, and behind them of properties: each the most filled first. Two statements."""
+    found = [stat.path for stat in traits()]
+    others = PropertyStat.objects.exclude(definition__name=TRAITS).values_list("path")
+    ordered = others.annotate(total=Sum("filled")).order_by("-total", "path")
+    found += [path for path, _ in ordered[:limit]]
+    return list(dict.fromkeys(found))[:limit]
 
 
 def is_full() -> bool:

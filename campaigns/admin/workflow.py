@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import cache
 from typing import Any
 from zoneinfo import available_timezones
 
 from django.db import connection, transaction
-from django.db.models import Q, Sum
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
@@ -20,12 +17,11 @@ from campaigns import metrics, publishing
 from campaigns.admin import cards, compare, editor, page, rows
 from campaigns.admin import draft as drafts
 from campaigns.models import Campaign, CampaignVersion, Metric
-from events import counts
-from events.models import Event, EventCount, Profile
+from events import catalog
 
 # People waiting are counted this far and no farther: a page must not count a big table.
 WAITING_LIMIT = 10_000
-NAMES_SEEN_DAYS = 14
+SUGGESTED = 300
 ADDABLE = (
     ("delay", "Wait", "an hour, three days …"),
     ("window", "Only at certain hours", "Mon–Fri, 9 to 17, in the person’s time zone"),
@@ -84,7 +80,11 @@ def _change(request: HttpRequest, campaign: Campaign) -> HttpResponse:
 
 
 def _whole(request: HttpRequest, campaign: Campaign, context: dict[str, Any]) -> HttpResponse:
-    suggestions = {"events_seen": events_seen(), "fields_seen": fields_seen(), "time_zones": zone_options()}
+    suggestions = {
+        "events_seen": catalog.events_to_choose(SUGGESTED),
+        "fields_seen": catalog.fields_to_choose(SUGGESTED),
+        "time_zones": zone_options(),
+    }
     return page.render_tab(request, campaign, "workflow", {**context, **suggestions})
 
 
@@ -153,22 +153,6 @@ def _context(
 
 def _choices() -> list[tuple[str, str]]:
     return [(str(pk), name) for pk, name in page.template_names().items()]
-
-
-def events_seen() -> list[str]:
-    """Return the names of recent events, the most frequent first: what a trigger can listen for."""
-    since = timezone.now() - timedelta(days=NAMES_SEEN_DAYS)
-    named = EventCount.objects.filter(hour__gte=since).exclude(Q(name="") | Q(name__startswith=counts.THROTTLED))
-    counted = named.values("name").annotate(total=Sum("count"))
-    return list(counted.order_by("-total").values_list("name", flat=True)[:200])
-
-
-def fields_seen() -> list[str]:
-    """Return the names of traits and properties in the newest rows, as suggestions. Two statements."""
-    traits = Profile.objects.order_by("-pk").values_list("traits", flat=True)[:50]
-    properties = Event.objects.filter(type=Event.Type.TRACK).order_by("-pk").values_list("properties", flat=True)[:200]
-    names = {key for data in (*traits, *properties) if isinstance(data, dict) for key in data}
-    return sorted(names)[:300]
 
 
 @cache

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
+from django.utils import timezone
 
 from campaigns.admin import draft as drafts
 from campaigns.engine.definition import problems
 from campaigns.models import Campaign, Journey
 from tests.campaigns.flow import happens, make_campaign, make_template, send, settle
 from tests.campaigns.form import EditorPage
-from tests.factories import make_profile
+from tests.factories import make_profile, planned
 
 pytestmark = pytest.mark.django_db
 
@@ -240,6 +241,12 @@ def test_one_editor_goes_on_saving(browser: Client) -> None:
 
 
 # --- Without JavaScript, without the right, with figures ---
+
+
+def test_names_are_offered_from_the_tracking_plan(browser: Client) -> None:
+    planned("Trial Started").properties.create(path="seats.free", last_seen_at=timezone.now())
+    page = EditorPage(browser, make_draft()).html
+    assert '<option value="Trial Started">' in page and '<option value="seats.free">' in page
 
 
 def test_without_javascript_a_button_leads_back_to_the_card(browser: Client) -> None:

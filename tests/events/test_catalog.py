@@ -124,6 +124,21 @@ def test_figures_slide_so_that_they_are_about_recent_events(monkeypatch: pytest.
     assert (found["old"].filled, found["new"].filled) == (2, 1)
 
 
+def test_what_conditions_can_ask_for_is_offered_the_usual_first() -> None:
+    ada = make_profile()
+    for n in range(3):
+        make_event(ada, properties={"total": n, "coupon": "" if n else "X"})
+    make_event(ada, "", {"plan": "pro", "total": 1}, type="identify")
+    EventCount.objects.create(hour=timezone.now(), name="Order Completed", count=3)
+    EventCount.objects.create(hour=timezone.now(), name="[identify]", count=30)
+    planned("Invited")
+    planned("order_done", rename_to="Order Completed")
+    catalog.learn()
+    assert catalog.events_to_choose(9) == ["Order Completed", "Invited"]
+    assert catalog.events_to_choose(1) == ["Order Completed"]
+    assert catalog.fields_to_choose(9) == ["plan", "total", "coupon"]
+
+
 def test_names_are_complete_even_where_no_sample_has_them() -> None:
     EventCount.objects.create(hour=timezone.now(), name="Rare", count=1)
     EventCount.objects.create(hour=timezone.now(), name="[throttled] Rare", count=1)
