@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 
 import pytest
 from django.contrib.staticfiles import finders
@@ -544,3 +545,30 @@ def test_nothing_is_captured_unless_it_was_asked_for(
 
 def test_the_file_is_served_where_the_loader_looks_for_it() -> None:
     assert finders.find("events/cuebird.js")
+
+
+# --- The example page ------------------------------------------------------------------------------------------------
+
+EXAMPLE = Path(__file__).resolve().parents[2] / "docs/examples/shop.html"
+
+
+def test_the_example_page_does_what_it_says(visitor: Visitor, site: Shop, live_server: object, key: str) -> None:
+    text = EXAMPLE.read_text()
+    site.pages["/"] = text.replace("pk_YOUR_KEY", key).replace("https://cuebird.example", str(live_server))
+    page = visitor.open()
+    visitor.do(lambda: page.get_by_label("Search").press_sequentially("shoes"))
+    visitor.pause(page, 800)
+    assert visitor.run(page, STORED) == NOTHING
+    visitor.do(lambda: page.get_by_role("button", name="Yes").click())
+    visitor.do(lambda: page.get_by_role("button", name="Add to cart").click())
+    visitor.do(lambda: page.get_by_label("Email").fill("ada@example.com"))
+    visitor.do(lambda: page.get_by_role("button", name="Sign up").click())
+    events = ["", "Products Searched", "Product Added", "", "Signed Up"]
+    wait_for(lambda: names("track", "identify", "page") == events, 15)
+    visitor.go(page, "/plain")
+    found = {event.name: event for event in visitor.arrived(6)}
+    assert found["Products Searched"].properties == {"query": "shoes"}
+    assert found["Product Added"].properties == {"sku": "A-1", "price": 29}
+    assert found["Page Left"].properties.keys() >= {"time_spent", "scroll_depth"}
+    assert {event.profile.email for event in found.values()} == {"ada@example.com"}
+    assert not visitor.do(lambda: visitor.context.cookies())
