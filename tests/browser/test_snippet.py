@@ -281,6 +281,8 @@ def test_two_tabs_know_the_same_person_and_lose_nothing_of_each_other(visitor: V
     for page in (one, two):
         visitor.until(page, LOADED)
     visitor.run(one, "cuebird.identify('user-1')")
+    # Chromium's tabs are processes, and hear of each other's stores a moment later.
+    visitor.until(two, "localStorage.getItem('cuebird.user') && localStorage.getItem('cuebird.anonymous')")
     visitor.run(two, "cuebird.track('From the other tab')")
     assert {event.profile.user_id for event in visitor.arrived(2)} == {"user-1"}
     visitor.do(lambda: visitor.context.set_offline(True))
