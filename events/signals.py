@@ -11,6 +11,9 @@ deletes whatever it has about these people, so that nothing is left and nothing 
 ``profiles_weighed`` is sent with ``profile_id``; a receiver returns how much of what an erasure would delete, as
 ``(words, count)``.
 
+``consent_said`` is sent inside a transaction with ``leaves``, by profile id whether an application says that a person
+wants no marketing (True) or may be written to again (False). The people are held.
+
 ``delivery_reported`` is sent with ``report``, a ``deliveries.Report``; a receiver returns whether it knows the message.
 """
 
@@ -20,4 +23,5 @@ profiles_merged = Signal()
 profiles_erased = Signal()
 profiles_exported = Signal()
 profiles_weighed = Signal()
+consent_said = Signal()
 delivery_reported = Signal()

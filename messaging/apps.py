@@ -8,7 +8,7 @@ class MessagingConfig(AppConfig):
     def ready(self) -> None:
         from events import nudges, panels, signals
         from events import retention as kept
-        from messaging import erasing, merging, portrait, reported, retention, tasks
+        from messaging import consent, erasing, merging, portrait, reported, retention, tasks
         from messaging.admin import profile_panel
 
         nudges.register("messages", tasks.deliver)
@@ -17,6 +17,7 @@ class MessagingConfig(AppConfig):
         signals.profiles_erased.connect(erasing.follow_erasure, dispatch_uid="messaging.follow_erasure")
         signals.profiles_weighed.connect(erasing.weigh, dispatch_uid="messaging.weigh")
         signals.profiles_exported.connect(portrait.sections, dispatch_uid="messaging.portrait")
+        signals.consent_said.connect(consent.heed, dispatch_uid="messaging.heed")
         signals.delivery_reported.connect(reported.count, dispatch_uid="messaging.count")
         panels.register(panels.PROFILE, "Messages", profile_panel.messages_panel)
         panels.register(panels.BADGES, "Refusals", profile_panel.refusal_badges)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 
 from django.db import connection
@@ -22,13 +22,18 @@ FROM jsonb_to_recordset(%s::jsonb) AS r(address text, cause text, detail text, m
 ORDER BY address
 ON CONFLICT (channel, address) DO NOTHING
 """
+# A row that was just inserted has no xmax.
 UNSUBSCRIBE = """
-INSERT INTO messaging_unsubscription (profile_id, method, message_id)
+INSERT INTO messaging_unsubscription AS u (profile_id, method, message_id)
 SELECT DISTINCT ON (profile_id) profile_id, method, message_id
 FROM jsonb_to_recordset(%s::jsonb) AS r(profile_id bigint, method text, message_id bigint)
 ORDER BY profile_id
-ON CONFLICT (profile_id) DO NOTHING
-RETURNING profile_id
+ON CONFLICT (profile_id) DO UPDATE SET method = excluded.method, message_id = excluded.message_id
+WHERE u.method = 'application' AND excluded.method <> 'application'
+RETURNING profile_id, xmax = 0
+"""
+TAKE_BACK = """
+DELETE FROM messaging_unsubscription WHERE profile_id = ANY(%s) AND method = 'application' RETURNING profile_id
 """
 
 
@@ -70,9 +75,21 @@ def suppress(entries: Sequence[Struck]) -> None:
 
 
 def unsubscribe(entries: Sequence[Left]) -> set[int]:
-    """Note who left; return the ids of those who had not before. One statement."""
+    """Note who left; return the ids of those who had not before. One statement.
+
+    What a person said themselves stands above what an application said for them.
+    """
     if not entries:
         return set()
     with connection.cursor() as cursor:
         cursor.execute(UNSUBSCRIBE, [json.dumps([asdict(entry) for entry in entries])])
-        return {row[0] for row in cursor.fetchall()}
+        return {profile_id for profile_id, is_new in cursor.fetchall() if is_new}
+
+
+def take_back(profile_ids: Collection[int]) -> set[int]:
+    """Take off the list whom an application alone has put there; return who that was. One statement."""
+    if not profile_ids:
+        return set()
+    with connection.cursor() as cursor:
+        cursor.execute(TAKE_BACK, [sorted(profile_ids)])
+        return {profile_id for (profile_id,) in cursor.fetchall()}

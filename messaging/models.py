@@ -246,6 +246,7 @@ class Unsubscription(models.Model):
             ("one_click", "One-click button of the mail program"),
             ("page", "Unsubscribe page"),
             ("provider", "Reported by the provider"),
+            ("application", "Said by an application"),
             ("manual", "By hand"),
         ],
     )

@@ -16,7 +16,8 @@ from django.http import Http404
 from django.urls import resolve
 
 from events.api import hook_calls, hooks, parsing
-from events.api.customerio import acts, objects, reports
+from events.api.cdp import PipelinesView
+from events.api.customerio import acts, consent, objects, reports, semantic
 from events.api.customerio.base import TrackApiView
 from events.api.customerio.items import Call
 from events.api.customerio.performing import Operation, Step
@@ -37,6 +38,7 @@ ACTS: dict[type, str] = {
     acts.Suppress: "suppress the person",
     acts.Unsuppress: "let the person in again",
     acts.Merge: "merge two people",
+    consent.Consent: "say whether they want marketing",
     objects.Told: "describe an object",
     objects.Unrelate: "take out of an object",
     objects.DeleteObject: "delete an object",
@@ -74,7 +76,7 @@ def is_readable(call: InboundRequest) -> bool:
 def is_batch(call: InboundRequest) -> bool:
     """Say whether each item of the call was taken or refused by itself, whole."""
     view, _ = _view(call)
-    return isinstance(view, BatchView) or (isinstance(view, TrackingView) and view.kind == BATCH)
+    return isinstance(view, BatchView | PipelinesView) or (isinstance(view, TrackingView) and view.kind == BATCH)
 
 
 def read(call: InboundRequest) -> Reading:
@@ -83,6 +85,8 @@ def read(call: InboundRequest) -> Reading:
     if HOOK.fullmatch(call.path):
         return _hook(call, body)
     view, places = _view(call)
+    if isinstance(view, PipelinesView):
+        return _pipelines(_tracking(view.kind, body, call.received_at), call.received_at)
     if isinstance(view, TrackingView):
         return _tracking(view.kind, body, call.received_at)
     if isinstance(view, TrackApiView):
@@ -113,6 +117,14 @@ def _tracking(kind: str, body: bytes, received_at: datetime) -> Reading:
         return Reading(items=[parsing.parse_call(kind, body, received_at)])
     batch = parsing.parse_batch(body, received_at)
     return Reading(items=batch.items, rejected=batch.rejected)
+
+
+def _pipelines(found: Reading, received_at: datetime) -> Reading:
+    """Return the same where some names are more than events."""
+    if not semantic.are_among(found.items):
+        return found
+    steps, unread = semantic.steps(found.items, received_at)
+    return Reading(steps=steps, rejected=[*found.rejected, *unread])
 
 
 def lines(call: InboundRequest) -> list[Line]:

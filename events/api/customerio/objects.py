@@ -14,22 +14,23 @@ from typing import Self
 import msgspec
 from msgspec import Raw
 
-from events import groups, identities, origin, sandbox
+from events import groups, sandbox
 from events.api.authentication import Caller
-from events.api.customerio import identifiers
+from events.api.customerio import identifiers, persons
 from events.api.customerio.acts import require_secret
 from events.api.customerio.identifiers import Who
 from events.api.customerio.items import NULL, attributes_of, null_for_empty
 from events.api.fields import OBJECT, Fields, id_of, text_of
 from events.api.refusal import Refusal
-from events.identifying import Person
-from events.ingest import Item, in_one_go
-from events.models import Event, Source
+from events.ingest import in_one_go
+from events.models import Source
 
 ADD, DELETE = "add_relationships", "delete_relationships"
 RELATIONSHIPS = "cio_relationships"
 # Attributes of an object that say who is related to it.
 ABOUT_THE_CALL = ("anonymous_id", "object_type_id", RELATIONSHIPS)
+# Together with the longest id it still fits into an index.
+MAX_TYPE = 100
 _LIST = msgspec.json.Decoder(list[Raw])
 
 
@@ -90,31 +91,15 @@ def save(source: Source, told: Sequence[Told], received_at: datetime) -> None:
 
 
 def _save(source: Source, told: Sequence[Told], received_at: datetime) -> None:
-    persons = _persons(source, [one.who for about in told for one in about.related], received_at)
+    ids = persons.hold(source, [one.who for about in told for one in about.related], received_at)
     news = groups.News()
     for about in told:
         key = _own(about.key, source)
         news.describe(key, about.attributes)
         for one in about.related:
-            person = persons[one.who]
-            if person is not None and person.profile_id is not None:
-                news.join(person.profile_id, key, one.attributes, received_at)
+            if one.who in ids:
+                news.join(ids[one.who], key, one.attributes, received_at)
     groups.save(news)
-
-
-def _persons(source: Source, people: Sequence[Who], received_at: datetime) -> dict[Who, Person | None]:
-    """Return the person of each, stored and held; None for whoever is suppressed."""
-    distinct = list(dict.fromkeys(people))
-    if not distinct:
-        return {}
-    named = [
-        Item(Event.Type.GROUP, "", received_at, who.user_id, who.anonymous_id, who.email, repeatable=False)
-        for who in distinct
-    ]
-    found = identities.resolve(origin.as_stored(source, named), sandbox=source.is_sandbox)
-    persons = {who: pair[1] if pair else None for who, pair in zip(distinct, found, strict=True)}
-    identities.share({person.profile_id for person in persons.values() if person and person.profile_id is not None})
-    return persons
 
 
 def key_of(fields: Fields) -> groups.Key:
@@ -123,6 +108,8 @@ def key_of(fields: Fields) -> groups.Key:
     if not object_id:
         raise Refusal("missing_field", "An object is named by its object_type_id and its object_id.", "object_id")
     type_id = id_of(fields, "object_type_id") or "1"
+    if len(type_id) > MAX_TYPE:
+        raise Refusal("invalid_value", f"object_type_id may have {MAX_TYPE} characters.", "object_type_id")
     return groups.CUSTOMERIO_TYPES.get(type_id, type_id), object_id
 
 

@@ -14,15 +14,18 @@ from itertools import groupby
 
 from events import grouping
 from events.api.authentication import Caller
-from events.api.customerio import identifiers, objects
+from events.api.customerio import consent, identifiers, objects
 from events.api.customerio.acts import Act, nobody
+from events.api.customerio.consent import Consent
 from events.api.customerio.items import Call
 from events.api.customerio.objects import Told
 from events.api.refusal import Refusal
 from events.ingest import Parcel, parcel
 from events.models import InboundRequest, Source
 
-Operation = Call | Told | Act
+# What needs no order among others of its kind, and is done for all of them at once.
+Set = Call | Told | Consent
+Operation = Set | Act
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +41,15 @@ Rejected = list[tuple[int, Refusal]]
 
 @dataclass(frozen=True, slots=True)
 class Together:
-    """Events, and what is said of objects, that are stored at once."""
+    """Events, and what is said of objects and of consent, that are stored at once."""
 
     parcel: Parcel
     told: Sequence[Told]
+    consents: Sequence[Consent]
+
+    @property
+    def is_events_alone(self) -> bool:
+        return not (self.told or self.consents)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +64,8 @@ class Arranged:
     @property
     def events(self) -> Parcel | None:
         """The request's only parcel when it brings events and nothing else."""
-        alone = len(self.parts) == 1 and isinstance(self.parts[0], Together) and not self.parts[0].told
-        return self.parts[0].parcel if alone and isinstance(self.parts[0], Together) else None
+        first = self.parts[0] if len(self.parts) == 1 else None
+        return first.parcel if isinstance(first, Together) and first.is_events_alone else None
 
 
 def arrange(source: Source, steps: Sequence[Step], received_at: datetime, address: str = "") -> Arranged:
@@ -67,7 +75,7 @@ def arrange(source: Source, steps: Sequence[Step], received_at: datetime, addres
     """
     settled, rejected = _settle(steps, source)
     parts: list[Together | Step] = []
-    for is_act, run in groupby(settled, key=lambda step: not isinstance(step.operation, Call | Told)):
+    for is_act, run in groupby(settled, key=lambda step: not isinstance(step.operation, Set)):
         if is_act:
             parts.extend(run)
         else:
@@ -86,9 +94,11 @@ def perform(caller: Caller, arranged: Arranged, kept: InboundRequest | None = No
             grouping.store(part.parcel)
             if part.told:
                 objects.save(caller.source, part.told, arranged.received_at)
+            if part.consents:
+                consent.save(caller.source, part.consents, arranged.received_at)
             continue
         try:
-            assert not isinstance(part.operation, Call | Told)
+            assert not isinstance(part.operation, Set)
             part.operation.perform(caller, arranged.received_at)
         except Refusal as refusal:
             rejected.append((part.index, refusal))
@@ -107,7 +117,7 @@ def _settle(steps: Sequence[Step], source: Source) -> tuple[list[Step], Rejected
     out: set[int] = set()
     for step in steps:
         operation = step.operation
-        if step.index in out or not isinstance(operation, Call | Told):
+        if step.index in out or not isinstance(operation, Set):
             settled.append(step)
             continue
         unknown = next((who.own_id for who in operation.people if who.own_id and who.own_id not in names), None)
@@ -123,7 +133,7 @@ def _settle(steps: Sequence[Step], source: Source) -> tuple[list[Step], Rejected
 
 
 def _people(operation: Operation) -> Sequence[identifiers.Who]:
-    return operation.people if isinstance(operation, Call | Told) else ()
+    return operation.people if isinstance(operation, Set) else ()
 
 
 def _together(source: Source, run: Sequence[Step], received_at: datetime, address: str, rejected: Rejected) -> Together:
@@ -133,5 +143,6 @@ def _together(source: Source, run: Sequence[Step], received_at: datetime, addres
     brought = parcel(source, items, received_at, address=address)
     refused = {index: calls[index].refused(refusal) for index, refusal in brought.refused}
     rejected += refused.items()
-    told = [step.operation for step in run if isinstance(step.operation, Told) and step.index not in refused]
-    return Together(brought, told)
+    others = [step.operation for step in run if step.index not in refused]
+    told = [operation for operation in others if isinstance(operation, Told)]
+    return Together(brought, told, [operation for operation in others if isinstance(operation, Consent)])

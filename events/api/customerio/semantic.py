@@ -13,11 +13,11 @@ from datetime import datetime
 import msgspec
 from msgspec import Raw
 
-from events.api.customerio import acts, objects, reports
+from events.api.customerio import acts, consent, objects, reports
 from events.api.customerio.acts import Act
 from events.api.customerio.identifiers import Who
 from events.api.customerio.items import NULL, Call
-from events.api.customerio.performing import Rejected, Step
+from events.api.customerio.performing import Operation, Rejected, Step
 from events.api.fields import OBJECT, Fields, object_of, text_or_nothing
 from events.api.refusal import Refusal
 from events.devices import Described
@@ -27,8 +27,8 @@ from events.plan import WORDS
 
 
 def are_among(items: Sequence[Item]) -> bool:
-    """Say whether any of these calls is more than an event."""
-    return any(_act_of(item) is not None for item in items)
+    """Say whether any of these calls is more than an event, or than traits."""
+    return any(_act_of(item) is not None or consent.ATTRIBUTE in item.traits for item in items)
 
 
 def steps(items: Sequence[Item], received_at: datetime) -> tuple[list[Step], Rejected]:
@@ -36,13 +36,16 @@ def steps(items: Sequence[Item], received_at: datetime) -> tuple[list[Step], Rej
     found: list[Step] = []
     rejected: Rejected = []
     for item in items:
-        read = _act_of(item)
         try:
-            operation = read(item, received_at) if read else _event(item)
-            found.append(Step(item.index, operation))
+            found += [Step(item.index, operation) for operation in _asked(item, received_at)]
         except Refusal as refusal:
             rejected.append((item.index, refusal))
     return found, rejected
+
+
+def _asked(item: Item, received_at: datetime) -> list[Operation]:
+    read = _act_of(item)
+    return [read(item, received_at)] if read else [_event(item), *consent.read(_who(item), item.traits)]
 
 
 def _act_of(item: Item) -> Callable[[Item, datetime], Act] | None:

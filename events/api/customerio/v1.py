@@ -19,7 +19,7 @@ from rest_framework.request import Request
 
 from events import deliveries
 from events.api import inbound
-from events.api.customerio import acts, identifiers, items, objects, reports
+from events.api.customerio import acts, consent, identifiers, items, objects, reports
 from events.api.customerio.base import Asked, TrackApiView, unreadable
 from events.api.customerio.identifiers import Who
 from events.api.customerio.performing import Operation, Step
@@ -102,7 +102,7 @@ def _put(rest: str, fields: Fields, received_at: datetime) -> list[Operation]:
     owner = rest.removesuffix("/devices")
     if owner == rest:
         said = items.identify(identifiers.of_path(rest), fields, None, received_at)
-        return [said, *objects.wrapped(said.who, fields)]
+        return [said, *objects.wrapped(said.who, fields), *consent.read(said.who, fields)]
     device = acts.described_device(items.attributes_of(fields, "device"), "id", received_at)
     return [acts.PutDevice(identifiers.of_path(owner), device)]
 
@@ -206,7 +206,7 @@ def _event(who: Who, fields: Fields, received_at: datetime) -> items.Call:
 
 urlpatterns: list[URLPattern] = [
     re_path(r"^v1/accounts/region/?\Z", RegionView.as_view(), name="cio-region"),
-    re_path(r"^v1/customers/(?P<rest>(?s:.+))\Z", CustomerView.as_view(), name="cio-customer"),
+    re_path(r"^v1/customers/(?P<rest>(?s:.*))\Z", CustomerView.as_view(), name="cio-customer"),
     re_path(r"^v1/events/?\Z", AnonymousEventView.as_view(), name="cio-event"),
     re_path(r"^v1/merge_customers/?\Z", MergeView.as_view(), name="cio-merge"),
     re_path(r"^v1/segments/(?P<segment>[^/]+)/(?:add|remove)_customers/?\Z", SegmentView.as_view(), name="cio-segment"),

@@ -19,7 +19,7 @@ from rest_framework.request import Request
 from events import groups
 from events.api import body as bodies
 from events.api import inbound, limits
-from events.api.customerio import acts, identifiers, items, objects, reports
+from events.api.customerio import acts, consent, identifiers, items, objects, reports
 from events.api.customerio.base import Asked, TrackApiView
 from events.api.customerio.identifiers import Who
 from events.api.customerio.performing import Operation, Rejected, Step, arrange
@@ -87,7 +87,7 @@ def _identify(fields: Fields, received_at: datetime) -> list[Operation]:
     attributes = items.attributes_of(fields, "attributes")
     at = items.unix_time(fields, "timestamp")
     said = items.identify(_who(fields), attributes, at, received_at, "attributes")
-    return [said, *objects.objects_in(said.who, fields)]
+    return [said, *objects.objects_in(said.who, fields), *consent.read(said.who, attributes)]
 
 
 def _event(fields: Fields, received_at: datetime) -> list[Operation]:

@@ -130,6 +130,7 @@ def test_a_public_key_deletes_no_object(account: Account) -> None:
 BAD = [
     (thing("identify", {}), "object_id"),
     (thing("identify", {"object_type_id": "1"}), "object_id"),
+    (thing("identify", {"object_type_id": "x" * 101, "object_id": "a"}), "object_type_id"),
     (thing("dance"), "action"),
     (thing("identify", attributes=[]), "attributes"),
     (thing("identify", cio_relationships={}), "cio_relationships"),

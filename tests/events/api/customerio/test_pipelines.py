@@ -10,6 +10,7 @@ import pytest
 from django.test import Client
 
 from events import groups
+from events.admin import again, reading
 from events.models import AuditEntry, Device, Event, Group, InboundRequest, Membership, Profile, Source, SourceKey
 from messaging.models import DeliveryEvent
 from messaging.states import Status
@@ -115,6 +116,31 @@ def test_a_planned_refusal_of_a_single_call_is_told_by_the_same_rules(key: str) 
     assert post("track", track("Planned"), key).json()["rejected"][0]["field"] == "properties.n"
     assert post("track", track("Planned"), key, **STRICT).json()["field"] == "properties.n"
     assert not Event.objects.exists()
+
+
+def test_what_was_dropped_can_be_taken_in_once_it_is_mended(key: str) -> None:
+    plan = planned("Planned", schema={"required": ["n"]}, schema_mode="block")
+    post("track", track("Planned"), key)
+    dropped = InboundRequest.objects.get()
+    assert again.can_be(dropped) and again.send(dropped).reasons
+    plan.schema_mode = "off"
+    plan.save()
+    planned("Planned", schema=None)
+    assert again.send(dropped).accepted == 1
+    assert Event.objects.get().name == "Planned"
+
+
+def test_the_debugger_reads_names_that_are_more_than_events(key: str) -> None:
+    items = [track("Hi"), track("Device Deleted"), track("User Deleted")]
+    post("batch", {"batch": [*items, {"type": "identify", "userId": "ada", "traits": {"unsubscribed": True}}]}, key)
+    lines = reading.lines(InboundRequest.objects.get())
+    assert [(line.number, line.kind, bool(line.problem)) for line in lines] == [
+        (1, "track", False),
+        (2, "", True),
+        (3, "delete the person", False),
+        (4, "identify", False),
+        (4, "say whether they want marketing", False),
+    ]
 
 
 # --- Names that are more than events ---------------------------------------------------------------------------------
