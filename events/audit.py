@@ -28,7 +28,7 @@ ACTIONS: dict[str, str] = {
     "erase": "Erased them",
     "suppress": "Erased them, and ignores their ids",
     "unsuppress": "Hears suppressed ids again",
-    "download": "Downloaded people or events",
+    "download": "Downloaded people, events or messages",
     "plan": "Changed the tracking plan",
     "retention": "Changed how long things are kept",
 }

@@ -1,17 +1,23 @@
-"""Read a delivery back: ``/api/v1/manage/deliveries/{message_id}/``, by our id or the provider's."""
+"""Read deliveries back: ``/api/v1/manage/deliveries/{message_id}/``, by our id or the provider's, or all as a file."""
 
 from __future__ import annotations
 
 from contextlib import suppress
+from datetime import timedelta
 from uuid import UUID
 
-from django.http import Http404, JsonResponse
+from django.http import Http404, JsonResponse, StreamingHttpResponse
 from django.urls import URLPattern, re_path
+from django.utils import timezone
 from rest_framework.request import Request
 
-from events.api.manage.base import ManagementView
-from events.api.openapi import Shape
-from events.api.shapes import DELIVERY
+from events import audit
+from events.api.manage.base import ManagementView, time_of, token_of
+from events.api.openapi import PERIOD, Shape
+from events.api.shapes import DELIVERY, TEXT
+from events.audit import Actor
+from events.transfers.exports import Period
+from messaging import exports
 from messaging.models import DeliveryEvent, Message
 
 MAX_EVENTS = 1000
@@ -35,6 +41,20 @@ class DeliveryView(ManagementView):
                 "events": [_entry(event) for event in events.defer("raw")[:MAX_EVENTS]],
             }
         )
+
+
+class ExportView(ManagementView):
+    """Stream what became of the messages written from ``since`` to before ``until`` (the last 30 days)."""
+
+    area = "messages"
+    shapes = {"GET": Shape(TEXT, parameters=PERIOD)}
+
+    def get(self, request: Request, file_format: str) -> StreamingHttpResponse:
+        now = timezone.now()
+        since, until = time_of(request, "since"), time_of(request, "until")
+        period = Period(since or now - timedelta(days=30), until or now + timedelta(days=1))
+        audit.note(Actor.of_token(token_of(request)), "download", kind=exports.KIND, format=file_format)
+        return exports.download(file_format, period)
 
 
 def find_message(message_id: str) -> Message:
@@ -62,5 +82,6 @@ def _entry(event: DeliveryEvent) -> dict[str, object]:
 
 
 urlpatterns: list[URLPattern] = [
+    re_path(r"^exports/messages\.(?P<file_format>csv|ndjson)$", ExportView.as_view(), name="export_messages"),
     re_path(r"^deliveries/(?P<message_id>.+?)/?$", DeliveryView.as_view(), name="delivery"),
 ]

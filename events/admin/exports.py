@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from django import forms
 from django.core.exceptions import PermissionDenied
@@ -27,12 +27,15 @@ class ExportForm(forms.Form):
     name = forms.CharField(label="Named exactly", required=False, max_length=512)
 
     def period(self) -> exports.Period:
-        """Return the chosen days, the last thirty when none are."""
-        today = timezone.now().date()
-        since = self.cleaned_data.get("since") or today - timedelta(days=30)
-        until = (self.cleaned_data.get("until") or today) + timedelta(days=1)
-        begin, end = (datetime.combine(day, time(), UTC) for day in (since, until))
-        return exports.Period(begin, end, self.cleaned_data.get("name", ""))
+        said = self.cleaned_data
+        return days(said.get("since"), said.get("until"), said.get("name", ""))
+
+
+def days(since: date | None, until: date | None, name: str = "") -> exports.Period:
+    """Return the days from ``since`` to ``until``, both included; the last thirty where nothing is said."""
+    today = timezone.now().date()
+    since, after = since or today - timedelta(days=30), (until or today) + timedelta(days=1)
+    return exports.Period(datetime.combine(since, time(), UTC), datetime.combine(after, time(), UTC), name)
 
 
 def download(request: HttpRequest, form: ExportForm) -> StreamingHttpResponse:

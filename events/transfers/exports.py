@@ -100,8 +100,10 @@ def ndjson(rows: Iterable[Row]) -> Iterator[bytes]:
     return _in_pieces(msgspec.json.encode(row) + b"\n" for row in rows)
 
 
-def csv_file(rows: Iterable[Row], columns: Sequence[str], words: str, names: Sequence[str]) -> Iterator[bytes]:
-    """Yield a CSV of ``columns``, and of ``names`` out of the JSON object in ``words``."""
+def csv_file(
+    rows: Iterable[Row], columns: Sequence[str], words: str = "", names: Sequence[str] = ()
+) -> Iterator[bytes]:
+    """Yield a CSV of ``columns``, and of ``names`` out of the JSON object in ``words`` where there is one."""
     return _in_pieces(_csv_lines(rows, columns, words, names))
 
 
@@ -119,7 +121,7 @@ def _csv_lines(rows: Iterable[Row], columns: Sequence[str], words: str, names: S
     taken = set(columns)
     yield line([*columns, *(f"{words}.{name}" if name in taken else name for name in names)])
     for row in rows:
-        said = msgspec.json.decode(row[words], type=dict[str, msgspec.Raw])
+        said = msgspec.json.decode(row[words], type=dict[str, msgspec.Raw]) if words else {}
         yield line([*(_cell(row[name]) for name in columns), *(_raw_cell(said.get(name)) for name in names)])
 
 

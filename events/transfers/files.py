@@ -18,9 +18,14 @@ EVENT_COLUMNS = ("type", "event", "user_id", "anonymous_id", "email", "timestamp
 
 def download(kind: str, file_format: str, period: Period) -> StreamingHttpResponse:
     """Return people, or the events of ``period``, as a file that streams. Nobody may keep a copy on the way."""
+    return attachment(kind, file_format, _pieces(kind, file_format, period))
+
+
+def attachment(kind: str, file_format: str, pieces: Iterator[bytes]) -> StreamingHttpResponse:
+    """Return ``pieces`` of a file named by what is in it and today."""
     name = f"{kind}-{timezone.now():%Y-%m-%d}.{file_format}"
     return StreamingHttpResponse(
-        _pieces(kind, file_format, period),
+        pieces,
         content_type=CONTENT_TYPES[Import.Format(file_format)],
         headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"},
     )

@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 from events.admin_paging import KeysetAdmin, ReadOnly
 from events.models import Profile
 from events.templatetags.console import moment
-from messaging.admin import mailbox, message_page, people, whereabouts
+from messaging.admin import export, mailbox, message_page, people, whereabouts
 from messaging.models import Message
 
 
@@ -43,6 +43,7 @@ class MessageAdmin(ReadOnly, KeysetAdmin):
     search_fields = ("address",)
     search_help_text = "A whole email address, user id or message id."
     show_facets = admin.ShowFacets.NEVER
+    list_before_template = "admin/messaging/message/export.html"
     empty_help = "Messages appear as soon as a campaign or a test of a template writes one."
     actions = None
 
@@ -80,6 +81,7 @@ class MessageAdmin(ReadOnly, KeysetAdmin):
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
         own = [
+            path("export/", view(export.export), name="messaging_message_export"),
             path("mailbox/", view(mailbox.page), name="messaging_mailbox"),
             path("mailbox/list/", view(mailbox.newest), name="messaging_mailbox_list"),
             path("mailbox/<int:message_id>/seen/", view(mailbox.seen), name="messaging_mailbox_seen"),
@@ -88,6 +90,11 @@ class MessageAdmin(ReadOnly, KeysetAdmin):
         ]
         urls: list[URLPattern] = super().get_urls()
         return own + urls
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        context = {"export_form": export.ExportForm(), **(extra_context or {})}
+        response: HttpResponse = super().changelist_view(request, context)
+        return response
 
     def change_view(
         self,
