@@ -140,7 +140,7 @@ def _broker(stack: Stack) -> list[str]:
 
 
 def _web(stack: Stack) -> list[str]:
-    options = ["--interface", "wsgi", "--host", "127.0.0.1", "--port", str(stack.port), "--blocking-threads", "8"]
+    options = ["--interface", "wsgi", "--host", "127.0.0.1", "--port", str(stack.port), "--blocking-threads", "16"]
     return [sys.executable, "-m", "granian", *options, "--workers", "1", "--no-ws", "config.wsgi:application"]
 
 

@@ -121,7 +121,7 @@ def _import_once(supervisor: Supervisor, *names: str) -> None:
 
 def _application(port: int) -> tuple[Module, ...]:
     web = ["--interface", "wsgi", "--host", HOST, "--port", str(port), "--workers", "1"]
-    web += ["--blocking-threads", "8", "--no-ws", "--log-level", "error", "--workers-kill-timeout", "1"]
+    web += ["--blocking-threads", "16", "--no-ws", "--log-level", "error", "--workers-kill-timeout", "1"]
     # One worker: nobody to gossip with.
     worker = ["--quiet", "-A", "config", "worker", "--pool", "threads", "--concurrency", "4"]
     worker += ["--loglevel", "warning", "--without-gossip", "--without-mingle", "--without-heartbeat"]

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 
 def client_address(request: HttpRequest) -> str:
     """Return the address of the last one on the way to us who is none of ``TRUSTED_PROXIES``; "" when unknown."""
-    forwarded = request.headers.get("X-Forwarded-For", "").split(",")
+    forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
     way: list[str] = [*(part.strip() for part in forwarded if part.strip()), request.META.get("REMOTE_ADDR", "")]
     trusted = _networks(tuple(settings.TRUSTED_PROXIES))
     for address in reversed(way):

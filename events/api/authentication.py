@@ -12,7 +12,7 @@ import logging
 import time
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import cast
+from typing import Protocol, cast
 
 from django.db import DatabaseError, models
 from django.db.models import Q
@@ -43,45 +43,53 @@ class Caller:
     rate_limit: int | None = None
 
 
-class WriteKeyAuthentication(BaseAuthentication):
-    """Take the write key from Basic (as user name, any password, also without a colon), Bearer or the body.
+class HasBody(Protocol):
+    """A view as far as a key may be looked for in it: the unpacked body, for which Refusal may be raised."""
 
-    The view offers the unpacked ``body``. ``request.auth`` becomes the ``Caller``. Raises AuthenticationFailed, or
-    Refusal for a body that cannot be unpacked.
-    """
+    @property
+    def body(self) -> bytes: ...
 
-    def authenticate(self, request: Request) -> tuple[None, Caller]:
-        scheme, credentials = authorization(request)
-        key = user_name(credentials) if scheme == "basic" else credentials if scheme == "bearer" else ""
-        caller = find_caller(key)
-        if caller is None and (scheme != "basic" or not key):
-            # A bearer token may be one that we know nothing of; the write key then comes in the body.
-            caller = find_caller(parsing.write_key(request.parser_context["view"].body))
-        if caller is None:
-            raise AuthenticationFailed("The write key is missing, unknown or revoked.", "invalid_key")
-        return None, caller
+
+class KeyAuthentication(BaseAuthentication):
+    """Find the source that calls by the key it shows. For views that take calls: ``events.api.base.CallView``."""
+
+    def find(self, request: HttpRequest, view: HasBody) -> Caller:
+        """Raises AuthenticationFailed or Refusal."""
+        raise NotImplementedError
 
     def authenticate_header(self, request: Request) -> str:
         # Not Basic: a browser would ask its user for a password.
         return 'WriteKey realm="tracking"'
 
 
-class SiteKeyAuthentication(BaseAuthentication):
-    """Take Customer.io's credentials: Basic with the source's site id and one of its keys.
+class WriteKeyAuthentication(KeyAuthentication):
+    """Take the write key from Basic (as user name, any password, also without a colon), Bearer or the body.
 
-    ``request.auth`` becomes the ``Caller``.
+    Raises AuthenticationFailed, or Refusal for a body that cannot be unpacked.
     """
 
-    def authenticate(self, request: Request) -> tuple[None, Caller]:
+    def find(self, request: HttpRequest, view: HasBody) -> Caller:
+        scheme, credentials = authorization(request)
+        key = user_name(credentials) if scheme == "basic" else credentials if scheme == "bearer" else ""
+        caller = find_caller(key)
+        if caller is None and (scheme != "basic" or not key):
+            # A bearer token may be one that we know nothing of; the write key then comes in the body.
+            caller = find_caller(parsing.write_key(view.body))
+        if caller is None:
+            raise AuthenticationFailed("The write key is missing, unknown or revoked.", "invalid_key")
+        return caller
+
+
+class SiteKeyAuthentication(KeyAuthentication):
+    """Take Customer.io's credentials: Basic with the source's site id and one of its keys."""
+
+    def find(self, request: HttpRequest, view: HasBody) -> Caller:
         scheme, credentials = authorization(request)
         site_id, key = user_and_password(credentials) if scheme == "basic" else ("", "")
         caller = find_caller(key)
         if caller is None or caller.source.site_id != site_id:
             raise AuthenticationFailed("The site id or the API key is missing, unknown or revoked.", "invalid_key")
-        return None, caller
-
-    def authenticate_header(self, request: Request) -> str:
-        return 'WriteKey realm="tracking"'
+        return caller
 
 
 class TokenAuthentication(BaseAuthentication):

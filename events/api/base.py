@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from django.db import DatabaseError, DataError, InterfaceError
-from django.http import Http404, HttpResponseBase, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponseBase, JsonResponse
 from rest_framework import exceptions
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from events.api.authentication import Caller, KeyAuthentication
 from events.api.refusal import Refusal
 
 logger = logging.getLogger(__name__)
@@ -51,6 +53,47 @@ class JsonView(APIView):
             response["WWW-Authenticate"] = self.get_authenticate_header(self.request)
         if isinstance(exc, exceptions.MethodNotAllowed):
             response["Allow"] = ", ".join(self.allowed_methods)
+        return response
+
+
+class CallView(JsonView):
+    """A view that takes calls, as many as come: what REST framework does for each and none of ours needs is left out.
+
+    No parsers, renderers, versions, permissions, and ``request`` is Django's own. It stays an APIView for the OpenAPI
+    document's sake. ``authentication_classes`` are KeyAuthentications; what they find becomes the ``caller``.
+    """
+
+    request: HttpRequest  # type: ignore[assignment]
+    caller: Caller | None = None
+
+    @property
+    def body(self) -> bytes:
+        """What the call says: JSON, unpacked. Raises Refusal."""
+        return b""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        self.request = request
+        try:
+            self.initial(request, *args, **kwargs)
+            response = self._handler(request)(request, *args, **kwargs)
+        except Exception as error:
+            response = self.handle_exception(error)
+        return self.finalize_response(request, response, *args, **kwargs)
+
+    def _handler(self, request: HttpRequest) -> Callable[..., HttpResponseBase]:
+        name = (request.method or "").lower()
+        handler: Callable[..., HttpResponseBase] = self.http_method_not_allowed
+        return getattr(self, name, handler) if name in self.http_method_names else handler
+
+    def initial(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        """Find out who calls, before anything else. Raises Refusal or AuthenticationFailed."""
+        for authentication in self.authentication_classes:
+            assert issubclass(authentication, KeyAuthentication)
+            self.caller = authentication().find(request, self)
+
+    def finalize_response(  # type: ignore[override]
+        self, request: HttpRequest, response: HttpResponseBase, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
         return response
 
 

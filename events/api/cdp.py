@@ -51,7 +51,7 @@ class PipelinesView(TrackingView):
         if not semantic.are_among(items):
             return super().store(caller, items, rejected, received_at)
         steps, unread = semantic.steps(items, received_at)
-        arranged = arrange(caller.source, steps, received_at, client_address(self.request._request))
+        arranged = arrange(caller.source, steps, received_at, client_address(self.request))
         refused: Rejected = [*rejected, *unread, *arranged.rejected]
         self._raise_single(refused)
         failed = perform(caller, arranged)
@@ -77,7 +77,7 @@ class PipelinesView(TrackingView):
     def _keep(self, answer: dict[str, object], rejected: int, accepted: int) -> None:
         assert self.caller is not None, "initial() lets nobody else through"
         source = self.caller.source
-        row = inbound.describe(self.request._request, self._body_to_show(), 200, answer, source, rejected)
+        row = inbound.describe(self.request, self._body_to_show(), 200, answer, source, rejected)
         row.accepted = accepted
         inbound.keep(row)
 

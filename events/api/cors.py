@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpResponse
-from rest_framework.request import Request
+from django.http import HttpRequest, HttpResponse
 
-from events.api.base import JsonView
+from events.api.base import CallView
 
 # The star stands for what libraries make up for themselves, but never for Authorization; old browsers know only names.
 NAMES = ["authorization", "content-type", "content-encoding", "x-retry-count"]
@@ -21,15 +20,17 @@ CORS = {
     "Access-Control-Expose-Headers": "retry-after, x-ratelimit-reset",
     "Access-Control-Max-Age": "86400",
 }
+# What an answer itself says; the rest answers the question before.
+READABLE = ("Access-Control-Allow-Origin", "Access-Control-Expose-Headers")
 
 
-class AnyOriginView(JsonView):
+class AnyOriginView(CallView):
     """A view that browsers may call from anywhere. Who calls is known by a key, never by a cookie."""
 
-    def options(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:  # type: ignore[override]
+    def options(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:  # type: ignore[override]
         return HttpResponse(status=204)
 
-    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
-        for name, value in CORS.items():
-            response[name] = value
+    def finalize_response(self, request: HttpRequest, response: Any, *args: Any, **kwargs: Any) -> Any:
+        for name in CORS if request.method == "OPTIONS" else READABLE:
+            response[name] = CORS[name]
         return super().finalize_response(request, response, *args, **kwargs)

@@ -9,17 +9,16 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-from django.http import Http404, HttpResponse, HttpResponseBase, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.urls import re_path
 from django.utils import timezone
 from django.utils.functional import cached_property
-from rest_framework.request import Request
 
 from events import grouping, raw_json
 from events.api import authentication, hook_calls, inbound, limits, locks
 from events.api import body as bodies
 from events.api.authentication import Caller
-from events.api.base import JsonView, as_refusal
+from events.api.base import CallView, as_refusal
 from events.api.hook_calls import Calls
 from events.api.inbound import Sampler
 from events.api.refusal import Refusal
@@ -34,19 +33,19 @@ PASSED_OVER = "Nothing was stored: the conditions of the mapping do not hold for
 _samplers: defaultdict[int, Sampler] = defaultdict(lambda: Sampler(KEPT_PER_SECOND))
 
 
-class HookView(JsonView):
+class HookView(CallView):
     """Take what another program reports in its own words."""
 
     authentication_classes = []
     http_method_names = ["post", "put"]
     source: Source | None = None
 
-    def get_authenticate_header(self, request: Request) -> str:
+    def get_authenticate_header(self, request: HttpRequest) -> str:
         return 'WriteKey realm="hooks"'
 
     @cached_property
     def raw_body(self) -> bytes:
-        return bodies.received(self.request._request, bodies.HOOK_LIMIT)
+        return bodies.received(self.request, bodies.HOOK_LIMIT)
 
     @cached_property
     def signed_body(self) -> bytes:
@@ -57,10 +56,10 @@ class HookView(JsonView):
     def body(self) -> bytes:
         return raw_json.storable(self.signed_body.removeprefix(b"\xef\xbb\xbf"))
 
-    def post(self, request: Request, slug: str) -> HttpResponse:
+    def post(self, request: HttpRequest, slug: str) -> HttpResponse:
         received_at = timezone.now()
         source = self.source = _source(slug)
-        caller = locks.check(source, request._request, self.signed_body)
+        caller = locks.check(source, request, self.signed_body)
         raws = hook_calls.payloads(self.body, request.headers.get("Content-Type", ""))
         if caller:
             limits.spend(caller, len(raws))
@@ -87,7 +86,7 @@ class HookView(JsonView):
         return response
 
     def _described(self, status: int, answer: dict[str, object], rejected: int = 0) -> InboundRequest:
-        row = inbound.describe(self.request._request, self._body_to_show(), status, answer, self.source, rejected)
+        row = inbound.describe(self.request, self._body_to_show(), status, answer, self.source, rejected)
         if self.source and self.source.slug and self.source.lock == Source.Lock.ADDRESS:
             row.path = row.path.replace(self.source.slug, inbound.mask(self.source.slug))
         return row

@@ -12,15 +12,14 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
-from django.http import HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import re_path
 from django.utils.functional import cached_property
 from rest_framework.exceptions import AuthenticationFailed
-from rest_framework.request import Request
 
 from events import raw_json
 from events.api import body as bodies
-from events.api.authentication import Caller, WriteKeyAuthentication, find_caller
+from events.api.authentication import Caller, HasBody, WriteKeyAuthentication, find_caller
 from events.api.refusal import Refusal
 from events.api.segment import BATCH, TrackingView
 from events.models import SourceKey
@@ -33,14 +32,14 @@ MAX_DEPTH = 10
 class KeyInAddress(WriteKeyAuthentication):
     """Take the write key from the query. Secret keys do not belong there: addresses are logged and copied."""
 
-    def authenticate(self, request: Request) -> tuple[None, Caller]:
+    def find(self, request: HttpRequest, view: HasBody) -> Caller:
         caller = find_caller(_query(request).get("writeKey", ""))
         if caller is None:
             raise AuthenticationFailed("The writeKey in the address is missing, unknown or revoked.", "invalid_key")
         if caller.kind == SourceKey.Kind.SECRET:
             message = "A secret key does not belong into an address: revoke it, and use a public key of this source."
             raise Refusal("secret_key_in_browser", message, "writeKey", 403)
-        return None, caller
+        return caller
 
 
 class PixelView(TrackingView):
@@ -61,7 +60,7 @@ class PixelView(TrackingView):
     def body(self) -> bytes:
         return raw_json.storable(self.raw_body)
 
-    def get(self, request: Request) -> HttpResponse:
+    def get(self, request: HttpRequest) -> HttpResponse:
         self.take()
         return _image(200)
 
@@ -80,7 +79,7 @@ class BeaconView(TrackingView):
     authentication_classes = [KeyInAddress]
 
 
-def _query(request: Request) -> dict[str, str]:
+def _query(request: HttpRequest) -> dict[str, str]:
     """Return what the address says; of what it says twice the last."""
     return dict(parse_qsl(request.META["QUERY_STRING"], keep_blank_values=True, errors="replace"))
 

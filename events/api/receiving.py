@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
-from django.http import HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase
 from django.utils.functional import cached_property
-from rest_framework.request import Request
 
 from events import raw_json
 from events.api import body as bodies
 from events.api import inbound, limits
-from events.api.authentication import Caller
-from events.api.base import JsonView, as_refusal
+from events.api.base import CallView, as_refusal
 from events.api.refusal import Refusal
 from events.models import InboundRequest, Source
 
 
-class ReceivingView(JsonView):
+class ReceivingView(CallView):
     """Take calls of a source's keys. ``limit`` is how many bytes, unpacked, a call may have."""
 
     limit = bodies.CALL_LIMIT
-    caller: Caller | None = None
 
     @cached_property
     def raw_body(self) -> bytes:
-        return bodies.received(self.request._request)
+        return bodies.received(self.request)
 
     @cached_property
     def body(self) -> bytes:
@@ -37,15 +34,14 @@ class ReceivingView(JsonView):
     def source(self) -> Source | None:
         return self.caller.source if self.caller else None
 
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+    def initial(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        if request.auth is not None:
-            self.caller = cast(Caller, request.auth)
+        if self.caller is not None:
             limits.check_origin(self.caller, request.headers.get("Origin"))
 
     def described(self, status: int, answer: dict[str, object], rejected: int = 0) -> InboundRequest:
         """Return the row for the debugger; does not save it."""
-        return inbound.describe(self.request._request, self._body_to_show(), status, answer, self.source, rejected)
+        return inbound.describe(self.request, self._body_to_show(), status, answer, self.source, rejected)
 
     def handle_exception(self, exc: Exception) -> HttpResponseBase:  # type: ignore[override]
         response = super().handle_exception(exc)

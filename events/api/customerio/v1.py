@@ -11,11 +11,10 @@ from datetime import datetime
 
 import msgspec
 from django.conf import settings
-from django.http import HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import URLPattern, re_path
 from django.utils import timezone
 from msgspec import Raw
-from rest_framework.request import Request
 
 from events import deliveries
 from events.api import inbound
@@ -35,7 +34,7 @@ class RegionView(TrackApiView):
 
     http_method_names = ["get"]
 
-    def get(self, request: Request) -> HttpResponse:
+    def get(self, request: HttpRequest) -> HttpResponse:
         source = self.known_caller.source
         region = {"url": settings.BASE_URL, "data_center": "us", "region": "us", "environment_id": source.pk}
         return JsonResponse(region)
@@ -46,7 +45,7 @@ class CredentialsView(TrackApiView):
 
     http_method_names = ["get"]
 
-    def get(self, request: Request) -> HttpResponse:
+    def get(self, request: HttpRequest) -> HttpResponse:
         return JsonResponse({"meta": {"message": "These credentials are good."}})
 
 
@@ -64,7 +63,7 @@ class V1View(TrackApiView):
         """Return what the call asks for. Raises Refusal."""
         raise unreadable()
 
-    def take_it(self, request: Request, **path: str) -> JsonResponse:
+    def take_it(self, request: HttpRequest, **path: str) -> JsonResponse:
         received_at = timezone.now()
         asked = self.asked(request.method or "", self.body, received_at, **path)
         return self.take(received_at, *(step.operation for step in asked.steps))
@@ -83,7 +82,7 @@ class CustomerView(V1View):
 
     http_method_names = ["put", "delete", "post"]
 
-    def put(self, request: Request, rest: str) -> HttpResponse:
+    def put(self, request: HttpRequest, rest: str) -> HttpResponse:
         return self.take_it(request, rest=rest)
 
     delete = post = put
@@ -131,7 +130,7 @@ class AnonymousEventView(V1View):
 
     http_method_names = ["post"]
 
-    def post(self, request: Request) -> HttpResponse:
+    def post(self, request: HttpRequest) -> HttpResponse:
         return self.take_it(request)
 
     def operations(self, method: str, fields: Fields, received_at: datetime, **path: str) -> list[Operation]:
@@ -144,7 +143,7 @@ class MergeView(V1View):
 
     http_method_names = ["post"]
 
-    def post(self, request: Request) -> HttpResponse:
+    def post(self, request: HttpRequest) -> HttpResponse:
         return self.take_it(request)
 
     def operations(self, method: str, fields: Fields, received_at: datetime, **path: str) -> list[Operation]:
@@ -159,7 +158,7 @@ class SegmentView(TrackApiView):
 
     http_method_names = ["post"]
 
-    def post(self, request: Request, segment: str) -> HttpResponse:
+    def post(self, request: HttpRequest, segment: str) -> HttpResponse:
         message = f"There is no manual segment {segment}: segments are conditions here. Set an attribute instead."
         raise Refusal("not_found", message, "segment_id", 404)
 
@@ -169,7 +168,7 @@ class FormView(V1View):
 
     http_method_names = ["post"]
 
-    def post(self, request: Request, form: str) -> HttpResponse:
+    def post(self, request: HttpRequest, form: str) -> HttpResponse:
         self.take_it(request, form=form)
         return HttpResponse(status=204)
 
@@ -191,7 +190,7 @@ class MetricsView(V1View):
     http_method_names = ["post"]
     metric_field = "metric"
 
-    def post(self, request: Request) -> HttpResponse:
+    def post(self, request: HttpRequest) -> HttpResponse:
         fields = self.fields()
         known = deliveries.report(reports.read(fields, self.metric_field, timezone.now()))
         answer: dict[str, object] = {} if known else {"meta": {"message": UNKNOWN_DELIVERY}}

@@ -10,11 +10,10 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import msgspec
-from django.http import HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import URLPattern, re_path
 from django.utils import timezone
 from msgspec import Raw
-from rest_framework.request import Request
 
 from events import groups
 from events.api import body as bodies
@@ -41,7 +40,7 @@ class EntityView(TrackApiView):
         refuse_flaw(body)
         return Asked([Step(0, operation) for operation in operations(read_object(body), received_at)])
 
-    def post(self, request: Request) -> HttpResponse:
+    def post(self, request: HttpRequest) -> HttpResponse:
         received_at = timezone.now()
         asked = self.asked("POST", self.body, received_at)
         return self.take(received_at, *(step.operation for step in asked.steps))
@@ -55,7 +54,7 @@ class BatchView(EntityView):
     def asked(self, method: str, body: bytes, received_at: datetime, **path: str) -> Asked:
         return Asked(*_steps(_raw_items(body), received_at))
 
-    def post(self, request: Request) -> HttpResponse:
+    def post(self, request: HttpRequest) -> HttpResponse:
         received_at = timezone.now()
         asked = self.asked("POST", self.body, received_at)
         limits.spend(self.known_caller, len({step.index for step in asked.steps}) + len(asked.rejected))
