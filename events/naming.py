@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 # Verbs of usual events whose past does not follow from rules.
@@ -69,7 +69,8 @@ PARTICLES = frozenset(("up", "in", "out", "off", "on"))
 LINKS = frozenset(("to", "from", "into", "the", "a", "an", "of", "for", "with", "at"))
 CLOSED = re.compile(r"[^aeiou][aeiou][bgmnpt]$")
 
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_a-zA-Z]+")
+# Letters and digits of any script, with what stands between them in a word such as user's.
+_PART = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,22 +100,46 @@ VERBS = frozenset(PAST.values())
 
 def words(name: str) -> list[str]:
     """Return the words of a name, however it joins them, in small letters."""
-    return [word.lower() for word in _WORD.findall(name)]
+    return [word.lower() for word in _written(name)]
+
+
+def _written(name: str) -> list[str]:
+    """Return the words of a name as they are written; humps part words only where no blank does."""
+    parts = _PART.findall(name)
+    return parts if len(name.split()) > 1 else [word for part in parts for word in _humps(part)]
+
+
+def _humps(part: str) -> list[str]:
+    """Cut ``orderCompleted`` and ``APIKey`` where a word begins with a capital letter."""
+    begins = [
+        place
+        for place in range(1, len(part))
+        if part[place].isupper() and (not part[place - 1].isupper() or part[place + 1 : place + 2].islower())
+    ]
+    return [part[begin:end] for begin, end in zip([0, *begins], [*begins, len(part)], strict=True)]
+
+
+def _own(name: str) -> dict[str, str]:
+    """Return words with capital letters of their own, such as API and iOS, which stay as they are written."""
+    if name.isupper():
+        return {}
+    written = {word.lower(): word for word in _written(name) if word[1:] != word[1:].lower()}
+    return {word: own for word, own in written.items() if word not in PAST and word not in VERBS}
 
 
 def advice(name: str) -> Advice | None:
     """Say what is odd about a name; None for one that keeps to the convention, or of which nothing can be said."""
     if name.startswith("["):
         return None
-    said = words(name)
-    better = _title(_object_first(said))
+    said, own = words(name), _own(name)
+    as_said, better = _title(said, own), _title(_object_first(said), own)
     if better == name or not said:
         return None
     if re.search(r"[_./:-]", name):
         return Advice("Its words are joined by signs instead of spaces.", better)
-    if not any(word in PAST or word.endswith("ed") for word in said) and better != _title(said):
+    if not any(word in PAST or word.endswith("ed") for word in said) and better != as_said:
         return Advice("It does not say in the past what happened.", better)
-    if _title(_object_first(said)) != _title(said):
+    if better != as_said:
         return Advice("It says what happened before it says to what.", better)
     return Advice("Its words do not all begin with a capital letter and stand apart by one space.", better)
 
@@ -168,5 +193,5 @@ def _verb_at(said: list[str]) -> int | None:
     return None
 
 
-def _title(said: list[str]) -> str:
-    return " ".join(word[:1].upper() + word[1:] for word in said)
+def _title(said: list[str], own: Mapping[str, str]) -> str:
+    return " ".join(own.get(word) or word[:1].upper() + word[1:] for word in said)

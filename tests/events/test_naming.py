@@ -22,6 +22,11 @@ from events import naming
         ("order-paid", "Order Paid"),
         ("order summary", "Order Summary"),
         ("Checkout  started", "Checkout Started"),
+        ("ADD-TO-CART", "Cart Added"),
+        ("APIKeyCreated", "API Key Created"),
+        ("create API key", "API Key Created"),
+        ("élan créé", "Élan Créé"),
+        ("product viewed v2", "Product Viewed V2"),
     ],
 )
 def test_an_odd_name_gets_a_better_one(name: str, better: str) -> None:
@@ -33,7 +38,21 @@ def test_an_odd_name_gets_a_better_one(name: str, better: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["Order Completed", "Signed Up", "Email Sent", "Time Spent", "[page]", "Newsletter", "", "注文"]
+    "name",
+    [
+        "Order Completed",
+        "Signed Up",
+        "Email Sent",
+        "Time Spent",
+        "[page]",
+        "Newsletter",
+        "",
+        "注文",
+        "API Key Created",
+        "iOS App Opened",
+        "User's Plan Changed",
+        "Élan Créé",
+    ],
 )
 def test_a_name_that_keeps_to_the_convention_is_left_alone(name: str) -> None:
     assert naming.advice(name) is None
