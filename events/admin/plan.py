@@ -314,9 +314,9 @@ def silent(now: datetime) -> list[EventDefinition]:
 
 
 def fresh(now: datetime) -> list[EventDefinition]:
-    """Return events that came for the first time during the last day."""
-    found = EventDefinition.objects.filter(first_seen_at__gte=now - timedelta(days=1), rename_to="")
-    return list(found.order_by("-first_seen_at")[:LISTED])
+    """Return events that came for the first time during the last day, and nobody has planned."""
+    found = EventDefinition.objects.filter(first_seen_at__gte=now - timedelta(days=1), rename_to="", expected=False)
+    return list(found.exclude(name__startswith="[").order_by("-first_seen_at")[:LISTED])
 
 
 def seen_context(definition: EventDefinition, request: HttpRequest) -> dict[str, Any]:

@@ -56,7 +56,10 @@ def test_what_went_silent_and_what_is_new_is_said(browser: Client) -> None:
     for days in range(1, 7):
         EventCount.objects.create(hour=now - timedelta(days=days, hours=1), name="Order Completed", count=10)
     planned("Order Completed")
-    planned("Trial Started", first_seen_at=now)
+    planned("Trial Started", first_seen_at=now, expected=True)
+    planned("[identify]", first_seen_at=now)
+    assert "New today" not in page(browser, LIST)
+    planned("Trial Started", expected=False)
     html = page(browser, LIST)
     assert "Gone silent" in html
     assert "New today" in html
