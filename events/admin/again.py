@@ -42,7 +42,9 @@ def can_be(call: InboundRequest) -> bool:
         return False
     if call.status == REFUSED:
         return not call.accepted and _is_read(call)
-    return call.status in IN_PART and reading.is_batch(call) and bool(exchange.dropped(call))
+    # Where errors are answered with 200, a call by itself may have been refused, too.
+    was_refused = bool(exchange.dropped(call))
+    return call.status in IN_PART and was_refused and (reading.is_batch(call) or not call.accepted)
 
 
 def send(call: InboundRequest) -> Outcome:

@@ -20,7 +20,7 @@ from unfold.admin import ModelAdmin
 
 from events import encryption, mapping
 from events.admin import exchange, hook_trial, mapping_form
-from events.models import InboundRequest, Source
+from events.models import InboundRequest, Source, SourceKey
 
 LAST = 10
 # A shorter address could be found by trying.
@@ -117,7 +117,20 @@ def page_context(request: HttpRequest, source: Source) -> dict[str, Any]:
 
 def lock_context(source: Source, form: LockForm) -> dict[str, Any]:
     address = f"{settings.BASE_URL}/hooks/{source.slug}/"
-    return {"source": source, "lock_form": form, "address": address, "example": EXAMPLE}
+    return {"source": source, "lock_form": form, "address": address, "curl": curl(source, address)}
+
+
+def curl(source: Source, address: str) -> str:
+    """Return a command that sends an example as the lock wants it; what is secret has to be filled in."""
+    post = f'curl {address} -H "Content-Type: application/json"'
+    if source.lock == Source.Lock.KEY:
+        key = source.keys.filter(kind=SourceKey.Kind.PUBLIC, revoked_at=None).order_by("pk").first()
+        return f"{post} \\\n  -u \"{key.public_value if key else 'YOUR_SECRET_KEY'}:\" -d '{EXAMPLE}'\n"
+    if source.lock == Source.Lock.SIGNATURE:
+        signed = f'printf %s "$body" | openssl dgst -{source.signature_digest} -hmac "YOUR_SIGNING_SECRET" -r'
+        header = f'-H "{source.signature_header}: $({signed} | cut -d " " -f 1)"'
+        return f"body='{EXAMPLE}'\n{post} \\\n  {header} \\\n  -d \"$body\"\n"
+    return f"{post} \\\n  -d '{EXAMPLE}'\n"
 
 
 def payloads_context(source: Source, calls: list[InboundRequest]) -> dict[str, Any]:

@@ -18,7 +18,13 @@ from events.models import InboundRequest, Source
 
 BODY_LIMIT = 32 * 1024
 KEPT_PER_SECOND = 20
-_SECRET = re.compile(r'("(?:write_?key|api_?key|secret|password)"\s*:\s*")((?:[^"\\]|\\.)*)', re.IGNORECASE)
+_OPENERS = (
+    "write_?key|api_?key|secret(?:_?key)?|client_?secret|password|passwd|authorization|(?:access|refresh|auth)_?token"
+)
+# In JSON, and in a form.
+_SECRET = re.compile(
+    rf'("(?:{_OPENERS})"\s*:\s*"|(?:^|&)(?:{_OPENERS})=)((?:(?<=")(?:[^"\\]|\\.)*)|(?<==)[^&"\s]*)', re.IGNORECASE
+)
 
 
 # Headers that may open a door, in whole or in part.

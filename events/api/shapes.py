@@ -151,6 +151,7 @@ KEY = fields(
     id=WHOLE,
     kind=TEXT,
     label=TEXT,
+    beginning=TEXT,
     public_value=maybe(TEXT),
     allowed_origins=listed(TEXT),
     rate_limit=maybe(WHOLE),
@@ -158,7 +159,12 @@ KEY = fields(
     last_used_at=maybe(TIME),
     revoked_at=maybe(TIME),
 )
-NEW_KEY = fields(kind={"enum": ["public", "secret"]}, label={**TEXT, "maxLength": 100})
+NEW_KEY = fields(
+    kind={"enum": ["public", "secret"]},
+    label={**TEXT, "maxLength": 100},
+    allowed_origins=listed(TEXT),
+    rate_limit=maybe({**WHOLE, "minimum": 1, "maximum": 1_000_000}),
+)
 IMPORT = fields(
     id=WHOLE,
     source=WHOLE,

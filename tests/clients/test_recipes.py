@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 from pytest_django.live_server_helper import LiveServer
 
-from events.admin import recipes
+from events import encryption
+from events.admin import hooks, recipes
 from events.admin.recipes import BROWSER, NODE, PYTHON, RECIPES
-from events.models import Event, InboundRequest, SourceKey
+from events.models import Event, InboundRequest, Source, SourceKey
 from tests.clients import packages
 from tests.factories import make_key, make_source
 
@@ -114,3 +115,16 @@ def shape(value: Any) -> Any:
         return value if isinstance(value, bool) else type(value).__name__
     found = {name: shape(part) for name, part in value.items() if name not in OWN_FIELDS}
     return found if "library" not in found else {**found, "library": "named"}
+
+
+@pytest.mark.parametrize("lock", Source.Lock.values)
+def test_the_curl_of_a_webhook_opens_its_lock(live_server: LiveServer, lock: str) -> None:
+    source = make_source()
+    make_key(source, SourceKey.Kind.PUBLIC)
+    source.kind, source.slug, source.lock = Source.Kind.WEBHOOK, "cart", lock
+    source.signing_secret = encryption.encrypt("between us")
+    source.save()
+    command = hooks.curl(source, f"{live_server.url}/hooks/cart/").replace("YOUR_SIGNING_SECRET", "between us")
+    subprocess.run(["sh", "-euc", command], check=True, timeout=60, capture_output=True)
+    event = Event.objects.get()
+    assert (event.name, event.profile.user_id) == ("add_to_cart", "12345")

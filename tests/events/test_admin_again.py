@@ -12,7 +12,7 @@ from events.admin import again
 from events.models import Device, Event, InboundRequest, Profile, Source
 from tests.events.api.customerio.account import Account
 from tests.factories import make_key, make_source, planned
-from tests.tracking import send
+from tests.tracking import basic, send
 
 pytestmark = pytest.mark.django_db
 ORDER = {"buyer": "ada", "topic": "Order Paid"}
@@ -191,3 +191,23 @@ def test_a_form_is_taken_once_with_both_things_that_it_says() -> None:
     assert again.send(call).accepted == 1
     assert again.send(call).accepted == 0
     assert sorted(Event.objects.values_list("type", flat=True)) == ["identify", "track"]
+
+
+def test_what_pipelines_answered_with_200_and_refused_is_taken_in() -> None:
+    planned("Paid", schema=NEEDS_SUM, schema_mode="block")
+    call = {"userId": "ada", "event": "Paid"}
+    headers = {"Authorization": basic(make_key())}
+    answer = Client().post("/cdp/v1/track", call, content_type="application/json", headers=headers)
+    assert answer.status_code == 200 and answer.json()["rejected"]
+    planned("Paid", schema_mode="off")
+    assert again.can_be(only_call())
+    assert again.send(only_call()).accepted == 1
+    assert names() == ["Paid"]
+
+
+def test_a_reserved_name_below_cdp_is_not_taken_for_an_event() -> None:
+    body = {"userId": "ada", "event": "User Deleted"}
+    call = make_call(path="/cdp/v1/track", status=200, answer={"rejected": [{"index": 0}]}, body=json.dumps(body))
+    outcome = again.send(call)
+    assert (outcome.accepted, names()) == (0, [])
+    assert "secret key" in outcome.reasons[0]

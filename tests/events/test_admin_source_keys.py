@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from tests.factories import make_key, make_source
 
 pytestmark = pytest.mark.django_db
 PAGE = "/admin/events/source/"
+DOCS = Path(__file__).resolve().parents[2] / "docs/clients.md"
 
 
 def post(client: Client, source: Source, path: str, /, **fields: Any) -> Any:
@@ -105,6 +107,12 @@ def test_every_recipe_bears_host_and_key(slug: str) -> None:
         assert "https://cue.example" in text and "pk_123" in text
         assert "HOST" not in text and "WRITE_KEY" not in text and "SITE_ID" not in text
     assert recipe.curl or slug == "curl"
+
+
+@pytest.mark.parametrize("slug", recipes.BY_SLUG)
+def test_the_docs_show_the_same_code(slug: str) -> None:
+    key = "YOUR_PUBLIC_KEY" if recipes.of(slug).in_browser else "YOUR_SECRET_KEY"
+    assert recipes.filled(slug, "https://cuebird.example", "YOUR_SITE_ID", key).code in DOCS.read_text()
 
 
 def test_only_where_there_is_no_https_is_it_left_out() -> None:

@@ -32,7 +32,8 @@ FIELDS: dict[str, type] = {
 }
 # What data came in as decides what it may touch: that is settled when a source is made.
 FIXED = ("kind", "is_sandbox")
-KEY_FIELDS: dict[str, type] = {"kind": str, "label": str}
+KEY_FIELDS: dict[str, type] = {"kind": str, "label": str, "allowed_origins": list, "rate_limit": int}
+MAX_RATE = 1_000_000
 
 
 class SourcesView(ManagementView):
@@ -97,7 +98,9 @@ class KeysView(ManagementView):
         kind = said.get("kind") or SourceKey.Kind.PUBLIC
         if kind not in SourceKey.Kind.values:
             raise Refusal("invalid_value", "kind has to be public or secret.", "kind")
+        bounds = _bounds(said)
         key, text = keys.make(find_source(pk), kind, _short(said.get("label") or "", "label"))
+        keys.bind(key, *bounds)
         return respond({**_key(key), "key": text}, 201)
 
 
@@ -146,6 +149,21 @@ def _short(text: str, name: str) -> str:
     return text
 
 
+def _bounds(said: dict[str, Any]) -> tuple[list[str], int | None]:
+    """Return from where and how often a key may be used. Raises Refusal."""
+    rate = said.get("rate_limit")
+    if rate is not None and not 1 <= rate <= MAX_RATE:
+        raise Refusal("invalid_value", f"rate_limit has to be from 1 to {MAX_RATE:,}.", "rate_limit")
+    origins = said.get("allowed_origins") or []
+    if len(origins) > keys.MAX_ORIGINS or not all(isinstance(text, str) for text in origins):
+        message = f"allowed_origins has to be a list of up to {keys.MAX_ORIGINS} texts."
+        raise Refusal("invalid_value", message, "allowed_origins")
+    try:
+        return [keys.origin(text) for text in origins], rate
+    except ValueError as error:
+        raise Refusal("invalid_value", str(error), "allowed_origins") from None
+
+
 def _source(source: Source) -> dict[str, object]:
     address = f"/hooks/{source.slug}/" if source.slug else None
     return {
@@ -163,6 +181,7 @@ def _key(key: SourceKey) -> dict[str, object]:
         "id": key.pk,
         "kind": key.kind,
         "label": key.label,
+        "beginning": key.beginning,
         "public_value": key.public_value or None,
         "allowed_origins": key.allowed_origins,
         "rate_limit": key.rate_limit,

@@ -18,6 +18,10 @@ from events.models import Source
         (rb'{"password":"a\"b"}', '{"password":"…"}'),
         (b'{"writeKey":"pk_abcdefghijklmn', '{"writeKey":"pk_ab…mn'),
         (b'{"plan":"pro"}', '{"plan":"pro"}'),
+        (b'{"access_token":"abcdefghijklmnopq","n":1}', '{"access_token":"abcde\u2026pq","n":1}'),
+        (b'{"clientSecret":"s", "token":"of a device"}', '{"clientSecret":"\u2026", "token":"of a device"}'),
+        (b"user=ada&password=opensesame&n=1", "user=ada&password=\u2026&n=1"),
+        (b'{"url":"https://a.example/?b=1&api_key=opensesame"}', '{"url":"https://a.example/?b=1&api_key=\u2026"}'),
         (b"a\xff\0b", "a\ufffd\ufffdb"),
     ],
 )

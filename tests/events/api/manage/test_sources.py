@@ -46,6 +46,24 @@ def test_a_source_is_changed_but_not_what_it_is() -> None:
     assert (refused.status_code, refused.json()["field"]) == (400, "is_sandbox")
 
 
+def test_a_key_is_made_for_some_pages_and_a_rate() -> None:
+    path = f"sources/{make_source().pk}/keys/"
+    made = call("POST", path, {"kind": "public", "allowed_origins": ["https://Shop.example/"], "rate_limit": 50}).json()
+    assert (made["allowed_origins"], made["rate_limit"]) == (["https://shop.example"], 50)
+    assert made["key"].startswith(made["beginning"])
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("rate_limit", 0), ("rate_limit", "5"), ("allowed_origins", ["shop.example"]), ("allowed_origins", [5])],
+)
+def test_a_key_with_wrong_bounds_is_not_made(field: str, value: Any) -> None:
+    source = make_source()
+    answer = call("POST", f"sources/{source.pk}/keys/", {field: value})
+    assert (answer.status_code, answer.json()["field"]) == (400, field)
+    assert not source.keys.exists()
+
+
 def test_a_secret_key_is_told_once_and_a_revoked_one_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("events.api.authentication.REMEMBER_SECONDS", 0)
     source = make_source()
