@@ -93,6 +93,7 @@ ONE_PROFILE = {
     "properties": {
         **PROFILE["properties"],
         "devices": listed(fields(id=TEXT, platform=TEXT)),
+        "groups": listed(fields(type=TEXT, id=TEXT, traits=OBJECT)),
         "anonymous_ids": listed(TEXT),
     },
 }

@@ -72,6 +72,7 @@ class ProfileView(ManagementView):
                 "devices": [
                     {"id": device.device_id, "platform": device.platform} for device in profile.devices.order_by("id")
                 ],
+                "groups": _groups(profile),
                 "anonymous_ids": list(anonymous.values_list("value", flat=True)),
                 "email": profile.email,
                 "phone": profile.phone,
@@ -82,6 +83,13 @@ class ProfileView(ManagementView):
                 "last_seen_at": profile.last_seen_at,
             }
         )
+
+
+def _groups(profile: Profile) -> list[dict[str, object]]:
+    """Return the groups of a person, the present one first."""
+    rows = profile.memberships.order_by("-updated_at", "-pk")
+    columns = rows.values_list("group__type", "group__key", Cast("group__traits", TextField()))
+    return [{"type": type_, "id": key, "traits": msgspec.Raw(traits.encode())} for type_, key, traits in columns]
 
 
 class MergeView(ProfileView):

@@ -9,6 +9,7 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
+from events import groups
 from events.models import ApiToken, Profile, hash_key
 from tests.factories import make_event, make_key, make_profile
 from tests.tracking import manage, send
@@ -26,6 +27,17 @@ def test_a_profile_is_shown_with_its_traits_and_ids() -> None:
     assert shown["traits"] == {"plan": "pro", "email": "u@example.com"}
     assert shown["devices"] == []
     assert (shown["anonymous_ids"], shown["email"], shown["time_zone"]) == (["a", "b"], "u@example.com", "UTC")
+
+
+def test_a_profile_is_shown_with_its_groups_the_present_one_first() -> None:
+    ada = make_profile("ada")
+    groups.relate(ada.pk, "team", "17", {})
+    groups.save_object("company", "acme", {"plan": "pro"})
+    groups.relate(ada.pk, "company", "acme", {})
+    assert manage("profiles/ada/").json()["groups"] == [
+        {"type": "company", "id": "acme", "traits": {"plan": "pro"}},
+        {"type": "team", "id": "17", "traits": {}},
+    ]
 
 
 @pytest.mark.parametrize(
