@@ -97,14 +97,22 @@ class Merge:
 
     def perform(self, caller: Caller, received_at: datetime) -> None:
         require_secret(caller, "merge people")
-        winner = self._known(self.primary, "primary", caller.source)
-        loser = self._known(self.secondary, "secondary", caller.source)
-        if loser.pk == winner.pk:
-            return  # As somebody finds who says it twice.
-        try:
-            merging.merge_people(loser.pk, winner.pk, Actor.of_source(caller.source))
-        except merging.CannotMerge as error:
-            raise Refusal("cannot_merge", str(error), "secondary") from None
+        tried: tuple[int, int] | None = None
+        # Whoever says it twice, also at the same moment, finds that they are one person already.
+        while (pair := self._pair(caller.source)) is not None:
+            try:
+                merging.merge_people(*pair, Actor.of_source(caller.source))
+                return
+            except merging.CannotMerge as error:
+                if pair == tried:
+                    raise Refusal("cannot_merge", str(error), "secondary") from None
+                tried = pair
+
+    def _pair(self, source: Source) -> tuple[int, int] | None:
+        """Return the two, the one who goes first; None when they are one. Raises Refusal."""
+        winner = self._known(self.primary, "primary", source)
+        loser = self._known(self.secondary, "secondary", source)
+        return (loser.pk, winner.pk) if loser.pk != winner.pk else None
 
     def _known(self, who: Who, name: str, source: Source) -> Profile:
         person = who.find(source)
