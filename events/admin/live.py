@@ -116,7 +116,7 @@ def request_context(call: InboundRequest, request: HttpRequest) -> dict[str, Any
     return {
         "call": call,
         "body": exchange.readable(call.body),
-        "reason": exchange.reason(call) if call.status != 200 else "",
+        "reason": exchange.reason(call) if call.status >= 400 else "",
         "dropped": dropped,
         "stored": exchange.stored(call),
         "may_send": request.user.has_perm("events.change_source") and again.can_be(call),

@@ -105,6 +105,8 @@ def test_the_debugger_tells_which_item_was_refused_and_why(account: Account, adm
     account.batch(order(1), order("much"))
     kept = InboundRequest.objects.get()
     page = admin_client.get(f"/admin/events/event/request/{kept.pk}/").content.decode()
+    # The call was taken: it is no error as a whole.
+    assert "cb-badge--warn" in page and "cb-note--bad" not in page
     assert "No. 2:" in page and "does not keep to the tracking plan" in page and "attributes.total" in page
     account.track("ada", "Order Completed", data={"total": "much"})
     kept = InboundRequest.objects.get(status=400)
