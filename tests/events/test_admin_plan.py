@@ -101,6 +101,8 @@ def test_a_schema_is_made_of_what_was_seen_and_only_warns(browser: Client) -> No
 def test_the_form_saves_and_refuses_a_schema_that_cannot_be_used(browser: Client) -> None:
     definition = planned("Order Completed")
     address = reverse("admin:events_eventdefinition_change", args=[definition.pk])
+    empty = browser.get(address).context["adminform"].form["schema"]
+    assert empty.value() == ""
     words = {
         "description": "Paid",
         "schema_mode": "block",
