@@ -14,7 +14,8 @@ class CampaignsConfig(AppConfig):
         nudges.register("pending", tasks.enroll)
         nudges.register("journeys", tasks.run_journeys)
         panels.register()
-        kept.register(retention.DECISIONS)
+        for kind in retention.KINDS:
+            kept.register(kind)
         signals.profiles_merged.connect(merging.follow_merge, dispatch_uid="campaigns.follow_merge")
         signals.profiles_erased.connect(erasing.follow_erasure, dispatch_uid="campaigns.follow_erasure")
         signals.profiles_weighed.connect(erasing.weigh, dispatch_uid="campaigns.weigh")

@@ -11,3 +11,19 @@ DECISIONS = retention.Kind(
     90,
     retention.by_id("campaigns_decision", "created_at"),
 )
+
+# A click that comes later than this counts for no step: therefore not too soon.
+FORGET_VISITS = """
+DELETE FROM campaigns_visit WHERE id = ANY(ARRAY(
+    SELECT v.id FROM campaigns_visit v JOIN campaigns_journey j ON j.id = v.journey_id
+    WHERE j.state = 'ended' AND j.ended_at < %(before)s ORDER BY v.id LIMIT %(limit)s))
+"""
+VISITS = retention.Kind(
+    "visits",
+    "Steps of ended journeys",
+    "When somebody was at which step. That they went through, and figures, stay.",
+    None,
+    retention.running(FORGET_VISITS),
+    least=30,
+)
+KINDS = (DECISIONS, VISITS)

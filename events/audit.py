@@ -29,6 +29,7 @@ ACTIONS: dict[str, str] = {
     "suppress": "Erased them, and ignores their ids",
     "unsuppress": "Hears suppressed ids again",
     "download": "Downloaded people, events or messages",
+    "source": "Changed a source",
     "plan": "Changed the tracking plan",
     "retention": "Changed how long things are kept",
 }

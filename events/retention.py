@@ -7,13 +7,14 @@ name as well, and whole months of them are dropped: see ``events.aging``. Messag
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import connection
+from django.db import connection, transaction
 
-from events import aging
+from events import aging, audit, log_ins
+from events.audit import Actor
 from events.models import KeepFor
 
 KEEP_MESSAGE_IDS = timedelta(days=35)
@@ -26,13 +27,17 @@ Forget = Callable[[datetime, int], int]
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """Something that is kept for ``days`` unless somebody chose otherwise; None for ever."""
+    """Something that is kept for ``days`` unless somebody chose otherwise; None for ever.
+
+    Nobody can choose fewer days than ``least``.
+    """
 
     key: str
     title: str
     help: str
     days: int | None
     forget: Forget | None = None
+    least: int = 1
 
 
 _kinds: dict[str, Kind] = {}
@@ -51,6 +56,15 @@ def ages() -> dict[str, int | None]:
     """Return for each kind how many days it is kept, None for ever. One statement."""
     chosen = dict(KeepFor.objects.values_list("kind", "days"))
     return {kind.key: chosen.get(kind.key, kind.days) for kind in kinds()}
+
+
+def choose(days: Mapping[str, int | None], actor: Actor) -> None:
+    """Keep things as long as said from now on; it is noted. Kinds and bounds have been checked."""
+    with transaction.atomic():
+        for kind, age in days.items():
+            KeepFor.objects.update_or_create(kind=kind, defaults={"days": age})
+        if days:
+            audit.note(actor, "retention", days=dict(days))
 
 
 def forget(now: datetime, deadline: float) -> None:
@@ -163,3 +177,15 @@ register(
     )
 )
 register(Kind("audit", "Audit log", "Who did what to whose data.", 730, by_id("events_auditentry", "at")))
+register(
+    Kind(
+        "changes",
+        "Changes in the admin",
+        "Who changed which page of it.",
+        730,
+        by_id("django_admin_log", "action_time"),
+    )
+)
+register(
+    Kind("log-ins", "Log-ins", "Who logged in to the admin or tried to, with address and browser.", 90, log_ins.forget)
+)

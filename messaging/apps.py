@@ -12,7 +12,8 @@ class MessagingConfig(AppConfig):
         from messaging.admin import profile_panel
 
         nudges.register("messages", tasks.deliver)
-        kept.register(retention.BODIES)
+        for kind in retention.KINDS:
+            kept.register(kind)
         signals.profiles_merged.connect(merging.follow_merge, dispatch_uid="messaging.follow_merge")
         signals.profiles_erased.connect(erasing.follow_erasure, dispatch_uid="messaging.follow_erasure")
         signals.profiles_weighed.connect(erasing.weigh, dispatch_uid="messaging.weigh")

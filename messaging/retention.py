@@ -17,3 +17,12 @@ BODIES = retention.Kind(
     None,
     retention.running(FORGET_BODIES),
 )
+REPORTS = retention.Kind(
+    "reports",
+    "Reports about messages",
+    "Opens, clicks, bounces, with address and browser of the reader. What became of each message, and figures, stay.",
+    None,
+    retention.by_id("messaging_deliveryevent", "received_at"),
+    least=30,
+)
+KINDS = (BODIES, REPORTS)

@@ -25,6 +25,7 @@ DETAILS = {
     "ids": "ids",
     "merged": "merged away: person",
     "event": "event",
+    "source": "source",
     "changed": "changed",
     "kind": "what",
     "format": "as",

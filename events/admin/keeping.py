@@ -7,12 +7,11 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from unfold.admin import ModelAdmin
 
-from events import audit, retention
+from events import retention
 from events.admin_paging import ReadOnly
 from events.audit import Actor
 from events.models import EventDefinition, KeepFor
@@ -30,17 +29,14 @@ class AgesForm(forms.Form):
             self.fields[kind.key] = forms.IntegerField(
                 label=kind.title,
                 required=False,
-                min_value=1,
+                min_value=kind.least,
                 max_value=retention.MAX_DAYS,
                 help_text=f"{kind.help} Usual: {usual}.",
             )
 
-    def save(self) -> dict[str, int | None]:
-        """Store the ages that were changed and return them."""
-        changed = {name: self.cleaned_data[name] for name in self.changed_data}
-        for kind, days in changed.items():
-            KeepFor.objects.update_or_create(kind=kind, defaults={"days": days})
-        return changed
+    def changes(self) -> dict[str, int | None]:
+        """Return the ages that are others than before."""
+        return {name: self.cleaned_data[name] for name in self.changed_data}
 
 
 @admin.register(KeepFor)
@@ -66,9 +62,7 @@ class KeepForAdmin(ReadOnly, ModelAdmin):
         return TemplateResponse(request, "admin/events/privacy/keeping.html", context)
 
     def _save(self, request: HttpRequest, form: AgesForm) -> HttpResponse:
-        with transaction.atomic():
-            changed = form.save()
-            if changed:
-                audit.note(Actor.of_user(request.user), "retention", days=changed)
+        changed = form.changes()
+        retention.choose(changed, Actor.of_user(request.user))
         messages.success(request, "Saved. What is older goes within the hour." if changed else "Nothing was changed.")
         return HttpResponseRedirect(request.path)

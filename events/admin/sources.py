@@ -15,9 +15,10 @@ from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 
-from events import keys
+from events import audit, keys
 from events.admin import hooks, source_keys
 from events.admin.live import request_context
+from events.audit import Actor
 from events.models import InboundRequest, Source, SourceKey
 from events.templatetags.console import badge, moment
 
@@ -102,6 +103,7 @@ class SourceAdmin(ModelAdmin):
     def save_model(self, request: HttpRequest, obj: Source, form: Any, change: bool) -> None:
         if change:
             super().save_model(request, obj, form, change)
+            audit.note(Actor.of_user(request.user), "source", source=obj.name, changed=form.changed_data)
             return
         obj.site_id = secrets.token_hex(10)
         hooks.prepare(obj)

@@ -10,7 +10,7 @@ EVERYTHING = "*"
 SCOPES: dict[str, str] = {
     "profiles:read": "Read people, their groups and their activity",
     "profiles:write": "Change and merge people",
-    "privacy:write": "Export, suppress and erase people",
+    "privacy:write": "Export, suppress and erase people; choose how long things are kept",
     "audit:read": "Read the audit log",
     "events:read": "Read the event log and the calls that were refused",
     "catalogue:read": "Read the tracking plan",

@@ -252,6 +252,10 @@ VIOLATION = fields(
     blocked=FLAG,
     sample=OBJECT,
 )
+AGES: Schema = {
+    "type": "object",
+    "additionalProperties": {"type": ["integer", "null"], "minimum": 1, "maximum": 36_500},
+}
 ACT = fields(
     id=WHOLE,
     at=TIME,

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import time
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from axes.models import AccessAttempt, AccessLog
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission, User
+from django.contrib.sessions.models import Session
 from django.test import Client
 from django.utils import timezone
 
-from campaigns.models import Decision
+from campaigns.models import Decision, Journey, Visit
 from events import audit, log, retention, tasks
 from events.audit import Actor
 from events.models import (
+    ApiToken,
     AuditEntry,
     Event,
     EventCount,
@@ -24,8 +29,10 @@ from events.models import (
     KeepFor,
     Pending,
     Violation,
+    hash_key,
+    new_key,
 )
-from messaging.models import Message, MessageBody
+from messaging.models import DeliveryEvent, Message, MessageBody
 from messaging.states import Status
 from tests.campaigns import flow
 from tests.factories import make_event, make_message, make_profile, make_source, planned
@@ -70,6 +77,20 @@ def make_decision() -> None:
     flow.settle()
 
 
+def make_visit() -> None:
+    make_decision()
+    Journey.objects.update(state=Journey.State.ENDED, ended_at=timezone.now())
+
+
+def make_report() -> None:
+    message = make_message(status=Status.SENT)
+    DeliveryEvent.objects.create(message=message, type="opened", event_key="k", timestamp=timezone.now())
+
+
+def make_change() -> None:
+    LogEntry.objects.create(user=User.objects.create_user("eve"), action_flag=2, object_repr="Spring sale")
+
+
 LOGS: dict[str, tuple[Any, Any, str, int | None]] = {
     "requests": (make_request, InboundRequest, "received_at", 7),
     "violations": (make_violation, Violation, "occurred_at", 7),
@@ -78,10 +99,23 @@ LOGS: dict[str, tuple[Any, Any, str, int | None]] = {
     "counts": (lambda: EventCount.objects.create(hour=timezone.now(), name="A", count=1), EventCount, "hour", 730),
     "audit": (lambda: audit.note(Actor("eve"), "unsuppress", ids=1), AuditEntry, "at", 730),
     "decisions": (make_decision, Decision, "created_at", 90),
+    "visits": (make_visit, Visit, "", None),
+    "reports": (make_report, DeliveryEvent, "received_at", None),
+    "changes": (make_change, LogEntry, "action_time", 730),
+    "log-ins": (
+        lambda: AccessLog.objects.create(username="eve", ip_address="192.0.2.1"),
+        AccessLog,
+        "attempt_time",
+        90,
+    ),
     "texts": (lambda: make_message(status=Status.SENT, html="<p>Hi</p>"), MessageBody, "", None),
     "events": (lambda: make_event(make_profile()), Event, "timestamp", None),
 }
-BORN_ELSEWHERE: dict[str, tuple[Any, str]] = {"failures": (Import, "created_at"), "texts": (Message, "created_at")}
+BORN_ELSEWHERE: dict[str, tuple[Any, str]] = {
+    "failures": (Import, "created_at"),
+    "texts": (Message, "created_at"),
+    "visits": (Journey, "ended_at"),
+}
 
 
 def test_every_kind_has_its_test() -> None:
@@ -109,6 +143,24 @@ def test_a_log_goes_at_its_age_and_at_the_one_that_is_chosen(key: str) -> None:
     KeepFor.objects.filter(kind=key).delete() if LOGS[key][3] else KeepFor.objects.update(days=usual)
     tasks.forget()
     assert model.objects.count() == 0
+
+
+def test_steps_of_a_journey_under_way_stay() -> None:
+    make_visit()
+    age(Journey, "entered_at", 100)
+    Journey.objects.update(state=Journey.State.WAITING, ended_at=None)
+    KeepFor.objects.create(kind="visits", days=30)
+    forget()
+    assert Visit.objects.exists()
+
+
+def test_sessions_and_failed_log_ins_go_with_the_log_ins() -> None:
+    Session.objects.create(session_key="old", session_data="", expire_date=ago(91))
+    Session.objects.create(session_key="new", session_data="", expire_date=ago(-1))
+    AccessAttempt.objects.create(username="eve", get_data="", post_data="", failures_since_start=1)
+    age(AccessAttempt, "attempt_time", 91)
+    forget()
+    assert list(Session.objects.values_list("pk", flat=True)) == ["new"] and not AccessAttempt.objects.exists()
 
 
 def test_a_message_that_is_not_out_keeps_its_text() -> None:
@@ -140,4 +192,33 @@ def test_only_who_may_change_ages_can() -> None:
     client.force_login(viewer)
     assert client.get(PAGE).status_code == 200
     assert client.post(PAGE, {"events": "1"}).status_code == 403
+    assert not KeepFor.objects.exists()
+
+
+def call(method: str, body: Any = None, scope: str = "privacy:write") -> Any:
+    token = new_key("token")
+    ApiToken.objects.create(label="CI", key_hash=hash_key(token), scopes=[scope])
+    headers = {"Authorization": f"Bearer {token}"}
+    content = b"" if body is None else json.dumps(body).encode()
+    return Client().generic(method, "/api/v1/manage/retention/", content, "application/json", headers=headers)
+
+
+def test_ages_are_read_and_chosen_by_api() -> None:
+    assert call("GET").json() == retention.ages()
+    assert call("PATCH", {"events": 90, "requests": None}).json() == {
+        **retention.ages(),
+        "events": 90,
+        "requests": None,
+    }
+    assert AuditEntry.objects.get().actor == "token CI"
+    assert call("PATCH", {}).status_code == 200 and AuditEntry.objects.count() == 1
+    assert call("GET", scope="profiles:write").status_code == 403
+
+
+@pytest.mark.parametrize(
+    "wish", [{"events": 0}, {"events": 36_501}, {"reports": 29}, {"events": "1"}, {"events": True}, {"never": 1}]
+)
+def test_ages_out_of_bounds_name_the_field(wish: dict[str, Any]) -> None:
+    answer = call("PATCH", wish)
+    assert (answer.status_code, answer.json()["field"]) == (400, next(iter(wish)))
     assert not KeepFor.objects.exists()

@@ -9,12 +9,13 @@ from django.http import HttpResponse, StreamingHttpResponse
 from django.urls import URLPattern, re_path
 from rest_framework.request import Request
 
-from events import audit, people, privacy
+from events import audit, people, privacy, retention
 from events.api.manage.base import (
     ManagementView,
     before_id,
     limit_of,
     page,
+    read_body,
     respond,
     text_of,
     time_of,
@@ -23,7 +24,7 @@ from events.api.manage.base import (
 from events.api.manage.profiles import USER, find_profile
 from events.api.openapi import CURSOR, PERIOD, Shape, text
 from events.api.refusal import Refusal
-from events.api.shapes import ACT, OBJECT, WHOLE, fields, pages
+from events.api.shapes import ACT, AGES, OBJECT, WHOLE, fields, pages
 from events.audit import Actor
 from events.models import AuditEntry
 
@@ -111,6 +112,25 @@ class AuditView(ManagementView):
         return page(request, list(found[: limit_of(request) + 1]), _act, lambda row: str(row.pk))
 
 
+class RetentionView(PrivacyView):
+    """Show or change how many days each kind of thing is kept; null for ever. Events by name: see the catalogue."""
+
+    shapes = {"GET": Shape(AGES), "PATCH": Shape(AGES, AGES)}
+
+    def get(self, request: Request) -> HttpResponse:
+        return respond(retention.ages())
+
+    def patch(self, request: Request) -> HttpResponse:
+        kinds = {kind.key: kind for kind in retention.kinds()}
+        said = read_body(request, dict.fromkeys(kinds, int))
+        for name, days in said.items():
+            least = kinds[name].least
+            if days is not None and not least <= days <= retention.MAX_DAYS:
+                raise Refusal("invalid_value", f"{name} has to be {least} to {retention.MAX_DAYS} days, or null.", name)
+        retention.choose(said, self.actor(request))
+        return respond(retention.ages())
+
+
 def _act(entry: AuditEntry) -> dict[str, object]:
     return {
         "id": entry.pk,
@@ -131,6 +151,7 @@ def _storable(user_id: str) -> str:
 
 ACTS = {"export": ExportView, "erase": EraseView, "suppress": SuppressView, "unsuppress": UnsuppressView}
 urlpatterns: list[URLPattern] = [
+    re_path(r"^retention/?\Z", RetentionView.as_view(), name="manage-retention"),
     re_path(r"^audit/?\Z", AuditView.as_view(), name="manage-audit"),
     *(re_path(rf"^{USER}/{name}/?\Z", view.as_view(), name=f"manage-{name}") for name, view in ACTS.items()),
 ]

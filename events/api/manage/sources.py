@@ -13,11 +13,12 @@ from django.http import Http404, HttpResponse
 from django.urls import URLPattern, re_path
 from rest_framework.request import Request
 
-from events import keys
-from events.api.manage.base import ManagementView, read_body, respond
+from events import audit, keys
+from events.api.manage.base import ManagementView, read_body, respond, token_of
 from events.api.openapi import Shape
 from events.api.refusal import Refusal
 from events.api.shapes import KEY, NEW_KEY, NEW_SOURCE, SOURCE, TEXT, pages
+from events.audit import Actor
 from events.models import Source, SourceKey
 
 FIELDS: dict[str, type] = {
@@ -77,6 +78,7 @@ class SourceView(ManagementView):
             if name in said and said[name] != getattr(source, name):
                 raise Refusal("fixed", f"{name} cannot be changed: make another source.", name)
         _apply(source, said)
+        audit.note(Actor.of_token(token_of(request)), "source", source=source.name, changed=list(said))
         return respond(_source(source))
 
 

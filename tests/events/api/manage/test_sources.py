@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from events.models import ApiToken, Profile, Source, hash_key, new_key
+from events.models import ApiToken, AuditEntry, Profile, Source, hash_key, new_key
 from events.transfers import imports
 from tests.factories import make_profile, make_source
 from tests.tracking import send
@@ -42,6 +42,8 @@ def test_a_webhook_has_an_address() -> None:
 def test_a_source_is_changed_but_not_what_it_is() -> None:
     source = make_source("Shop")
     assert call("PATCH", f"sources/{source.pk}/", {"enabled": False}).json()["enabled"] is False
+    entry = AuditEntry.objects.get()
+    assert (entry.actor, entry.details) == ("token test", {"source": "Shop", "changed": ["enabled"]})
     refused = call("PATCH", f"sources/{source.pk}/", {"is_sandbox": True})
     assert (refused.status_code, refused.json()["field"]) == (400, "is_sandbox")
 
