@@ -83,10 +83,11 @@ def drop_months(before: datetime) -> list[str]:
 
 
 def _drop(name: str) -> bool:
+    """Drop a month, unless another worker has just done so; say whether it is gone."""
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(DROP_WAIT)
-            cursor.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(name)))
+            cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier(name)))
     except OperationalError as error:
         if isinstance(error.__cause__, errors.LockNotAvailable):
             return False
