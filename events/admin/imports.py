@@ -50,6 +50,12 @@ class UploadForm(forms.Form):
 
     kind = forms.ChoiceField(label="What is in it?", choices=Import.Kind.choices)
     file = forms.FileField(label="File", error_messages={"required": "Choose a file: CSV or NDJSON, up to 512 MB."})
+    encoding = forms.ChoiceField(
+        label="Letters are in",
+        choices=[*imports.ENCODINGS.items()],
+        required=False,
+        help_text="If letters such as é look wrong.",
+    )
     source = forms.ModelChoiceField(
         label="Comes from",
         queryset=Source.objects.all(),
@@ -193,7 +199,7 @@ def _store(request: HttpRequest, form: UploadForm) -> Import | None:
         created_by_id=request.user.pk,
     )
     try:
-        imports.store(upload, file.chunks())
+        imports.store(upload, file.chunks(), form.cleaned_data["encoding"] or imports.UTF_8)
     except RowError as error:
         form.add_error("file", str(error))
         return None

@@ -6,6 +6,7 @@ leaves a whole number of slices behind, and the next one goes on from there: no 
 
 from __future__ import annotations
 
+import codecs
 import logging
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -33,6 +34,8 @@ SLICE_BYTES = 2 * CHUNK
 # More than anybody will read; the number of failed rows is counted on.
 FAILURES_KEPT = 10_000
 PREVIEWED = 3
+UTF_8 = "utf-8"
+ENCODINGS = {UTF_8: "UTF-8", "cp1252": "Windows-1252 (Western Europe)", "utf-16": "UTF-16 (spreadsheets' Unicode text)"}
 KEEP_FILES = timedelta(days=7)
 ACTIVE = (State.CHECKING, State.RUNNING)
 
@@ -58,14 +61,14 @@ class Slice:
     end: int = 0
 
 
-def store(upload: Import, pieces: Iterable[bytes]) -> None:
+def store(upload: Import, pieces: Iterable[bytes], encoding: str = UTF_8) -> None:
     """Save an upload with its file and guess what its columns mean. Raises RowError for a file that is none.
 
-    ``upload`` is new and has kind, format, source and file name.
+    ``upload`` is new and has kind, format, source and file name; the file is kept as UTF-8, whatever its ``encoding``.
     """
     with transaction.atomic():
         upload.save()
-        for piece in _even(pieces):
+        for piece in _even(pieces if encoding == UTF_8 else _as_utf_8(pieces, encoding)):
             ImportChunk.objects.create(upload=upload, offset=upload.size, data=piece)
             upload.size += len(piece)
             if upload.size > MAX_SIZE:
@@ -74,6 +77,16 @@ def store(upload: Import, pieces: Iterable[bytes]) -> None:
             raise RowError("The file is empty.")
         upload.columns = _layout(upload)
         upload.save(update_fields=["size", "columns"])
+
+
+def _as_utf_8(pieces: Iterable[bytes], encoding: str) -> Iterator[bytes]:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    try:
+        for piece in pieces:
+            yield decoder.decode(piece).encode()
+        yield decoder.decode(b"", final=True).encode()
+    except UnicodeError:
+        raise RowError(f"The file is not {ENCODINGS[encoding]}: choose another encoding.") from None
 
 
 def _even(pieces: Iterable[bytes]) -> Iterator[bytes]:

@@ -109,7 +109,9 @@ def _text(raw: bytes) -> tuple[str, str]:
     try:
         return raw.decode(), ""
     except UnicodeDecodeError:
-        return raw.decode(errors="replace"), "The row is not UTF-8: save the file as CSV UTF-8."
+        return raw.decode(
+            errors="replace"
+        ), "The row is not UTF-8: choose the file's encoding at the upload, or save it as UTF-8."
 
 
 def named_delimiter(line: str) -> str:

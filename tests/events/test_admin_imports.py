@@ -129,3 +129,9 @@ def test_people_and_events_are_exported(admin_client: Client) -> None:
         assert f"{kind}-" in answer["Content-Disposition"]
     assert Event.objects.exists()
     assert "Download" in admin_client.get(f"{PAGE}export/").content.decode()
+
+
+def test_the_letters_of_an_upload_can_be_chosen(admin_client: Client) -> None:
+    data = "id,name\n42,Zoë".encode("cp1252")
+    assert "choose the file&#x27;s encoding" in post_file(admin_client, data).content.decode()
+    assert "Zoë" in post_file(admin_client, data, encoding="cp1252").content.decode()

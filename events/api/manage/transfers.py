@@ -27,6 +27,7 @@ UPLOAD = [
     text("source", "The id of the source it counts as.", required=True),
     text("kind", "profiles or events", required=True),
     text("format", "csv or ndjson", required=True),
+    text("encoding", "utf-8 (if nothing is said), cp1252 or utf-16"),
     text("name", "What to call it."),
     text("start", "true: run at once; else it is only checked."),
     text("triggers", "true: let the events start campaigns."),
@@ -62,7 +63,8 @@ class ImportsView(ManagementView):
             triggers=text_of(request, "triggers") == "true",
         )
         try:
-            imports.store(upload, _pieces(request._request))
+            encoding = _choice(request, "encoding", [*imports.ENCODINGS], imports.UTF_8)
+            imports.store(upload, _pieces(request._request), encoding)
         except RowError as error:
             raise Refusal("invalid_file", str(error), "body") from None
         start = text_of(request, "start") == "true"
@@ -113,8 +115,8 @@ def _find(pk: str) -> Import:
     return upload
 
 
-def _choice(request: Request, name: str, known: list[str]) -> str:
-    value = text_of(request, name)
+def _choice(request: Request, name: str, known: list[str], otherwise: str = "") -> str:
+    value = text_of(request, name) or otherwise
     if value not in known:
         raise Refusal("invalid_value", f"{name} has to be one of {', '.join(known)}.", name)
     return value

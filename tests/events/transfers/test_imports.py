@@ -103,6 +103,22 @@ def test_files_of_spreadsheets_are_read(data: str) -> None:
     assert Profile.objects.get(user_id="ada").traits == {"name": "Ada", "note": "x;y"}
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "utf-16"])
+def test_a_file_may_be_written_in_other_letters(encoding: str) -> None:
+    data = "user_id,name\nada,Zoë Müller\n".encode(encoding)
+    new = Import(kind="profiles", format="csv", source=make_source(), file_name="file")
+    imports.store(new, [data[n : n + 3] for n in range(0, len(data), 3)], encoding)
+    assert go(new, State.RUNNING).rows_failed == 0
+    assert Profile.objects.get().traits == {"name": "Zoë Müller"}
+
+
+def test_letters_that_are_none_of_the_encoding_are_refused() -> None:
+    new = Import(kind="profiles", format="csv", source=make_source(), file_name="file")
+    with pytest.raises(RowError, match="not UTF-16"):
+        imports.store(new, [b"\xff\xfeu\0s\0\x00\xd8x\0"], "utf-16")
+    assert not Import.objects.exists()
+
+
 def test_people_keep_what_the_file_does_not_speak_of() -> None:
     make_profile("ada", traits={"plan": "free", "age": 36})
     lines = [{"user_id": "ada", "traits": {"plan": "pro"}}, {"user_id": "bob", "email": "bob@example.com"}]

@@ -112,15 +112,15 @@ def test_who_may_read_sources_may_not_make_keys() -> None:
 
 def test_a_file_is_imported_by_api() -> None:
     source = make_source()
-    query = f"imports/?source={source.pk}&kind=profiles&format=csv"
-    made = call("POST", query, b"id,plan\nada,pro\n,free\n").json()
+    query = f"imports/?source={source.pk}&kind=profiles&format=csv&encoding=cp1252"
+    made = call("POST", query, "id,plan\nada,prö\n,free\n".encode("cp1252")).json()
     assert not imports.work(time.monotonic() + 30)
     checked = call("GET", f"imports/{made['id']}/").json()
     assert (checked["state"], checked["rows_done"], checked["rows_failed"]) == ("checked", 2, 1)
     assert checked["failures"][0]["row"] == 2
     assert call("POST", f"imports/{made['id']}/start/").json()["state"] == "running"
     assert not imports.work(time.monotonic() + 30)
-    assert Profile.objects.get().traits == {"plan": "pro"}
+    assert Profile.objects.get().traits == {"plan": "prö"}
     assert call("POST", f"imports/{made['id']}/cancel/").status_code == 409
 
 
@@ -131,6 +131,7 @@ def test_a_file_is_imported_by_api() -> None:
         ("source={}&kind=pigeons&format=csv", "kind"),
         ("source={}&kind=profiles&format=xls", "format"),
         ("source={}&kind=profiles&format=csv", "body"),
+        ("source={}&kind=profiles&format=csv&encoding=morse", "encoding"),
     ],
 )
 def test_an_upload_that_cannot_be_taken_is_named(query: str, field: str) -> None:
