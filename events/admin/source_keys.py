@@ -8,6 +8,7 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
@@ -79,19 +80,24 @@ def new_key(request: HttpRequest, source: Source) -> HttpResponse:
     form = KeyForm(request.POST)
     if not form.is_valid():
         return _listed(request, source)
-    return _listed(request, source, Fresh(*keys.make(source, form.cleaned_data["kind"], form.cleaned_data["label"])))
+    fresh = Fresh(*keys.make(source, form.cleaned_data["kind"], form.cleaned_data["label"]))
+    _note(request, source, "Made", fresh.key)
+    return _listed(request, source, fresh)
 
 
 def rotate(request: HttpRequest, source: Source, key: int) -> HttpResponse:
     """Make a key to take the place of another, which stays in use until it is revoked."""
     old = source.keys.filter(pk=key, revoked_at=None).first()
     fresh = Fresh(*keys.successor(old)) if old else None
+    if old:
+        _note(request, source, "Rotated", old)
     return _listed(request, source, fresh, replaced=old)
 
 
 def revoke(request: HttpRequest, source: Source, key: int) -> HttpResponse:
-    if found := source.keys.filter(pk=key).first():
+    if found := source.keys.filter(pk=key, revoked_at=None).first():
         keys.revoke(found)
+        _note(request, source, "Revoked", found)
     return _listed(request, source)
 
 
@@ -102,6 +108,7 @@ def bind(request: HttpRequest, source: Source, key: int) -> HttpResponse:
     if not form.is_valid():
         return _listed(request, source, wrong={"key": found.pk, "form": form})
     keys.bind(found, form.cleaned_data["origins"], form.cleaned_data["rate_limit"])
+    _note(request, source, "Changed pages and rate of", found)
     return _listed(request, source, bound=found)
 
 
@@ -149,6 +156,14 @@ def _posted_key(request: HttpRequest, source: Source) -> tuple[SourceKey | None,
     known = number.isascii() and number.isdigit() and len(number) < 19
     key = source.keys.filter(pk=int(number), revoked_at=None).first() if known else None
     return key, text if key and text and hash_key(text) == key.key_hash else ""
+
+
+def _note(request: HttpRequest, source: Source, act: str, key: SourceKey) -> None:
+    """Write into the source's history who did what to a key."""
+    said = f"{act} the {key.kind} key {key.label or 'without a name'} ({key.beginning}…)."
+    user = request.user.pk
+    assert user is not None, "the admin lets nobody else in"
+    LogEntry.objects.log_actions(user, [source], CHANGE, said, single_object=True)
 
 
 def _listed(request: HttpRequest, source: Source, fresh: Fresh | None = None, **more: Any) -> HttpResponse:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
 from django.test import Client
 
@@ -85,6 +86,19 @@ def test_a_key_is_bound_to_pages_and_a_rate(admin_client: Client) -> None:
     assert "From http://localhost:3000, https://shop.example, 50 events a second" in (
         admin_client.get(f"{PAGE}{source.pk}/change/").content.decode()
     )
+
+
+def test_the_history_tells_who_did_what_to_which_key(admin_client: Client) -> None:
+    source = make_source()
+    post(admin_client, source, "keys/", kind="secret", label="Server")
+    key = source.keys.get()
+    for act in ("rotate", "bounds", "revoke", "revoke"):
+        post(admin_client, source, f"keys/{key.pk}/{act}/")
+    told = list(LogEntry.objects.order_by("pk").values_list("change_message", "user__username"))
+    named = f"the secret key Server ({key.beginning}…)."
+    acts = ("Made", "Rotated", "Changed pages and rate of", "Revoked")
+    assert told == [(f"{act} {named}", "admin") for act in acts]
+    assert "Rotated the secret key" in admin_client.get(f"{PAGE}{source.pk}/history/").content.decode()
 
 
 def test_what_is_no_origin_is_said_beside_it_and_nothing_saved(admin_client: Client) -> None:
