@@ -6,6 +6,7 @@ The tests' common server does not wait for the disk, so a commit there costs les
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -18,7 +19,7 @@ import psycopg
 from config.embedded import postgres
 from config.embedded.supervisor import Supervisor
 from events.models import SourceKey, hash_key, new_key
-from tests.stack import ROOT
+from tests.stack import ROOT, wait_for
 
 MAKE_SOURCE = """
 INSERT INTO events_source (name, site_id, enabled, created_at) VALUES (%(name)s, %(name)s, true, now()) RETURNING id
@@ -39,7 +40,8 @@ class DurablePostgres:
         sockets.mkdir()
         folder.chmod(0o711)  # the way to the socket, for a server that runs as nobody
         self._server = postgres.Postgres(binaries, folder / "data", sockets, postgres.choose_identity())
-        self._supervisor = Supervisor(folder / "logs", postgres.clean_environ())
+        self._logs = folder / "logs"
+        self._supervisor = Supervisor(self._logs, postgres.clean_environ())
         self.url = self._server.url
 
     @property
@@ -52,6 +54,14 @@ class DurablePostgres:
 
     def stop(self) -> None:
         self._supervisor.stop()
+
+    def restart_at_once(self) -> None:
+        """Do what ``pg_ctl restart -m immediate`` does: all are cut off, nothing is written; the log brings it back."""
+        os.kill(self.pid, signal.SIGQUIT)
+        wait_for(lambda: self._supervisor.children[0].returncode is not None, 20, "PostgreSQL to end")
+        self._supervisor.stop()
+        self._supervisor = Supervisor(self._logs, postgres.clean_environ())
+        self.start()
 
     def migrate(self) -> None:
         environ = {**os.environ, "DATABASE_URL": self.url}

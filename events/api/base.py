@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from django.db import DatabaseError, DataError, InterfaceError
@@ -67,6 +68,11 @@ class CallView(JsonView):
     caller: Caller | None = None
 
     @property
+    def raw_body(self) -> bytes:
+        """The body as it came in. Raises Refusal."""
+        return b""
+
+    @property
     def body(self) -> bytes:
         """What the call says: JSON, unpacked. Raises Refusal."""
         return b""
@@ -77,8 +83,14 @@ class CallView(JsonView):
             self.initial(request, *args, **kwargs)
             response = self._handler(request)(request, *args, **kwargs)
         except Exception as error:
+            self._read_on()
             response = self.handle_exception(error)
         return self.finalize_response(request, response, *args, **kwargs)
+
+    def _read_on(self) -> None:
+        """Take the body in though it comes to nothing: a server that answers before looks to some as if it hung up."""
+        with suppress(Refusal):
+            _ = self.raw_body
 
     def _handler(self, request: HttpRequest) -> Callable[..., HttpResponseBase]:
         name = (request.method or "").lower()
