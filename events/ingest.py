@@ -122,7 +122,7 @@ def ingest_many(parcels: Sequence[Parcel], lock_ms: int | None = None) -> list[R
     """Store all parcels in one transaction: all of them or none. Either all are of sandboxes or none is.
 
     What is about suppressed people is passed over, and a request that names them is not kept. With ``lock_ms`` no
-    lock is waited for longer than that, in milliseconds; this costs one statement.
+    lock is waited for longer than that, in milliseconds.
     Raises OperationalError when the database cannot take them now.
     """
     return in_one_go(lambda: _store(parcels, lock_ms))
@@ -146,9 +146,7 @@ def in_one_go(act: Callable[[], T]) -> T:
 
 
 def _store(parcels: Sequence[Parcel], lock_ms: int | None) -> list[Result]:
-    if lock_ms is not None:
-        _limit_waits(lock_ms)
-    new = _without_repeated(parcels)
+    new = _without_repeated(parcels, lock_ms)
     resolved = iter(_resolve([item for items in new for item in items], parcels[0].source))
     stored = [[pair for pair in islice(resolved, len(items)) if pair] for items in new]
     timely = _timely(parcels, stored)
@@ -164,30 +162,36 @@ def _store(parcels: Sequence[Parcel], lock_ms: int | None) -> list[Result]:
     ]
 
 
-def _limit_waits(lock_ms: int) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL lock_timeout = %s", [lock_ms])
+LIMIT_WAITS = "SELECT set_config('lock_timeout', %s, true)"
 
-
-# Sorted, so that two requests with the same ids wait for each other at the first of them and not in a circle.
-ACCEPT = """
+# Sorted, so that two requests with the same ids wait for each other at the first of them and not in a circle; and so
+# that the limit holds before the first is written. A statement of its own would cost each single event a round trip.
+ACCEPT = f"""
+WITH patience AS MATERIALIZED ({LIMIT_WAITS.replace("%s", "coalesce(%s, current_setting('lock_timeout'))")})
 INSERT INTO events_acceptedmessage (source_id, message_id, received_at)
-SELECT (key->>0)::bigint, key->>1, %s FROM jsonb_array_elements(%s) AS key ORDER BY 1, 2
+SELECT (key->>0)::bigint, key->>1, %s FROM patience, jsonb_array_elements(%s) AS key ORDER BY 1, 2
 ON CONFLICT DO NOTHING
 RETURNING source_id, message_id
 """
 
 
-def _without_repeated(parcels: Sequence[Parcel]) -> list[list[Item]]:
-    """Return each parcel's items whose message ids are new to the source, the first of each; note the ids."""
+def _without_repeated(parcels: Sequence[Parcel], lock_ms: int | None) -> list[list[Item]]:
+    """Return each parcel's items whose message ids are new to the source, the first of each; note the ids.
+
+    Sets the limit for locks. One statement, if anything is to be noted or set.
+    """
     first: dict[tuple[int, str], Item] = {}
     for parcel in parcels:
         for item in parcel.items:
             first.setdefault((parcel.source.pk, item.message_id), item)
     ids = [key for key, item in first.items() if item.repeatable]
+    limit = None if lock_ms is None else f"{lock_ms}ms"
+    if limit and not ids:
+        with connection.cursor() as cursor:
+            cursor.execute(LIMIT_WAITS, [limit])
     if ids:
         with connection.cursor() as cursor:
-            cursor.execute(ACCEPT, [parcels[0].received_at, msgspec.json.encode(ids).decode()])
+            cursor.execute(ACCEPT, [limit, parcels[0].received_at, msgspec.json.encode(ids).decode()])
             for key in set(ids).difference(cursor.fetchall()):
                 del first[key]
     return [

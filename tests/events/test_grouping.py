@@ -26,8 +26,9 @@ NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 Start = Callable[[Callable[[], Any]], "Future[Any]"]
 
 
-def parcel(source: Source, user_id: str, *message_ids: str, name: str = "Hi") -> Parcel:
-    items = [Item("track", message_id, NOW, user_id=user_id, name=name) for message_id in message_ids]
+def parcel(source: Source, user_id: str, *message_ids: str, name: str = "Hi", repeatable: bool = True) -> Parcel:
+    parts: dict[str, Any] = {"user_id": user_id, "name": name, "repeatable": repeatable}
+    items = [Item("track", message_id, NOW, **parts) for message_id in message_ids]
     return ingest.parcel(source, items, NOW)
 
 
@@ -170,10 +171,12 @@ def test_a_parcel_that_cannot_be_stored_harms_no_neighbour(door: Door, start: St
     assert Event.objects.count() == 6
 
 
-def test_somebody_elses_lock_on_one_person_holds_up_that_one_alone(door: Door, start: Start) -> None:
+@pytest.mark.parametrize("repeatable", [True, False])
+def test_somebody_elses_lock_on_one_person_holds_up_that_one_alone(door: Door, start: Start, repeatable: bool) -> None:
     source, busy = make_source(), make_profile("busy")
     names = ["u0", "u1", "busy", "u2", "u3"]
-    work = [lambda name=name: grouping.store(parcel(source, name, name)) for name in names]
+    parcels = [parcel(source, name, name, repeatable=repeatable) for name in names]
+    work = [lambda one=one: grouping.store(one) for one in parcels]
     with locked(busy) as other:
         futures = queue_up(door, start, work[0], work[1:])
         waiting = futures.pop(2)
