@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,6 +14,7 @@ from typing import Any
 import psycopg
 import pytest
 from django.db import DataError, OperationalError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from events import grouping, ingest
 from events.ingest import Item, Parcel, Result
@@ -226,3 +228,27 @@ def test_nobody_waits_for_ever_behind_a_leader_that_is_stuck(
     assert start(lambda: grouping.store(parcel(source, "u1", "1"))).result(10) == Result(1, 0)
     assert door.groups == [1, 1, 1]
     assert Event.objects.count() == 3
+
+
+def test_a_batch_costs_the_same_statements_whatever_its_size() -> None:
+    key = make_key()
+
+    def statements(size: int) -> list[str]:
+        calls = [
+            {"type": kind, "userId": f"{kind} {size} {n}", "anonymousId": f"{size} {n}", "event": "Hi"}
+            for n in range(size // 2)
+            for kind in ("identify", "track")
+        ]
+        batch = [{**call, "messageId": f"{size} {n}", "traits": {"n": n}} for n, call in enumerate(calls)]
+        with CaptureQueriesContext(connection) as asked:
+            assert send("batch", {"batch": batch}, key).status_code == 200
+        return [query["sql"][:40] for query in asked if not remembered.search(query["sql"])]
+
+    # Who calls and what is planned is remembered for a moment, and asked for anew now and then.
+    remembered = re.compile(r"\b(events_sourcekey|events_source|events_eventdefinition)\b")
+    send("track", {"userId": "u", "event": "Hi"}, key)
+    small = statements(4)
+    assert 5 <= len(small) <= 15
+    assert statements(40) == small  # shares a transaction with others
+    assert statements(400) == small  # has one to itself
+    assert Event.objects.count() == 445
