@@ -30,8 +30,20 @@ _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 CUSTOMERIO_TYPES = {"1": Group.COMPANY}
 
 
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What a group call says where its properties are not just a company's traits; ``about_member`` of the person."""
+
+    type: str
+    traits: Mapping[str, Any]
+    about_member: Mapping[str, Any]
+
+
 class Call(Protocol):
-    """What groups need of a call: of a group call the name is the group's id, the properties are its traits."""
+    """What groups need of a call: of a group call the name is the group's id, the properties are its traits.
+
+    ``group`` stands above the properties.
+    """
 
     @property
     def type(self) -> str: ...
@@ -41,6 +53,8 @@ class Call(Protocol):
     def properties(self) -> bytes: ...
     @property
     def timestamp(self) -> datetime: ...
+    @property
+    def group(self) -> Described | None: ...
 
 
 class Parcel(Protocol):
@@ -109,10 +123,11 @@ def apply(arrivals: Iterable[tuple[Parcel, Call, Person]], *, is_sandbox: bool) 
     news = News()
     for parcel, call, person in arrivals:
         if call.type == Event.Type.GROUP and person.profile_id is not None:
-            key = Group.COMPANY, sandbox.own(call.name) if is_sandbox else call.name
-            news.describe(key, _OBJECT.decode(call.properties))
+            said = call.group or Described(Group.COMPANY, _OBJECT.decode(call.properties), {})
+            key = said.type, sandbox.own(call.name) if is_sandbox else call.name
+            news.describe(key, said.traits)
             # Not later than now, whatever the sender's clock says.
-            news.join(person.profile_id, key, {}, min(call.timestamp, parcel.received_at))
+            news.join(person.profile_id, key, said.about_member, min(call.timestamp, parcel.received_at))
     save(news)
 
 

@@ -39,7 +39,8 @@ class Item:
     ``properties``, ``context`` and ``extra`` are JSON objects as bytes; ``traits`` are an identify's alone, null for
     what is to be forgotten. ``email`` is there only when the person is to be found by it. ``time_zone`` and
     ``language`` are the device's. Items whose message id was made up here are not ``repeatable``: nobody can send them
-    again. ``index`` is the place in the request, for what is to be said about one.
+    again. ``index`` is the place in the request, for what is to be said about one. ``group`` is there when a group call
+    says more than a company's traits.
     """
 
     type: str
@@ -60,6 +61,7 @@ class Item:
     pending: bool = True
     repeatable: bool = True
     index: int = 0
+    group: groups.Described | None = None
 
 
 @dataclass(frozen=True, slots=True)

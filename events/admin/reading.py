@@ -121,10 +121,12 @@ def _tracking(kind: str, body: bytes, received_at: datetime) -> Reading:
 
 def _pipelines(found: Reading, received_at: datetime) -> Reading:
     """Return the same where some names are more than events."""
-    if not semantic.are_among(found.items):
-        return found
-    steps, unread = semantic.steps(found.items, received_at)
-    return Reading(steps=steps, rejected=[*found.rejected, *unread])
+    items, ungrouped = semantic.grouped(found.items)
+    rejected = [*found.rejected, *ungrouped]
+    if not semantic.are_among(items):
+        return Reading(items=items, rejected=rejected)
+    steps, unread = semantic.steps(items, received_at)
+    return Reading(steps=steps, rejected=[*rejected, *unread])
 
 
 def lines(call: InboundRequest) -> list[Line]:

@@ -45,6 +45,12 @@ class PipelinesView(TrackingView):
         wanted = self.caller is not None and self.caller.source.strict
         return wanted or self.request.headers.get("X-Strict-Mode", "").strip() == "1"
 
+    def _items(self, received_at: datetime) -> tuple[list[Item], Rejected]:
+        items, rejected = super()._items(received_at)
+        items, ungrouped = semantic.grouped(items)
+        self._raise_single(ungrouped)
+        return items, [*rejected, *ungrouped]
+
     def store(
         self, caller: Caller, items: Sequence[Item], rejected: Sequence[tuple[int, Refusal]], received_at: datetime
     ) -> dict[str, object]:

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import msgspec
 from msgspec import Raw
 
+from events import groups
 from events.api.customerio import acts, consent, objects, reports
 from events.api.customerio.acts import Act
 from events.api.customerio.identifiers import Who
-from events.api.customerio.items import NULL, Call
+from events.api.customerio.items import NULL, Call, attributes_of
 from events.api.customerio.performing import Operation, Rejected, Step
 from events.api.fields import OBJECT, Fields, object_of, text_or_nothing
 from events.api.refusal import Refusal
@@ -24,6 +26,32 @@ from events.devices import Described
 from events.ingest import Item
 from events.models import Event
 from events.plan import WORDS
+
+RELATIONSHIP = "relationshipAttributes"
+# Traits of a group call that are none of the group.
+ABOUT_THE_GROUP = {"objectTypeId", "object_type_id", RELATIONSHIP}
+
+
+def grouped(items: Sequence[Item]) -> tuple[list[Item], Rejected]:
+    """Return the calls, those about groups with the object type and the relationship that stand among their traits."""
+    found: list[Item] = []
+    rejected: Rejected = []
+    for item in items:
+        try:
+            found.append(_grouped(item) if item.type == Event.Type.GROUP else item)
+        except Refusal as refusal:
+            rejected.append((item.index, refusal))
+    return found, rejected
+
+
+def _grouped(item: Item) -> Item:
+    said = OBJECT.decode(item.properties)
+    if said.keys().isdisjoint(ABOUT_THE_GROUP):
+        return item
+    of_type = said.get("objectTypeId", said.get("object_type_id", NULL))
+    type_, _ = objects.key_of({"object_id": Raw(msgspec.json.encode(item.name)), "object_type_id": of_type})
+    traits = {name: raw for name, raw in said.items() if name not in ABOUT_THE_GROUP}
+    return replace(item, group=groups.Described(type_, traits, attributes_of(said, RELATIONSHIP)))
 
 
 def are_among(items: Sequence[Item]) -> bool:

@@ -243,6 +243,35 @@ def test_what_they_lack_is_named(item: dict[str, Any], field: str, key: str) -> 
     assert InboundRequest.objects.count() == 3
 
 
+@pytest.mark.parametrize("path", ["group", "batch"])
+@pytest.mark.parametrize("type_id", ["2", 2])
+def test_a_group_call_names_the_type_and_the_persons_place(path: str, type_id: Any, key: str) -> None:
+    traits = {"name": "Blue", "objectTypeId": type_id, "relationshipAttributes": {"role": "lead"}}
+    item = {"type": "group", "userId": "ada", "groupId": "blue", "traits": traits}
+    assert taken(post(path, {"batch": [item]} if path == "batch" else item, key))
+    group = Group.objects.get()
+    assert (group.type, group.key, group.traits) == ("2", "blue", {"name": "Blue"})
+    assert Membership.objects.get().traits == {"role": "lead"}
+    # The log keeps what was said.
+    assert Event.objects.get().properties == {**traits}
+
+
+def test_without_a_type_a_group_is_a_company(key: str) -> None:
+    for traits in ({}, {"object_type_id": "1"}, {"relationshipAttributes": {"role": "lead"}}):
+        assert taken(post("group", {"userId": "ada", "groupId": "acme", "traits": traits}, key))
+    assert (Group.objects.get().type, Group.objects.get().traits) == ("company", {})
+    send("group", {"userId": "ada", "groupId": "acme", "traits": {"objectTypeId": "2"}}, key)
+    assert (Group.objects.get().type, Group.objects.get().traits) == ("company", {"objectTypeId": "2"})
+
+
+def test_a_group_that_cannot_be_read_is_refused_alone(key: str) -> None:
+    bad = {"type": "group", "userId": "ada", "groupId": "x", "traits": {"objectTypeId": []}}
+    assert post("batch", {"batch": [bad, track("Hi")]}, key).json()["rejected"][0]["field"] == "object_type_id"
+    assert post("group", bad, key).json()["rejected_count"] == 1
+    assert post("group", bad, key, **STRICT).status_code == 400
+    assert not Group.objects.exists() and Event.objects.get().name == "Hi"
+
+
 def test_the_names_are_reserved_nowhere_else(key: str) -> None:
     make_profile("ada")
     send("track", track("User Deleted"), key)
