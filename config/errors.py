@@ -40,7 +40,7 @@ def server_error(request: HttpRequest) -> HttpResponseBase:
     if _is_person(request):
         answer: HttpResponseBase = defaults.server_error(request)
     elif away:
-        answer = _told(503, "unavailable", "The database cannot be reached. Please try again.")
+        answer = _told(503, "unavailable", "The database cannot take this now. Please try again.")
     else:
         answer = _told(500, "server_error", "Something went wrong here. The log of the web process says what.")
     if away:

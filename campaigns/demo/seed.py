@@ -22,6 +22,7 @@ from events.models import ApiToken, Identity, Source, SourceKey, hash_key
 from messaging.models import Layout, Provider, Template
 
 SOURCE = "Demo shop"
+HOOK = "Demo webhook"
 SENDER = "Acme Projects <hello@acme.example>"
 
 
@@ -35,11 +36,12 @@ class Secrets:
     site_id: str
     api_key: str
     api_token: str
+    hook: str
 
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> Secrets:
         """Read the environment. Raises KeyError with the name that is missing."""
-        names = ("ADMIN_USER", "ADMIN_PASSWORD", "WRITE_KEY", "SITE_ID", "API_KEY", "API_TOKEN")
+        names = ("ADMIN_USER", "ADMIN_PASSWORD", "WRITE_KEY", "SITE_ID", "API_KEY", "API_TOKEN", "HOOK")
         return cls(*(environ[name] for name in names))
 
 
@@ -48,6 +50,7 @@ def seed(secrets: Secrets) -> None:
     """Make what is missing."""
     user = _user(secrets)
     source = _source(secrets)
+    _hook(secrets.hook)
     ApiToken.objects.get_or_create(key_hash=hash_key(secrets.api_token), defaults={"label": "Demo", "created_by": user})
     _provider()
     templates = _templates()
@@ -78,6 +81,14 @@ def _source(secrets: Secrets) -> Source:
     _key(source, SourceKey.Kind.PUBLIC, "Web page", secrets.write_key)
     _key(source, SourceKey.Kind.SECRET, "Server", secrets.api_key)
     return source
+
+
+def _hook(slug: str) -> None:
+    Source.objects.update_or_create(
+        name=HOOK,
+        defaults={"slug": slug},
+        create_defaults={"slug": slug, "site_id": slug, "kind": Source.Kind.WEBHOOK},
+    )
 
 
 def _key(source: Source, kind: SourceKey.Kind, label: str, text: str) -> None:

@@ -33,6 +33,7 @@ PUBLISHED = (
     "API_KEY",
     "API_TOKEN",
     "WEBHOOK_SECRET",
+    "HOOK",
 )
 
 BANNER = """
@@ -41,6 +42,7 @@ BANNER = """
     Shop window    {BASE_URL}/demo/
     Admin          {BASE_URL}/admin/   log in as {ADMIN_USER} with {ADMIN_PASSWORD}
     Tracking API   {BASE_URL}/v1/track   write key {WRITE_KEY}
+    Webhook        {BASE_URL}/hooks/{HOOK}/   takes any JSON
 
     Data and logs  {DATA_DIR}   (while it runs, demo.env there holds the keys)
     Stop           Ctrl-C; the data stays

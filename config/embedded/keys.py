@@ -36,6 +36,7 @@ def _fresh() -> dict[str, str]:
         "API_KEY": secrets.token_hex(16),
         "API_TOKEN": secrets.token_hex(20),
         "WEBHOOK_SECRET": f"webhook:{secrets.token_hex(16)}",  # user and password of HTTP basic auth
+        "HOOK": secrets.token_hex(12),
     }
 
 

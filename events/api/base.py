@@ -120,7 +120,7 @@ def as_refusal(error: Exception) -> Refusal | None:
             return Refusal("invalid_value", "A value cannot be stored.", "body")
         case DatabaseError() | InterfaceError():
             logger.error("the database cannot take a call now: %s", error)
-            return Refusal("unavailable", "The database cannot be reached. Please try again.", status=503)
+            return Refusal("unavailable", "The database cannot take this now. Please try again.", status=503)
         case Http404():
             return Refusal("not_found", str(error) or "There is nothing here.", status=404)
         case exceptions.AuthenticationFailed() | exceptions.NotAuthenticated():

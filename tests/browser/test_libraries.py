@@ -211,6 +211,16 @@ def test_the_library_works_unchanged(visitor: Visitor, site: Site, asked_first: 
         assert {request.headers["content-type"] for request in visitor.sent} == {"text/plain"}
 
 
+@pytest.mark.parametrize("library", ALL)
+def test_a_page_that_may_connect_to_us_alone_can_report(visitor: Visitor, site: Site, library: Library) -> None:
+    policy = f"default-src 'none'; img-src data:; script-src 'self' 'unsafe-inline'; connect-src {site.host}"
+    site.shop.headers = {"Content-Security-Policy": policy}
+    page = start(visitor, site, library)
+    visitor.run(page, track("Strict"))
+    visitor.arrived(1)
+    assert_kept_to_itself(visitor, site)
+
+
 def test_the_file_of_the_html_snippet_works_unchanged(visitor: Visitor, site: Site) -> None:
     site.shop.pages["/"] = HEAD + SNIPPET % (json.dumps(site.key), json.dumps(site.host))
     page = visitor.open()
@@ -330,3 +340,46 @@ def test_the_code_that_a_sources_page_offers_runs_in_a_page(visitor: Visitor, si
     assert (person.user_id, person.email, person.traits["first_name"]) == ("user-1", "ada@example.com", "Ada")
     assert_all_taken()
     assert_kept_to_itself(visitor, site)
+
+
+# A batch that failed waits for the timer of what was gathered first.
+FIVE = {"strategy": "batching", "config": {"size": 5, "timeout": 3_000}}
+GATHERED = [
+    pytest.param(SEGMENT, {"integrations": {"Segment.io": {"deliveryStrategy": FIVE}}}, "/v1/b", id="Segment"),
+    pytest.param(
+        RUDDERSTACK,
+        {"queueOptions": {"batch": {"enabled": True, "maxItems": 5, "flushInterval": 60_000}}},
+        "/v1/batch",
+        id="RudderStack",
+    ),
+    pytest.param(
+        CUSTOMERIO,
+        {"integrations": {"Customer.io Data Pipelines": {"deliveryStrategy": FIVE}}},
+        "/cdp/v1/b",
+        id="Customer.io",
+    ),
+]
+
+
+@pytest.mark.parametrize(("library", "options", "path"), GATHERED)
+def test_calls_that_are_gathered_come_as_one_batch(
+    visitor: Visitor, site: Site, library: Library, options: dict[str, Any], path: str
+) -> None:
+    page = start(visitor, site, library, **options)
+    visitor.run(page, "for (let n = 0; n < 5; n++) analytics.track(`Event ${n}`); null")
+    found = visitor.arrived(5)
+    assert {event.name for event in found} == {f"Event {n}" for n in range(5)}
+    assert [urlsplit(request.url).path for request in visitor.sent] == [path]
+    assert_all_taken()
+    assert_kept_to_itself(visitor, site)
+
+
+@pytest.mark.parametrize(("library", "options", "path"), GATHERED[:2])
+def test_a_batch_comes_again_after_an_outage_and_counts_once(
+    visitor: Visitor, site: Site, trouble: list[float], library: Library, options: dict[str, Any], path: str
+) -> None:
+    page = start(visitor, site, library, **options)
+    visitor.run(page, "for (let n = 0; n < 5; n++) analytics.track(`Event ${n}`); null")
+    wait_for(lambda: visitor.pause(page, 50) or len(trouble) == 2, 15, "the second try")
+    assert len(visitor.arrived(5)) == 5
+    assert {urlsplit(request.url).path for request in visitor.sent} == {path}

@@ -86,7 +86,8 @@ class Visitor:
         self.do(lambda: page.wait_for_timeout(milliseconds))
 
     def until(self, page: Page, script: str) -> None:
-        self.do(lambda: page.wait_for_function(script, timeout=15_000))
+        # Playwright's own waiting needs an eval, which a strict page forbids.
+        wait_for(lambda: self.run(page, f"!!({script})"), 15, script)
 
     def arrived(self, count: int, **filters: object) -> list[Event]:
         """Wait for so many events and return them in the order in which they happened; one more fails the test."""

@@ -33,6 +33,7 @@ ENVIRON = {
     "SITE_ID": "site-1",
     "API_KEY": "api-key-1",
     "API_TOKEN": "token-1",
+    "HOOK": "hook-1",
 }
 urlpatterns = [*own_urls, path("demo/", include("campaigns.demo.urls"))]
 with_demo = override_settings(ROOT_URLCONF=__name__)
@@ -51,6 +52,8 @@ def test_everything_is_there_after_seeding(client: Client) -> None:
     keys = {key.kind: key.key_hash for key in source.keys.all()}
     assert keys == {"public": hash_key("write-key-1"), "secret": hash_key("api-key-1")}
     assert ApiToken.objects.get().key_hash == hash_key("token-1")
+    hook = Source.objects.get(kind=Source.Kind.WEBHOOK)
+    assert (hook.slug, hook.lock) == ("hook-1", Source.Lock.ADDRESS)
     assert Provider.objects.get(is_default=True).kind == Provider.Kind.MAILBOX
     assert {c.slug: c.status for c in Campaign.objects.all()} == {
         "welcome": "live",

@@ -13,6 +13,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = ["BASE_URL", "ADMIN_USER", "ADMIN_PASSWORD", "WRITE_KEY", "SITE_ID", "API_KEY", "API_TOKEN", "WEBHOOK_SECRET"]
+NAMES += ["HOOK"]
 
 
 def start(data_dir: Path, port: int) -> subprocess.Popen[bytes]:
