@@ -17,7 +17,7 @@ from django.db.models.functions import Coalesce, Least
 
 from events.audience.scope import Scope, outer
 from events.audience.values import ORDERINGS, JsonAt, Number, Ordered, in_time, there
-from events.conditions.nodes import Count, Edge, Followed, Moment, Node, Performed, Sequence, Total, What
+from events.conditions.nodes import Count, Edge, Followed, Moment, Node, Performed, Sequence, Total, What, whats
 from events.models import Event
 
 Where = Callable[[Node, Scope], Q]
@@ -37,9 +37,7 @@ HAPPENED = Least(F("timestamp"), F("received_at"))
 
 def performed(node: Performed, scope: Scope, where: Where) -> Q:
     """Return whether the person did ``node.what`` as often, as much or when the node says."""
-    found = _past(node.what, scope.inner(), where)
-    if node.since is not None:
-        found = _since(found, node.since, scope)
+    found = in_window(node, scope, where)
     if node.then_not is not None:
         found = _not_followed(found, node.then_not, scope.inner(), where)
     match node.measure:
@@ -55,10 +53,14 @@ def performed(node: Performed, scope: Scope, where: Where) -> Q:
 
 def sequence(node: Sequence, scope: Scope, where: Where) -> Q:
     """Return whether the person did the steps one after the other."""
-    first = _past(node.steps[0], scope.inner(), where)
-    if node.since is not None:
-        first = _since(first, node.since, scope)
+    first = in_window(node, scope, where)
     return _any(first.filter(Exists(_next(node, 1, scope, where))), scope)
+
+
+def in_window(node: Performed | Sequence, scope: Scope, where: Where) -> QuerySet[Event]:
+    """Return everybody's events that the node speaks of, or its first step, since when it says."""
+    found = _past(whats(node)[0], scope.inner(), where)
+    return found if node.since is None else _since(found, node.since, scope)
 
 
 def _next(node: Sequence, level: int, scope: Scope, where: Where) -> QuerySet[Event]:
@@ -116,7 +118,7 @@ def _alike(found: QuerySet[Event], path: tuple[str, ...]) -> QuerySet[Event]:
     return found.filter(Q(Ordered(own, "=", other)) & there(own))
 
 
-def _of_person(found: Any, scope: Scope) -> Any:
+def of_person(found: Any, scope: Scope) -> Any:
     return found.filter(profile_id=OuterRef(scope.profile_id))
 
 
@@ -125,7 +127,7 @@ def _among(found: Any, scope: Scope) -> Q:
 
 
 def _any(found: QuerySet[Event], scope: Scope) -> Q:
-    return _among(found, scope) if scope.everyone else Q(Exists(_of_person(found, scope)))
+    return _among(found, scope) if scope.everyone else Q(Exists(of_person(found, scope)))
 
 
 def _counted(found: QuerySet[Event], operator: str, number: int, scope: Scope) -> Q:
@@ -152,7 +154,7 @@ def _at_least(found: QuerySet[Event], number: int, scope: Scope) -> Q:
     if scope.everyone:
         counted = found.values("profile_id").annotate(number=models.Count("pk")).filter(number__gte=number)
         return _among(counted, scope)
-    return Q(Exists(_of_person(found, scope)[number - 1 : number]))
+    return Q(Exists(of_person(found, scope)[number - 1 : number]))
 
 
 def _reckoned(found: QuerySet[Event], total: Total, scope: Scope) -> Q:
@@ -165,7 +167,7 @@ def _reckoned(found: QuerySet[Event], total: Total, scope: Scope) -> Q:
     grouped = found.values("profile_id").annotate(result=result)
     wanted = Value(total.number)
     if not scope.everyone:
-        own: Any = Subquery(_of_person(grouped, scope).values("result"))
+        own: Any = Subquery(of_person(grouped, scope).values("result"))
         if total.function == "sum":
             own = Coalesce(own, Value(0), output_field=models.DecimalField())
         return Q(Ordered(own, COMPARISONS[total.operator], wanted))
@@ -179,4 +181,4 @@ def _edge(found: QuerySet[Event], edge: Edge, scope: Scope) -> Q:
     grouped = found.values("profile_id").annotate(at=EDGES[edge.which](HAPPENED))
     if scope.everyone:
         return _among(grouped.filter(in_time(F("at"), edge.operator, edge.value, scope.inner())), scope)
-    return in_time(Subquery(_of_person(grouped, scope).values("at")), edge.operator, edge.value, scope)
+    return in_time(Subquery(of_person(grouped, scope).values("at")), edge.operator, edge.value, scope)

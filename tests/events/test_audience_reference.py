@@ -120,6 +120,14 @@ def store(traits: dict[str, Any], zone: str, past: list[Any]) -> tuple[int, Some
     )
 
 
+def happened_by(
+    now: datetime, traits: dict[str, Any], zone: str, past: list[Any]
+) -> tuple[dict[str, Any], str, list[Any]]:
+    """Leave the events that have happened and arrived by ``now``."""
+    there = [one for one in past if min(one[2], one[2] + timedelta(minutes=one[3])) <= now]
+    return traits, zone, there
+
+
 def check(persons: list[Any], wanted: list[dict[str, Any]]) -> None:
     """Each tree about each person, asked one by one as well as about everybody: one statement for all."""
     known = dict(store(*person) for person in persons)
