@@ -26,6 +26,7 @@ from campaigns.triggers import Candidate, judge_age, judge_conditions
 from events import counts, log, nudges
 from events.log import ClaimedEvent
 from events.models import Event, Pending
+from events.segments import membership
 
 logger = logging.getLogger(__name__)
 BATCH = 500
@@ -55,6 +56,7 @@ def enroll_batch(limit: int, only: int | None = None) -> int:
     if events:
         now = timezone.now()
         counts.record(events)
+        membership.follow(events, now)
         candidates = [judge_age(candidate) for candidate in _candidates(events)]
         _act([*candidates, *grace.heard_of(events, now)], now)
         _convert(events)

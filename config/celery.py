@@ -33,6 +33,8 @@ app.conf.beat_schedule = {
     "fold event counts": every(10.0, "events.tasks.fold_counts"),
     "learn events and properties": every(10.0, "events.tasks.learn_catalog"),
     "check and run imports": every(5.0, "events.tasks.run_imports"),
+    "let time move people between segments": every(1.0, "events.tasks.turn_segments"),
+    "build segments": every(5.0, "events.tasks.build_segments"),
     "search for traces of erased people": every(10.0, "events.tasks.search_traces"),
     "show that beat and worker live": every(5.0, "config.health.heartbeat"),
     "make partitions ahead": {"task": "events.tasks.make_partitions", "schedule": crontab(minute="17")},

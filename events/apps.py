@@ -6,10 +6,17 @@ class EventsConfig(AppConfig):
     verbose_name = "People and events"
 
     def ready(self) -> None:
-        from events import nudges, panels, tasks
+        from events import nudges, panels, signals, tasks
         from events.admin import device_panel, groups
+        from events.audience import foreign
+        from events.segments import following, kind
 
         nudges.register("imports", tasks.run_imports)
         nudges.register("traces", tasks.search_traces)
+        nudges.register("segments", tasks.build_segments)
+        foreign.register(kind.KIND, kind.ask)
+        signals.profiles_merged.connect(following.follow_merge, dispatch_uid="events.segments.follow_merge")
+        signals.profiles_erased.connect(following.follow_erasure, dispatch_uid="events.segments.follow_erasure")
+        signals.profiles_exported.connect(following.sections, dispatch_uid="events.segments.portrait")
         panels.register(panels.PROFILE, "Belongs to", groups.groups_panel)
         panels.register(panels.PROFILE, "Devices", device_panel.devices_panel)

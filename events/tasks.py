@@ -8,16 +8,20 @@ from celery import shared_task
 from django.utils import timezone
 
 from events import catalog, counts, nudges, partitions, retention, traces
+from events.segments import building, changes, turning
 from events.transfers import imports
 
 FORGET_SECONDS = 120
 IMPORT_SECONDS = 10
+SEGMENT_SECONDS = 10
 
 
 @shared_task
 def fold_counts() -> None:
-    """Add what was appended to the hourly counts."""
+    """Add what was appended to the hourly counts and to the sizes of segments."""
     while counts.fold() == counts.FOLD_LIMIT:
+        pass
+    while changes.fold() == changes.FOLD_LIMIT:
         pass
 
 
@@ -54,3 +58,17 @@ def run_imports() -> None:
     nudges.begin("imports")
     if imports.work(time.monotonic() + IMPORT_SECONDS):
         nudges.nudge("imports")
+
+
+@shared_task
+def turn_segments() -> None:
+    """Let people enter and leave segments whose time has come."""
+    turning.turn_due(time.monotonic() + SEGMENT_SECONDS)
+
+
+@shared_task
+def build_segments() -> None:
+    """Ask everybody about segments whose condition is new, for a slice of time."""
+    nudges.begin("segments")
+    if building.build(time.monotonic() + SEGMENT_SECONDS):
+        nudges.nudge("segments")

@@ -12,12 +12,13 @@ class Kind:
     """``key`` marks a tree of this kind, which may have the keys ``known`` besides.
 
     ``read`` returns the question that a tree asks. It raises ValueError with what is wrong; a second argument names
-    the key it is about.
+    the key it is about. Events of the names ``wakes`` may change the answer.
     """
 
     key: str
     known: frozenset[str]
     read: Callable[[Mapping[str, Any]], Hashable]
+    wakes: frozenset[str] = frozenset()
 
 
 _kinds: dict[str, Kind] = {}

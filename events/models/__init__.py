@@ -10,6 +10,7 @@ from events.models.log import AcceptedMessage, Event, EventCount, EventCountChan
 from events.models.people import Device, Group, Identity, Membership, Profile, SuppressedId
 from events.models.plan import EventDefinition, PropertyStat, Violation
 from events.models.retention import KeepFor
+from events.models.segments import Segment, SegmentChange, SegmentHour, SegmentMember, SegmentTurn
 from events.models.sources import ApiToken, Source, SourceKey, hash_key, new_key
 from events.models.transfers import Import, ImportChunk, ImportFailure
 
@@ -34,6 +35,11 @@ __all__ = [
     "Pending",
     "Profile",
     "PropertyStat",
+    "Segment",
+    "SegmentChange",
+    "SegmentHour",
+    "SegmentMember",
+    "SegmentTurn",
     "Source",
     "SourceKey",
     "SuppressedId",

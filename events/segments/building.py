@@ -1,0 +1,53 @@
+"""Ask everybody once a segment's condition is new, a slice at a time; what comes in meanwhile is followed as ever."""
+
+from __future__ import annotations
+
+import time
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from events.models import Segment
+from events.segments import live, membership
+
+SLICE = 1_000
+NEXT = "SELECT id FROM events_profile WHERE id > %s ORDER BY id LIMIT %s FOR NO KEY UPDATE"
+
+
+def build(deadline: float) -> bool:
+    """Go on building until all is done or ``time.monotonic()`` passes ``deadline``. Returns whether more is left."""
+    while time.monotonic() < deadline:
+        if not build_slice():
+            return False
+    return True
+
+
+@transaction.atomic
+def build_slice() -> bool:
+    """Ask about the next people of a segment that is being built. Returns False when there is none to build.
+
+    Whoever is found in it had been so before: nobody is told.
+    """
+    segment = (
+        Segment.objects.select_for_update(skip_locked=True, no_key=True)
+        .filter(state=Segment.State.BUILDING)
+        .order_by("build_started_at", "pk")
+        .first()
+    )
+    if segment is None:
+        return False
+    with connection.cursor() as cursor:
+        cursor.execute(NEXT, [segment.built_to, SLICE])
+        people = [pk for (pk,) in cursor.fetchall()]
+    now = timezone.now()
+    found = live.current([segment.pk])
+    if people and found:
+        membership.ask({found[0]: people}, now, "its condition is new")
+        segment.built_to = people[-1]
+        segment.save(update_fields=["built_to"])
+    else:
+        segment.state = Segment.State.LIVE
+        if segment.build_started_at:
+            segment.build_seconds = (now - segment.build_started_at).total_seconds()
+        segment.save(update_fields=["state", "build_seconds"])
+    return True

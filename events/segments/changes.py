@@ -1,0 +1,142 @@
+"""Write who has entered and who has left: members, turns, figures, and the news in the log."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connection
+
+from events import log
+from events.models import SegmentChange
+
+ENTERED, LEFT = "Segment Entered", "Segment Left"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a segment's condition says of one person now. ``look_at`` is when time may change it.
+
+    ``quiet`` answers are not told to campaigns: it had been so before anybody asked.
+    """
+
+    segment_id: int
+    slug: str
+    name: str
+    profile_id: int
+    was_in: bool
+    is_in: bool
+    look_at: datetime | None
+    is_test: bool
+    quiet: bool = False
+
+
+ENTER = """
+INSERT INTO events_segmentmember (segment_id, profile_id, since)
+SELECT segment_id, profile_id, %s FROM jsonb_to_recordset(%s) AS r(segment_id bigint, profile_id bigint)
+ORDER BY 1, 2 ON CONFLICT DO NOTHING
+"""
+LEAVE = """
+DELETE FROM events_segmentmember m USING jsonb_to_recordset(%s) AS r(segment_id bigint, profile_id bigint)
+WHERE m.segment_id = r.segment_id AND m.profile_id = r.profile_id
+"""
+TURN = """
+INSERT INTO events_segmentturn (segment_id, profile_id, look_at)
+SELECT segment_id, profile_id, look_at
+FROM jsonb_to_recordset(%s) AS r(segment_id bigint, profile_id bigint, look_at timestamptz)
+ORDER BY 1, 2 ON CONFLICT (segment_id, profile_id) DO UPDATE SET look_at = excluded.look_at
+"""
+STAY = """
+DELETE FROM events_segmentturn t USING jsonb_to_recordset(%s) AS r(segment_id bigint, profile_id bigint)
+WHERE t.segment_id = r.segment_id AND t.profile_id = r.profile_id
+"""
+
+
+def write(answers: Sequence[Answer], at: datetime, cause: str) -> int:
+    """Store the answers in the caller's transaction; return how many people entered or left. Six statements at most.
+
+    ``cause`` says in words why they were asked.
+    """
+    entered = [answer for answer in answers if answer.is_in and not answer.was_in]
+    left = [answer for answer in answers if answer.was_in and not answer.is_in]
+    _execute(ENTER, entered, at)
+    _execute(LEAVE, left)
+    _execute(TURN, [answer for answer in answers if answer.look_at is not None])
+    _execute(STAY, [answer for answer in answers if answer.look_at is None])
+    record(
+        Counter(answer.segment_id for answer in entered if not answer.is_test),
+        Counter(answer.segment_id for answer in left if not answer.is_test),
+        at,
+        cause,
+    )
+    log.append([_news(answer, at) for answer in (*entered, *left) if not answer.quiet])
+    return len(entered) + len(left)
+
+
+def record(entered: Counter[int], left: Counter[int], at: datetime, cause: str) -> None:
+    """Append to the figures. One statement."""
+    hour = at.replace(minute=0, second=0, microsecond=0)
+    SegmentChange.objects.bulk_create(
+        SegmentChange(segment_id=pk, hour=hour, entered=entered[pk], gone=left[pk], cause=cause, at=at)
+        for pk in sorted({*entered, *left})
+    )
+
+
+def _news(answer: Answer, at: datetime) -> log.Entry:
+    name = ENTERED if answer.is_in else LEFT
+    return log.Entry(answer.profile_id, name, {"segment": answer.slug, "name": answer.name}, at)
+
+
+def _execute(statement: str, answers: Iterable[Answer], *before: datetime) -> None:
+    rows = [
+        {
+            "segment_id": answer.segment_id,
+            "profile_id": answer.profile_id,
+            "look_at": answer.look_at and answer.look_at.isoformat(),
+        }
+        for answer in answers
+    ]
+    if rows:
+        with connection.cursor() as cursor:
+            cursor.execute(statement, [*before, json.dumps(rows)])
+
+
+FOLD = """
+WITH taken AS (
+    DELETE FROM events_segmentchange WHERE id = ANY(ARRAY(
+        SELECT id FROM events_segmentchange ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED))
+    RETURNING segment_id, hour, entered, gone, cause, at
+), grown AS (
+    UPDATE events_segment s SET size = s.size + n.entered - n.gone, changed_at = greatest(s.changed_at, n.at),
+        changed_by = n.cause
+    FROM (SELECT segment_id, sum(entered) AS entered, sum(gone) AS gone, max(at) AS at,
+                 (array_agg(cause ORDER BY at DESC))[1] AS cause FROM taken GROUP BY segment_id) AS n
+    WHERE s.id = n.segment_id RETURNING s.id, s.size
+), folded AS (
+    INSERT INTO events_segmenthour AS h (segment_id, hour, entered, gone, size)
+    SELECT t.segment_id, t.hour, sum(t.entered), sum(t.gone), grown.size
+    FROM taken t JOIN grown ON grown.id = t.segment_id
+    GROUP BY t.segment_id, t.hour, grown.size ORDER BY 1, 2
+    ON CONFLICT (segment_id, hour) DO UPDATE SET
+        entered = h.entered + excluded.entered, gone = h.gone + excluded.gone, size = excluded.size
+)
+SELECT count(*) FROM taken
+"""
+FOLD_LIMIT = 10_000
+FOLDER = 0x0CA7A5E6
+
+
+def fold() -> int:
+    """Add what was appended to sizes and hourly figures; one process at a time does. Returns how many were folded."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [FOLDER])
+        if not cursor.fetchone()[0]:
+            return 0
+        try:
+            cursor.execute(FOLD, [FOLD_LIMIT])
+            return int(cursor.fetchone()[0])
+        finally:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [FOLDER])

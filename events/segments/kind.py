@@ -1,0 +1,28 @@
+"""``{"segment": "power-users"}`` in conditions: whether the person is in a segment as it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db.models import Exists, OuterRef, Q
+
+from events.audience.scope import Scope
+from events.conditions.kinds import Kind
+from events.models import SegmentMember
+from events.segments.changes import ENTERED, LEFT
+
+
+def _read(tree: Mapping[str, Any]) -> str:
+    slug = tree["segment"]
+    if not isinstance(slug, str) or not slug.strip():
+        raise ValueError("must be the short name of a segment, such as power-users")
+    return slug
+
+
+def ask(slug: str, scope: Scope) -> Q:
+    """Return whether the person is in the segment. Membership is known as of now alone, whatever ``scope`` says."""
+    return Q(Exists(SegmentMember.objects.filter(profile_id=OuterRef(scope.profile_id), segment__slug=slug)))
+
+
+KIND = Kind("segment", frozenset(), _read, frozenset({ENTERED, LEFT}))

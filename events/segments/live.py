@@ -1,0 +1,91 @@
+"""The segments that have a condition, read once a revision and process, and which of them an event may change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from events.conditions import Belongs, Compare, ConditionError, Foreign, Node, Performed, parse, walk
+from events.conditions import Sequence as InOrder
+from events.conditions.kinds import known
+from events.conditions.nodes import whats
+from events.log import ClaimedEvent
+from events.models import Event, Segment
+
+# What may change traits, and who somebody is.
+BRINGS_TRAITS = frozenset({Event.Type.IDENTIFY, Event.Type.ALIAS})
+BRINGS_GROUPS = frozenset({Event.Type.GROUP, Event.Type.ALIAS})
+
+
+@dataclass(frozen=True, slots=True)
+class Interest:
+    """Which events may change what a condition says: (type, name) pairs, and types of calls whatever their names."""
+
+    names: frozenset[tuple[str, str]]
+    types: frozenset[str]
+
+    def includes(self, event: ClaimedEvent) -> bool:
+        return (event.type, event.name) in self.names or event.type in self.types
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Live:
+    """One segment as it is kept current. People above ``built_to`` have not been asked yet; None when all have."""
+
+    pk: int
+    slug: str
+    name: str
+    node: Node
+    interest: Interest
+    built_to: int | None
+
+
+def interest(node: Node) -> Interest:
+    """Return which events may change what ``node`` says of the person they are about."""
+    names: set[tuple[str, str]] = set()
+    types: set[str] = set()
+    for part in walk(node):
+        match part:
+            case Performed() | InOrder():
+                names |= {(what.type, what.event) for what in whats(part)}
+            case Compare("trait"):
+                types |= BRINGS_TRAITS
+            case Belongs():
+                types |= BRINGS_GROUPS
+            case Foreign(key):
+                names |= {(Event.Type.TRACK, name) for name in known()[key].wakes}
+    return Interest(frozenset(names), frozenset(types))
+
+
+_parsed: dict[int, tuple[int, Node, Interest]] = {}
+
+
+def current(ids: Iterable[int] | None = None) -> list[Live]:
+    """Return the segments that have a condition, all or those with ``ids``. One statement, and one for new ones.
+
+    One whose condition cannot be read, because a room has left, changes nobody.
+    """
+    found = Segment.objects.filter(kind=Segment.Kind.DYNAMIC).exclude(condition=None)
+    if ids is not None:
+        found = found.filter(pk__in=list(ids))
+    rows = list(found.order_by("pk").values_list("pk", "revision", "slug", "name", "state", "built_to"))
+    _read([row[0] for row in rows if _parsed.get(row[0], (None,))[0] != row[1]])
+    return [
+        Live(pk, slug, name, *_parsed[pk][1:], None if state == Segment.State.LIVE else built_to)
+        for pk, revision, slug, name, state, built_to in rows
+        if pk in _parsed
+    ]
+
+
+def _read(ids: Sequence[int]) -> None:
+    if not ids:
+        return
+    rows: Any = Segment.objects.filter(pk__in=ids).values_list("pk", "revision", "condition")
+    for pk, revision, condition in rows:
+        try:
+            node = parse(condition)
+        except ConditionError:
+            _parsed.pop(pk, None)
+            continue
+        _parsed[pk] = revision, node, interest(node)
