@@ -6,14 +6,16 @@ class CampaignsConfig(AppConfig):
     verbose_name = "Campaigns"
 
     def ready(self) -> None:
-        from campaigns import erasing, merging, portrait, retention, tasks
+        from campaigns import erasing, merging, portrait, retention, segments, tasks
         from campaigns.admin import panels
         from events import nudges, signals
         from events import retention as kept
+        from events.segments import usage
 
         nudges.register("pending", tasks.enroll)
         nudges.register("journeys", tasks.run_journeys)
         panels.register()
+        usage.register(segments.uses)
         for kind in retention.KINDS:
             kept.register(kind)
         signals.profiles_merged.connect(merging.follow_merge, dispatch_uid="campaigns.follow_merge")

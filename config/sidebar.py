@@ -29,6 +29,7 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         "People",
         (
             Entry("Profiles", "person", "events_profile_changelist", "events.view_profile"),
+            Entry("Segments", "group_work", "events_segment_changelist", "events.view_segment"),
             Entry("Companies", "apartment", "events_group_changelist", "events.view_group"),
             Entry(
                 "Unsubscribed",

@@ -8,15 +8,19 @@ class EventsConfig(AppConfig):
     def ready(self) -> None:
         from events import nudges, panels, signals, tasks
         from events.admin import device_panel, groups
+        from events.admin import segments as segments_admin
         from events.audience import foreign
+        from events.conditions import words
         from events.segments import following, kind
 
         nudges.register("imports", tasks.run_imports)
         nudges.register("traces", tasks.search_traces)
         nudges.register("segments", tasks.build_segments)
         foreign.register(kind.KIND, kind.ask)
+        words.teach(kind.KIND.key, kind.say)
         signals.profiles_merged.connect(following.follow_merge, dispatch_uid="events.segments.follow_merge")
         signals.profiles_erased.connect(following.follow_erasure, dispatch_uid="events.segments.follow_erasure")
         signals.profiles_exported.connect(following.sections, dispatch_uid="events.segments.portrait")
+        panels.register(panels.PROFILE, "Segments", segments_admin.segments_panel)
         panels.register(panels.PROFILE, "Belongs to", groups.groups_panel)
         panels.register(panels.PROFILE, "Devices", device_panel.devices_panel)

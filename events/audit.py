@@ -31,6 +31,8 @@ ACTIONS: dict[str, str] = {
     "download": "Downloaded people, events or messages",
     "source": "Changed a source",
     "plan": "Changed the tracking plan",
+    "segment": "Changed a segment",
+    "members": "Changed who is in a list",
     "retention": "Changed how long things are kept",
 }
 

@@ -11,6 +11,9 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+from events.conditions import ConditionError, parse
+from events.conditions.words import say
+
 SUBJECTS = {"trait": "The person’s", "property": "The event’s"}
 OPERATORS = {
     "is": "is",
@@ -133,9 +136,16 @@ def words(tree: Any) -> str:
     """Say a condition in words, short and for people."""
     shown = show(tree)
     if shown.kept is not None:
-        return "a condition written as JSON"
+        return _kept_words(shown.kept)
     joint = " or " if shown.match == "any" else " and "
     return joint.join(_row_words(row) for row in shown.rows)
+
+
+def _kept_words(tree: Any) -> str:
+    try:
+        return f"the person {say(parse(tree))}"
+    except ConditionError:
+        return "a condition that cannot be read"
 
 
 def _row_words(row: Row) -> str:

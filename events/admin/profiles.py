@@ -37,7 +37,7 @@ IDENTITIES_SHOWN = 50
 @admin.register(Profile)
 class ProfileAdmin(KeysetAdmin):
     list_display = ("person", "email", "test", "time_zone", "seen", "created")
-    list_filter = ("is_test",)
+    list_filter = ("is_test", "segment_memberships__segment")
     search_fields = ("user_id", "email")
     search_help_text = "Email or user id, from its beginning"
     empty_help = "People appear as soon as a source reports something about them."

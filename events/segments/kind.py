@@ -25,4 +25,9 @@ def ask(slug: str, scope: Scope) -> Q:
     return Q(Exists(SegmentMember.objects.filter(profile_id=OuterRef(scope.profile_id), segment__slug=slug)))
 
 
+def say(slug: str) -> str:
+    """Return the question in words."""
+    return f"is in the segment {slug}"
+
+
 KIND = Kind("segment", frozenset(), _read, frozenset({ENTERED, LEFT}))

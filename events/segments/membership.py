@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -14,7 +14,7 @@ from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef
 from events.audience import compile_condition, profiles
 from events.audience.lapsing import next_change
 from events.log import ClaimedEvent
-from events.models import Event, Profile, Segment, SegmentMember
+from events.models import Event, Profile, SegmentMember
 from events.segments import changes, live
 from events.segments.changes import Answer
 from events.segments.live import Live
@@ -81,12 +81,3 @@ def _answers(segment: Live, people: Collection[int], now: datetime) -> list[Answ
 def _cause(events: Sequence[ClaimedEvent]) -> str:
     names = Counter(event.name if event.type == Event.Type.TRACK else event.type for event in events)
     return names.most_common(1)[0][0] if names else ""
-
-
-def of_people(profile_ids: Collection[int]) -> dict[int, list[Segment]]:
-    """Return the segments that people are in, by name. One statement."""
-    found: dict[int, list[Segment]] = defaultdict(list)
-    rows = SegmentMember.objects.filter(profile_id__in=profile_ids).select_related("segment")
-    for row in rows.order_by("segment__name"):
-        found[row.profile_id].append(row.segment)
-    return dict(found)

@@ -1,0 +1,269 @@
+"""Segments: who is in which, how that came and grows, and where it is used."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from django.views.decorators.http import require_POST
+from unfold.admin import ModelAdmin
+from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
+
+from events import audit, nudges, panels, people
+from events.admin.plan import SchemaField
+from events.audit import Actor
+from events.conditions import ConditionError, parse
+from events.conditions.words import say
+from events.models import Profile, Segment, SegmentHour, SegmentMember
+from events.segments import counting, lists, usage
+from events.segments.starters import STARTERS
+from events.templatetags.console import amount, badge, moment
+
+SHOWN = 20
+DAYS = 30
+MAX_IDS = 1_000
+EXAMPLE = '{"all": [{"trait": "plan", "is": "pro"}, {"event": "Order Completed", "count": {"gte": 3}, "within": "7d"}]}'
+
+
+class ConditionField(SchemaField):
+    """A condition as JSON; what is wrong is told with its place."""
+
+    def clean(self, value: Any) -> Any:
+        tree = super().clean(value)
+        if tree is not None:
+            try:
+                parse(tree)
+            except ConditionError as error:
+                raise ValidationError(str(error)) from None
+        return tree
+
+
+class SegmentForm(forms.ModelForm):  # type: ignore[type-arg]
+    """What a segment is called and who belongs to it."""
+
+    condition = ConditionField(
+        required=False,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 10, "spellcheck": "false", "style": "font-family: monospace"}),
+        help_text=f"Who belongs to it, such as {EXAMPLE}. docs/conditions.md tells all that can be asked.",
+    )
+
+    class Meta:
+        model = Segment
+        fields = ("name", "slug", "description", "kind", "condition")
+        labels = {"slug": "Short name", "kind": "How people come in"}  # noqa: RUF012
+        widgets = {  # noqa: RUF012
+            "name": UnfoldAdminTextInputWidget(),
+            "slug": UnfoldAdminTextInputWidget(),
+            "description": UnfoldAdminTextareaWidget(attrs={"rows": 2}),
+        }
+
+    def clean(self) -> dict[str, Any]:
+        found: dict[str, Any] = super().clean() or {}
+        kind = found.get("kind", self.instance.kind)
+        slug = found.get("slug", self.instance.slug)
+        condition = found.get("condition")
+        if kind == Segment.Kind.MANUAL and condition is not None:
+            self.add_error("condition", "A list that is kept by hand has no condition. Leave this empty.")
+        if kind == Segment.Kind.DYNAMIC and condition is None and "condition" not in self.errors:
+            self.add_error("condition", "Say who belongs to it, or choose to add people by hand.")
+        if condition is not None and slug and (way := usage.circle(slug, condition)):
+            self.add_error("condition", f"This leads back to the segment itself: {' → '.join(way)}.")
+        return found
+
+
+@admin.register(Segment)
+class SegmentAdmin(ModelAdmin):
+    form = SegmentForm
+    list_display = ("name", "people", "how", "status", "changed")
+    list_display_links = ("name",)
+    search_fields = ("name", "slug", "description")
+    list_filter = ("kind",)
+    show_full_result_count = False
+    prepopulated_fields = {"slug": ("name",)}  # noqa: RUF012
+    list_before_template = "admin/events/segments/starters.html"
+    empty_help = "A segment is a group of people that stays current by itself. Start from one of those above."
+    change_form_outer_before_template = "admin/events/segments/facts.html"
+    change_form_outer_after_template = "admin/events/segments/count.html"
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Segment | None = None) -> tuple[str, ...]:
+        return ("slug", "kind") if obj else ()
+
+    def get_prepopulated_fields(self, request: HttpRequest, obj: Segment | None = None) -> dict[str, Any]:
+        return {} if obj else dict(self.prepopulated_fields)
+
+    @admin.display(description="People", ordering="size")
+    def people(self, segment: Segment) -> str:
+        return amount(segment.size)
+
+    @admin.display(description="How people come in", ordering="kind")
+    def how(self, segment: Segment) -> str:
+        return "By hand" if segment.kind == Segment.Kind.MANUAL else "By a condition"
+
+    @admin.display(description="State")
+    def status(self, segment: Segment) -> SafeString:
+        building = segment.state == Segment.State.BUILDING
+        return badge("info", f"Looking through everybody, {percent(segment)} %") if building else badge("ok", "Live")
+
+    @admin.display(description="Last change", ordering="changed_at")
+    def changed(self, segment: Segment) -> SafeString | str:
+        return moment(segment.changed_at) if segment.changed_at else "Nobody has entered or left yet"
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """Begin with a starter, where one was chosen."""
+        chosen = next((one for one in STARTERS if one.slug == request.GET.get("starter")), None)
+        if chosen is None:
+            return dict(super().get_changeform_initial_data(request))
+        return {name: getattr(chosen, name) for name in ("slug", "name", "description", "condition")}
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        response: HttpResponse = super().changelist_view(
+            request, {"title": "Segments", "starters": STARTERS, **(extra_context or {})}
+        )
+        return response
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        segment = self.get_object(request, object_id)
+        facts = facts_context(segment) if segment else {}
+        context = {"show_save_and_add_another": False, **(extra_context or {}), **facts}
+        response: HttpResponse = super().change_view(request, object_id, form_url, context)
+        return response
+
+    def save_model(self, request: HttpRequest, obj: Segment, form: Any, change: bool) -> None:
+        """Ask everybody anew when the condition has changed."""
+        if "condition" in form.changed_data and obj.condition is not None:
+            obj.revision += change
+            obj.state, obj.built_to, obj.build_started_at = Segment.State.BUILDING, 0, timezone.now()
+            nudges.nudge("segments")
+        super().save_model(request, obj, form, change)
+        audit.note(Actor.of_user(request.user), "segment", segment=obj.slug, changed=form.changed_data)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Segment | None = None) -> bool:
+        """Nobody takes a segment from under those who use it: its page says who does."""
+        allowed = super().has_delete_permission(request, obj)
+        return bool(allowed and (obj is None or not usage.uses(obj)))
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        return {}
+
+    def get_urls(self) -> list[URLPattern]:
+        wrap = self.admin_site.admin_view
+        own = [
+            path("count/", wrap(require_POST(self.count)), name="events_segment_count"),
+            path("<int:pk>/progress/", wrap(self.progress), name="events_segment_progress"),
+            path("<int:pk>/people/", wrap(require_POST(self.edit_people)), name="events_segment_people"),
+        ]
+        return own + list(super().get_urls())
+
+    def count(self, request: HttpRequest) -> HttpResponse:
+        """Say in words what the typed condition means, and how many people meet it now."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        try:
+            node = parse(_json(request.POST.get("condition", "")))
+            context: dict[str, Any] = {"words": say(node), "count": counting.count(node)}
+        except ConditionError as error:
+            context = {"error": str(error)}
+        except counting.TooLong:
+            context = {"words": say(node), "too_long": counting.SECONDS}
+        return render(request, "admin/events/segments/counted.html", context)
+
+    def progress(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Return how far it is; when everybody has been asked the page is read again."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        segment = get_object_or_404(Segment, pk=pk)
+        if segment.state == Segment.State.LIVE:
+            return HttpResponse(headers={"HX-Refresh": "true"})
+        return render(request, "admin/events/segments/progress.html", {"segment": segment, "percent": percent(segment)})
+
+    def edit_people(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Put the people who are named, one a line, into a list that is kept by hand, or take them out."""
+        if not self.has_change_permission(request):
+            raise PermissionDenied
+        segment = get_object_or_404(Segment, pk=pk, kind=Segment.Kind.MANUAL)
+        ids = [line.strip() for line in request.POST.get("ids", "").replace("\0", "").splitlines() if line.strip()]
+        found = {name: people.by_any(name) for name in ids[:MAX_IDS]}
+        known = [person.pk for person in found.values() if person]
+        verb = lists.remove if request.POST.get("verb") == "remove" else lists.add
+        done = verb(segment, known)
+        messages.success(request, f"{done:,} {'removed' if verb is lists.remove else 'added'}.")
+        if unknown := [name for name, person in found.items() if person is None]:
+            messages.warning(
+                request, f"Nobody is known as {', '.join(unknown[:10])}{' …' if len(unknown) > 10 else ''}."
+            )
+        if len(ids) > MAX_IDS:
+            messages.warning(request, f"Only the first {MAX_IDS:,} lines were taken: send the rest once more.")
+        audit.note(Actor.of_user(request.user), "members", segment=segment.slug, number=done)
+        return redirect(reverse("admin:events_segment_change", args=[pk]))
+
+
+def segments_panel(profile: Profile, request: HttpRequest) -> panels.Content | None:
+    """Show on a person's page which segments they are in, and since when."""
+    if not request.user.has_perm("events.view_segment"):
+        return None
+    members = SegmentMember.objects.filter(profile=profile).select_related("segment").order_by("segment__name")
+    return panels.Content("admin/events/segments/of_person.html", {"members": list(members[:SHOWN])})
+
+
+def facts_context(segment: Segment) -> dict[str, Any]:
+    """Return what the page tells about a segment. Nothing here asks its condition."""
+    members = SegmentMember.objects.filter(segment=segment).select_related("profile").order_by("-profile_id")
+    everybody = reverse("admin:events_profile_changelist")
+    return {
+        "segment": segment,
+        "percent": percent(segment),
+        "words": _words_of(segment),
+        "members": list(members[:SHOWN]),
+        "all_members": f"{everybody}?segment_memberships__segment__id__exact={segment.pk}",
+        "uses": usage.uses(segment),
+        "chart": json.dumps(growth(segment)),
+        "max_ids": MAX_IDS,
+    }
+
+
+def growth(segment: Segment) -> dict[str, Any]:
+    """Return the data of Unfold's line chart: the size at the end of each of the last days."""
+    today = timezone.now().date()
+    since = today - timedelta(days=DAYS - 1)
+    rows = SegmentHour.objects.filter(segment=segment).order_by("-hour")
+    sizes = {
+        hour.date(): size for hour, size in reversed(rows.filter(hour__date__gte=since).values_list("hour", "size"))
+    }
+    size = rows.filter(hour__date__lt=since).values_list("size", flat=True).first() or 0
+    days = [since + timedelta(days=number) for number in range(DAYS)]
+    points = [size := sizes.get(day, size) for day in days]
+    return {
+        "labels": [f"{day:%-d %b}" for day in days],
+        "datasets": [{"label": "People", "data": points, "borderColor": "var(--cb-chart-1)"}],
+    }
+
+
+def percent(segment: Segment) -> int:
+    """Return how much of everybody has been asked, in percent."""
+    last = Profile.objects.order_by("-pk").values_list("pk", flat=True).first() or 1
+    return min(100, round(100 * segment.built_to / last)) if segment.state == Segment.State.BUILDING else 100
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ConditionError("", f"this is not JSON: {error}") from None
+
+
+def _words_of(segment: Segment) -> str:
+    try:
+        return say(parse(segment.condition)) if segment.condition is not None else ""
+    except ConditionError as error:
+        return f"Nobody can be asked about this: {error}"

@@ -1,0 +1,41 @@
+"""Lists kept by hand: put people in and take them out, and tell campaigns."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import Exists, OuterRef
+from django.utils import timezone
+
+from events.models import Profile, Segment, SegmentMember
+from events.segments import changes
+from events.segments.changes import Answer
+
+HOLD = "SELECT id FROM events_profile WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE"
+
+
+def add(segment: Segment, profile_ids: Collection[int]) -> int:
+    """Put people in; return how many were not in it before."""
+    return _set(segment, profile_ids, is_in=True)
+
+
+def remove(segment: Segment, profile_ids: Collection[int]) -> int:
+    """Take people out; return how many were in it."""
+    return _set(segment, profile_ids, is_in=False)
+
+
+@transaction.atomic
+def _set(segment: Segment, profile_ids: Collection[int], *, is_in: bool) -> int:
+    assert segment.kind == Segment.Kind.MANUAL
+    with connection.cursor() as cursor:
+        cursor.execute(HOLD, [sorted(set(profile_ids))])
+        held = [pk for (pk,) in cursor.fetchall()]
+    member = SegmentMember.objects.filter(segment=segment, profile_id=OuterRef("pk"))
+    rows: Any = Profile.objects.filter(pk__in=held).annotate(was_in=Exists(member))
+    answers = [
+        Answer(segment.pk, segment.slug, segment.name, pk, was_in, is_in, None, is_test)
+        for pk, was_in, is_test in rows.values_list("pk", "was_in", "is_test")
+    ]
+    return changes.write(answers, timezone.now(), "by hand")

@@ -1,0 +1,172 @@
+"""The pages of segments, as a marketer uses them."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+from django.utils import timezone
+
+from campaigns.models import Campaign
+from events.conditions import parse
+from events.models import AuditEntry, Event, Profile, Segment, SegmentMember
+from events.segments import building, changes, counting, usage
+from events.segments.starters import STARTERS
+from tests.factories import make_event, make_profile
+
+pytestmark = pytest.mark.django_db
+LIST = "/admin/events/segment/"
+PRO = {"trait": "plan", "is": "pro"}
+
+
+def page(segment: Segment) -> str:
+    return f"{LIST}{segment.pk}/change/"
+
+
+def make_segment(slug: str = "pro", condition: Any = None, **columns: Any) -> Segment:
+    return Segment.objects.create(slug=slug, name=slug.title(), condition=condition, **columns)
+
+
+def save(client: Client, **fields: Any) -> Any:
+    filled = {"name": "Pro", "slug": "pro", "description": "", "kind": "dynamic", "condition": json.dumps(PRO)} | fields
+    return client.post(f"{LIST}add/", filled)
+
+
+def test_a_new_segment_is_filled_in_the_background(admin_client: Client) -> None:
+    ada = make_profile("ada", traits={"plan": "pro"})
+    make_profile("ben", traits={"plan": "free"})
+    assert save(admin_client).status_code == 302
+    segment = Segment.objects.get()
+    text = admin_client.get(page(segment)).content.decode()
+    assert "Everybody is being asked" in text
+    assert building.build(time.monotonic() + 60) is False
+    while changes.fold():
+        pass
+    text = admin_client.get(page(segment)).content.decode()
+    assert "plan is “pro”" in text and "ada" in text and "ben" not in text
+    assert "Everybody is being asked" not in text
+    assert set(SegmentMember.objects.values_list("profile_id", flat=True)) == {ada.pk}
+    assert AuditEntry.objects.get(action="segment").details["segment"] == "pro"
+    answer = admin_client.get(f"{LIST}{segment.pk}/progress/")
+    assert answer["HX-Refresh"] == "true"
+
+
+def test_only_another_condition_asks_everybody_again(admin_client: Client) -> None:
+    save(admin_client)
+    building.build(time.monotonic() + 60)
+    segment = Segment.objects.get()
+    form = {"name": "Pros", "description": "", "condition": json.dumps(PRO)}
+    assert admin_client.post(page(segment), form).status_code == 302
+    segment.refresh_from_db()
+    assert (segment.name, segment.revision, segment.state) == ("Pros", 1, Segment.State.LIVE)
+    admin_client.post(page(segment), {**form, "condition": '{"trait": "plan", "is": "max"}'})
+    segment.refresh_from_db()
+    assert (segment.revision, segment.state) == (2, Segment.State.BUILDING)
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"condition": '{"trait": "plan"}'}, "needs exactly one of"),
+        ({"condition": "{"}, "Enter a valid JSON"),
+        ({"condition": ""}, "Say who belongs to it"),
+        ({"kind": "manual"}, "has no condition"),
+        ({"slug": "Not good"}, "small letters, digits and hyphens"),
+        ({"condition": '{"segment": "pro"}'}, "leads back to the segment itself: pro"),
+        ({"condition": '{"segment": "other"}'}, "leads back to the segment itself: Other → pro"),
+    ],
+)
+def test_a_mistake_is_told_and_nothing_saved(admin_client: Client, fields: dict[str, str], words: str) -> None:
+    make_segment("other", {"not": {"segment": "pro"}})
+    answer = save(admin_client, **fields)
+    assert answer.status_code == 200
+    assert words in answer.content.decode()
+    assert Segment.objects.count() == 1
+
+
+def test_every_starter_can_be_started_from(admin_client: Client) -> None:
+    listed = admin_client.get(LIST).content.decode()
+    for starter in STARTERS:
+        parse(starter.condition)
+        assert f"?starter={starter.slug}" in listed
+        text = admin_client.get(f"{LIST}add/?starter={starter.slug}").content.decode()
+        assert f'value="{starter.slug}"' in text
+
+
+def test_a_typed_condition_is_counted_and_said(admin_client: Client) -> None:
+    for number in range(3):
+        make_event(make_profile(f"p{number}"), "Bought")
+    Profile.objects.filter(user_id="p2").update(is_test=True)
+
+    def counted(condition: str) -> str:
+        return admin_client.post(f"{LIST}count/", {"condition": condition}).content.decode()
+
+    assert "<strong>2 people</strong>" in counted('{"event": "Bought", "within": "1d"}')
+    assert "did “Bought” in the last 1 day" in counted('{"event": "Bought", "within": "1d"}')
+    assert "all: must be a list" in counted('{"all": []}')
+    assert "this is not JSON" in counted("{")
+    assert not Segment.objects.exists()
+
+
+def test_counting_stops_before_anybody_loses_patience() -> None:
+    Event.objects.bulk_create(
+        Event(profile=make_profile(), type="track", name="Bought", timestamp=timezone.now()) for _ in range(200)
+    )
+    with pytest.raises(counting.TooLong):
+        counting.count(parse({"sequence": [{"event": "Bought"}, {"event": "Bought"}]}), seconds=0.001)
+    assert counting.count(parse({"event": "Bought"})) == 200
+
+
+def test_a_list_is_kept_by_hand(admin_client: Client) -> None:
+    segment = make_segment("vip", kind=Segment.Kind.MANUAL)
+    ada, ben = make_profile("ada"), make_profile("ben", traits={"email": "ben@example.com"})
+    people = f"{LIST}{segment.pk}/people/"
+    answer = admin_client.post(people, {"ids": "ada\nben@example.com\n\nnobody", "verb": "add"}, follow=True)
+    assert "2 added." in answer.content.decode() and "Nobody is known as nobody" in answer.content.decode()
+    admin_client.post(people, {"ids": "ben", "verb": "remove"})
+    assert set(SegmentMember.objects.values_list("profile_id", flat=True)) == {ada.pk}
+    told = Event.objects.filter(profile__in=[ada, ben]).order_by("pk").values_list("name", "properties__segment")
+    assert list(told) == [(changes.ENTERED, "vip"), (changes.ENTERED, "vip"), (changes.LEFT, "vip")]
+    assert admin_client.post(f"{LIST}{make_segment(condition=PRO).pk}/people/", {"ids": "ada"}).status_code == 404
+
+
+def test_nobody_deletes_what_is_used(admin_client: Client) -> None:
+    segment = make_segment(condition=PRO)
+    Campaign.objects.create(
+        name="Upgrade",
+        slug="upgrade",
+        draft={"trigger": {"event": "Segment Entered", "where": {"property": "segment", "is": "pro"}}},
+    )
+    make_segment("busy", {"all": [{"event": "X"}, {"not": {"segment": "pro"}}]})
+    assert [(use.kind, use.name) for use in usage.uses(segment)] == [("Segment", "Busy"), ("Campaign", "Upgrade")]
+    assert admin_client.post(f"{LIST}{segment.pk}/delete/", {"post": "yes"}).status_code == 403
+    text = admin_client.get(page(segment)).content.decode()
+    assert "Upgrade" in text and "Busy" in text
+    busy = Segment.objects.get(slug="busy")
+    assert admin_client.post(f"{LIST}{busy.pk}/delete/", {"post": "yes"}).status_code == 302
+    assert not Segment.objects.filter(slug="busy").exists()
+
+
+def test_a_persons_page_names_their_segments(admin_client: Client) -> None:
+    ada = make_profile("ada")
+    SegmentMember.objects.create(segment=make_segment(condition=PRO), profile=ada)
+    assert "Pro" in admin_client.get(f"/admin/events/profile/{ada.pk}/change/").content.decode()
+    filtered = admin_client.get(
+        f"/admin/events/profile/?segment_memberships__segment__id__exact={Segment.objects.get().pk}"
+    )
+    assert "ada" in filtered.content.decode()
+
+
+def test_who_may_not_see_segments_sees_none(client: Client) -> None:
+    user = User.objects.create_user("mia", is_staff=True)
+    user.user_permissions.add(Permission.objects.get(codename="view_profile"))
+    client.force_login(user)
+    segment = make_segment(condition=PRO)
+    assert client.get(page(segment)).status_code == 403
+    assert client.post(f"{LIST}count/", {"condition": json.dumps(PRO)}).status_code == 403
+    assert client.get(f"{LIST}{segment.pk}/progress/").status_code == 403
+    assert client.post(f"{LIST}{segment.pk}/people/", {"ids": "ada"}).status_code == 403
