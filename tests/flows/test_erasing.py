@@ -193,6 +193,8 @@ def test_every_table_that_leads_to_a_person_is_known_to_whoever_erases() -> None
             "events_identity",
             "events_membership",
             "events_pending",
+            "events_segmentmember",
+            "events_segmentturn",
             "messaging_message",
             "messaging_unsubscription",
         }

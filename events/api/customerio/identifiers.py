@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from events import people, raw_json, sandbox
-from events.api.fields import MAX_TEXT, Fields, id_of
+from events.api.fields import MAX_TEXT, NO_IDS, Fields, id_of
 from events.api.refusal import Refusal
 from events.models import Identity, Profile, Source
 
@@ -45,7 +45,7 @@ class Who:
 
 def of_path(identifier: str) -> Who:
     """Read the identifier in an address: an email and an id of ours are known by their looks. Raises Refusal."""
-    if not identifier.strip():
+    if not identifier.strip() or identifier in NO_IDS:
         raise Refusal("missing_field", "The address needs the id of a person.", "identifier")
     if len(identifier) > MAX_TEXT:
         raise Refusal("invalid_value", f"The identifier may have {MAX_TEXT} characters.", "identifier")
