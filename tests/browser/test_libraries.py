@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -324,16 +325,26 @@ def test_a_page_that_a_key_does_not_name_is_told_so_at_once(visitor: Visitor, si
     assert visitor.sent == [] and not Event.objects.exists()
 
 
-@pytest.mark.parametrize("slug", [recipe.slug for recipe in RECIPES if recipe.in_browser])
-def test_the_code_that_a_sources_page_offers_runs_in_a_page(visitor: Visitor, site: Site, slug: str) -> None:
-    code = recipes.filled(slug, site.host, "", site.key).code
-    head = HEAD
+def show(visitor: Visitor, site: Site, slug: str) -> recipes.Recipe:
+    """Open a page with the code that a source's page offers; wait until what it says has arrived."""
+    recipe = recipes.filled(slug, site.host, "", site.key)
+    code, head = recipe.code, HEAD
     if found := IMPORT.search(code):
         file, name = BUILDS[found[2]]
         head += f"<script src='/npm/{file}'></script>"
         code = IMPORT.sub(f"const {found[1]} = {name};", code)
     site.shop.pages["/"] = head + (code if "<script" in code else f"<script type='module'>{code}</script>")
     visitor.open()
+    visitor.arrived(2, type__in=["identify", "track"])
+    return recipe
+
+
+IN_PAGES = pytest.mark.parametrize("slug", [recipe.slug for recipe in RECIPES if recipe.in_browser])
+
+
+@IN_PAGES
+def test_the_code_that_a_sources_page_offers_runs_in_a_page(visitor: Visitor, site: Site, slug: str) -> None:
+    show(visitor, site, slug)
     events = {event.type: event for event in visitor.arrived(2, type__in=["identify", "track"])}
     assert (events["track"].name, events["track"].properties) == ("Signed Up", {"plan": "free"})
     person = events["track"].profile
@@ -383,3 +394,28 @@ def test_a_batch_comes_again_after_an_outage_and_counts_once(
     wait_for(lambda: visitor.pause(page, 50) or len(trouble) == 2, 15, "the second try")
     assert len(visitor.arrived(5)) == 5
     assert {urlsplit(request.url).path for request in visitor.sent} == {path}
+
+
+@IN_PAGES
+def test_the_curl_beside_the_code_sends_to_the_same_places_in_the_same_way(
+    visitor: Visitor, site: Site, slug: str
+) -> None:
+    recipe = show(visitor, site, slug)
+    by_page = ways()
+    InboundRequest.objects.all().delete()
+    subprocess.run(["sh", "-euc", recipe.curl], check=True, timeout=60, capture_output=True)
+    assert ways() == by_page
+
+
+def ways() -> set[tuple[str, ...]]:
+    """Return how the calls came: where, as what, and how they named their key."""
+    return {
+        (
+            call.method,
+            call.path,
+            call.headers["Content-Type"].partition(";")[0],
+            call.headers.get("Authorization", "").partition(" ")[0],
+            "writeKey" if '"writeKey"' in call.body else "",
+        )
+        for call in InboundRequest.objects.all()
+    }
