@@ -115,17 +115,23 @@ class Queue:
 
     def _lead(self, leader: Place) -> None:
         group = self._gather(leader)
-        turn, trouble, results = Turn.ALONE, "", list[Result]()
+        turn, trouble = Turn.ALONE, ""
+
+        def tell(results: Sequence[Result]) -> None:
+            for place, result in zip(group, results, strict=True):
+                place.result = result
+            self._dissolve(leader, group, Turn.GO, "")
+
         try:
-            results = ingest.ingest_many([place.parcel for place in group], lock_ms=GROUP_LOCK_MS)
-            turn = Turn.GO
+            ingest.ingest_many([place.parcel for place in group], GROUP_LOCK_MS, tell)
         except (OperationalError, InterfaceError) as error:
             if _is_gone(error):
                 turn, trouble = Turn.GO, str(error)
         except Exception as error:
             logger.info("a group of %d is stored one by one: %s", len(group), error)
         finally:
-            self._dissolve(leader, group, turn, trouble, results)
+            if leader.turn is Turn.LEAD:
+                self._dissolve(leader, group, turn, trouble)
 
     def _gather(self, leader: Place) -> list[Place]:
         """Take the leader and those of its kind who are here, as many as fit."""
@@ -150,12 +156,8 @@ class Queue:
             if len(self) == before:
                 return
 
-    def _dissolve(
-        self, leader: Place, group: Sequence[Place], turn: Turn, trouble: str, results: Sequence[Result]
-    ) -> None:
+    def _dissolve(self, leader: Place, group: Sequence[Place], turn: Turn, trouble: str) -> None:
         """Tell everybody of the group, and hand over."""
-        for place, result in zip(group, results, strict=False):
-            place.result = result
         with self._lock:
             for place in group:
                 # Whoever has lost patience is no longer there.

@@ -120,14 +120,24 @@ def ingest(
     return ingest_many([parcel(source, items, received_at, request, address)])[0]
 
 
-def ingest_many(parcels: Sequence[Parcel], lock_ms: int | None = None) -> list[Result]:
+def ingest_many(
+    parcels: Sequence[Parcel], lock_ms: int | None = None, tell: Callable[[Sequence[Result]], None] | None = None
+) -> list[Result]:
     """Store all parcels in one transaction: all of them or none. Either all are of sandboxes or none is.
 
     What is about suppressed people is passed over, and a request that names them is not kept. With ``lock_ms`` no
-    lock is waited for longer than that, in milliseconds.
-    Raises OperationalError when the database cannot take them now.
+    lock is waited for longer than that, in milliseconds. ``tell`` gets the results right after the commit, before
+    workers are woken. Raises OperationalError when the database cannot take them now.
     """
-    return in_one_go(lambda: _store(parcels, lock_ms))
+
+    def store() -> list[Result]:
+        results: list[Result] = []
+        if tell is not None:
+            transaction.on_commit(lambda: tell(results))
+        results += _store(parcels, lock_ms)
+        return results
+
+    return in_one_go(store)
 
 
 def in_one_go(act: Callable[[], T]) -> T:

@@ -42,11 +42,11 @@ class Door:
         self.opened = Flag()
         self._real = ingest.ingest_many
 
-    def ingest_many(self, parcels: Sequence[Parcel], lock_ms: int | None = None) -> list[Result]:
+    def ingest_many(self, parcels: Sequence[Parcel], *options: Any, **named: Any) -> list[Result]:
         self.groups.append(len(parcels))
         if len(self.groups) == 1:
             assert self.opened.wait(20)
-        return self._real(parcels, lock_ms)
+        return self._real(parcels, *options, **named)
 
 
 @pytest.fixture
