@@ -30,7 +30,7 @@ DETAILS = {
     "kind": "what",
     "format": "as",
     "name": "named",
-    "days": "days",
+    "days": "days of",
 }
 
 
@@ -114,4 +114,6 @@ class AuditAdmin(ReadOnly, KeysetAdmin):
 
 
 def _words(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {'for ever' if inner is None else inner}" for name, inner in value.items())
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -63,7 +63,7 @@ def _erase(request: HttpRequest, profile: Profile, *, ignore: bool) -> HttpRespo
         messages.warning(request, "This person was gone already.")
     else:
         then = " Whatever comes in about them is ignored." if ignore else ""
-        messages.success(request, f"Erased, with {erased.events:,} events.{then}")
+        messages.success(request, f"Erased, with {_many(erased.events, 'event')}.{then}")
     return HttpResponseRedirect(reverse("admin:events_profile_changelist"))
 
 
@@ -85,14 +85,14 @@ def ignored(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
 
 def _ignore(request: HttpRequest, value: str) -> None:
     erased = privacy.suppress_ids([value], Actor.of_user(request.user))
-    gone = f" One person and {erased.events:,} events were erased." if erased.people else ""
+    gone = f" One person and {_many(erased.events, 'event')} were erased." if erased.people else ""
     messages.success(request, f"Calls about this id are ignored from now on.{gone}")
 
 
 def _hear(request: HttpRequest, value: str) -> None:
     lifted = privacy.unsuppress_ids([value], Actor.of_user(request.user))
     if lifted:
-        messages.success(request, f"Heard again: {lifted} ids of this person.")
+        messages.success(request, f"Heard again: {_many(lifted, 'id')} of this person.")
     else:
         messages.warning(request, "This id was not on the list.")
 
@@ -108,6 +108,10 @@ def weights(profile: Profile) -> Sequence[Weight]:
     ]
     rooms: Sequence[tuple[object, Any]] = signals.profiles_weighed.send(sender=weights, profile_id=profile.pk)
     return [*found, *(weight for _, more in rooms for weight in more)]
+
+
+def _many(count: int, thing: str) -> str:
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"
 
 
 def _need(request: HttpRequest, permission: str) -> None:

@@ -164,6 +164,8 @@ def test_the_audit_log_filters_and_takes_the_same_statements_however_long(admin_
     ada = make_profile("ada-lovelace")
     audit.note(Actor("token ci"), "export", ada.pk)
     audit.note(Actor("eve"), "unsuppress", ids=3)
+    audit.note(Actor("eve"), "retention", days={"events": 365, "requests": None})
+    assert "days of events 365, requests for ever" in shown()[0]
     html, few = shown()
     assert "ada-lovelace" in html and "Exported everything about them" in html and "ids 3" in html
     assert "ids 3" not in shown(act="export")[0]
