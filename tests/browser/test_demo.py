@@ -22,7 +22,7 @@ SECRETS = {
     "SITE_ID": "browser-test",
     "API_KEY": "sk_browser_test",
     "API_TOKEN": "cb_browser_test",
-    "HOOK": "browser-test",
+    "HOOK": "browser-hook",
     "WEBHOOK_SECRET": "hook:secret",
     "DEMO": "1",
 }
