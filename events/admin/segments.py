@@ -193,12 +193,12 @@ class SegmentAdmin(ModelAdmin):
             raise PermissionDenied
         segment = get_object_or_404(Segment, pk=pk, kind=Segment.Kind.MANUAL)
         ids = [line.strip() for line in request.POST.get("ids", "").replace("\0", "").splitlines() if line.strip()]
-        found = {name: people.by_any(name) for name in ids[:MAX_IDS]}
-        known = [person.pk for person in found.values() if person]
+        found = people.by_many(ids[:MAX_IDS])
+        known = [person.pk for person in found.values()]
         verb = lists.remove if request.POST.get("verb") == "remove" else lists.add
         done = verb(segment, known)
         messages.success(request, f"{done:,} {'removed' if verb is lists.remove else 'added'}.")
-        if unknown := [name for name, person in found.items() if person is None]:
+        if unknown := [name for name in ids[:MAX_IDS] if name not in found]:
             messages.warning(
                 request, f"Nobody is known as {', '.join(unknown[:10])}{' …' if len(unknown) > 10 else ''}."
             )

@@ -15,6 +15,8 @@ SCOPES: dict[str, str] = {
     "events:read": "Read the event log and the calls that were refused",
     "catalogue:read": "Read the tracking plan",
     "catalogue:write": "Change the tracking plan",
+    "segments:read": "Read segments and who is in them",
+    "segments:write": "Change who is in lists that are kept by hand",
     "sources:read": "Read sources and their keys' labels",
     "sources:write": "Make and change sources and keys",
     "imports:read": "Watch imports, and export people and events",

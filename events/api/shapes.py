@@ -183,6 +183,21 @@ IMPORT = fields(
     created_at=TIME,
     finished_at=maybe(TIME),
 )
+SEGMENT = fields(
+    "slug",
+    slug=TEXT,
+    name=TEXT,
+    description=TEXT,
+    kind={"enum": ["dynamic", "manual"]},
+    condition=maybe(OBJECT),
+    state={"enum": ["building", "live"]},
+    size=WHOLE,
+    changed_at=maybe(TIME),
+    changed_by=TEXT,
+)
+MEMBER = fields(user_id=maybe(TEXT), email=TEXT, since=TIME)
+LIST_CHANGE = fields(add=listed(TEXT), remove=listed(TEXT))
+LIST_CHANGED = fields("added", "removed", "unknown", added=WHOLE, removed=WHOLE, unknown=listed(TEXT))
 DELIVERY = fields(
     message_id=TEXT,
     status=TEXT,

@@ -43,3 +43,18 @@ def test_what_is_nobodys_finds_nobody(text: str) -> None:
 def test_a_profile_made_by_hand_is_found_by_its_id() -> None:
     by_hand = Profile.objects.create(user_id="by-hand")
     assert people.by_id("by-hand") == by_hand
+
+
+def test_many_are_found_as_each_alone_would_be() -> None:
+    make_profile("ada", traits={"email": "Ada@example.com"})
+    make_profile("twin", traits={"email": "ada@example.com"})
+    make_profile("ben@example.com")
+    make_profile(None, traits={"email": "visitor@example.com"})
+    Profile.objects.create(user_id="by hand")
+    named = make_profile(None)
+    Identity.objects.create(profile=named, kind=Identity.Kind.EMAIL, value="eve@example.com")
+    names = ["ada", "ada@example.com", "ADA@example.com ", "ben@example.com", "visitor@example.com", "by hand"]
+    names += ["eve@example.com", "nobody", "", "a\0b", "sandbox:ada"]
+    found = people.by_many(names)
+    assert {name: found.get(name) for name in names} == {name: people.by_any(name) for name in names}
+    assert len(found) == 6

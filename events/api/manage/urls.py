@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern
 
-from events.api.manage import catalogue, log, privacy, profiles, sources, transfers
+from events.api.manage import catalogue, log, privacy, profiles, segments, sources, transfers
 
 # Profiles last: a user id may hold anything, slashes included.
 urlpatterns: list[URLPattern] = [
@@ -12,6 +12,7 @@ urlpatterns: list[URLPattern] = [
     *catalogue.urlpatterns,
     *sources.urlpatterns,
     *transfers.urlpatterns,
+    *segments.urlpatterns,
     *privacy.urlpatterns,
     *profiles.urlpatterns,
 ]

@@ -142,7 +142,7 @@ def test_an_id_may_hold_anything(account: Account, identifier: str) -> None:
     assert not Profile.objects.exists()
 
 
-@pytest.mark.parametrize("identifier", ["x" * 600, "a\0b", " ", "sandbox:ada"])
+@pytest.mark.parametrize("identifier", ["x" * 600, "a\0b", " ", "sandbox:ada", "undefined"])
 def test_an_id_that_cannot_be_is_400(account: Account, identifier: str) -> None:
     answer = account.identify(identifier)
     assert answer.status_code == 400 and answer.json()["meta"]["error"]

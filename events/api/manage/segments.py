@@ -1,0 +1,119 @@
+"""Segments by API: ``/segments/``, ``/segments/{slug}/`` and ``/segments/{slug}/people/``.
+
+Conditions are made in the admin, where they can be counted before they are saved; here segments are read, and lists
+that are kept by hand are filled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.http import Http404, HttpResponse
+from django.urls import URLPattern, re_path
+from rest_framework.request import Request
+
+from events import audit, people
+from events.api.manage.base import ManagementView, before_id, limit_of, page, read_body, respond, token_of
+from events.api.openapi import CURSOR, Shape
+from events.api.refusal import Refusal
+from events.api.shapes import LIST_CHANGE, LIST_CHANGED, MEMBER, SEGMENT, pages
+from events.audit import Actor
+from events.models import Segment, SegmentMember
+from events.segments import lists
+
+MAX_IDS = 1_000
+
+
+class SegmentsView(ManagementView):
+    """List segments, the newest first."""
+
+    area = "segments"
+    shapes = {"GET": Shape(pages(SEGMENT), parameters=CURSOR)}
+
+    def get(self, request: Request) -> HttpResponse:
+        found = Segment.objects.filter(pk__lt=before_id(request)).order_by("-pk")
+        return page(request, list(found[: limit_of(request) + 1]), _segment, lambda segment: str(segment.pk))
+
+
+class SegmentView(ManagementView):
+    """Show a segment: its condition, its size, when and by what it last changed."""
+
+    area = "segments"
+    shapes = {"GET": Shape(SEGMENT)}
+
+    def get(self, request: Request, slug: str) -> HttpResponse:
+        return respond(_segment(_find(slug)))
+
+
+class MembersView(ManagementView):
+    """List who is in a segment; or add people to a list that is kept by hand, and take others out.
+
+    People are named by user id or email, up to 1,000 in all. Whoever is not known is told in ``unknown``.
+    """
+
+    area = "segments"
+    shapes = {
+        "GET": Shape(pages(MEMBER), parameters=CURSOR),
+        "POST": Shape(LIST_CHANGED, LIST_CHANGE),
+    }
+
+    def get(self, request: Request, slug: str) -> HttpResponse:
+        members = SegmentMember.objects.filter(segment=_find(slug), profile_id__lt=before_id(request))
+        rows = members.select_related("profile").order_by("-profile_id")[: limit_of(request) + 1]
+        return page(request, list(rows), _member, lambda member: str(member.profile_id))
+
+    def post(self, request: Request, slug: str) -> HttpResponse:
+        segment = _find(slug)
+        if segment.kind != Segment.Kind.MANUAL:
+            raise Refusal("conflict", "Who is in this segment is for its condition to say.", "slug", 409)
+        said = read_body(request, {"add": list, "remove": list})
+        wanted = {verb: _ids(said.get(verb) or [], verb) for verb in ("add", "remove")}
+        if sum(len(ids) for ids in wanted.values()) > MAX_IDS:
+            raise Refusal("too_large", f"At most {MAX_IDS:,} people can be named at once.", "add")
+        found = people.by_many({*wanted["add"], *wanted["remove"]})
+        known = {verb: [found[name].pk for name in ids if name in found] for verb, ids in wanted.items()}
+        answer = {
+            "added": lists.add(segment, known["add"]),
+            "removed": lists.remove(segment, known["remove"]),
+            "unknown": [name for ids in wanted.values() for name in ids if name not in found],
+        }
+        audit.note(Actor.of_token(token_of(request)), "members", segment=segment.slug, number=len(found))
+        return respond(answer)
+
+
+def _ids(given: Sequence[object], field: str) -> list[str]:
+    if not all(isinstance(name, str) for name in given):
+        raise Refusal("invalid_value", f"{field} has to be a list of user ids or emails.", field)
+    return [str(name) for name in given]
+
+
+def _find(slug: str) -> Segment:
+    segment = Segment.objects.filter(slug=slug).first()
+    if segment is None:
+        raise Http404("There is no such segment.")
+    return segment
+
+
+def _segment(segment: Segment) -> dict[str, object]:
+    return {
+        "slug": segment.slug,
+        "name": segment.name,
+        "description": segment.description,
+        "kind": segment.kind,
+        "condition": segment.condition,
+        "state": segment.state,
+        "size": segment.size,
+        "changed_at": segment.changed_at,
+        "changed_by": segment.changed_by,
+    }
+
+
+def _member(member: SegmentMember) -> dict[str, object]:
+    return {"user_id": member.profile.user_id, "email": member.profile.email, "since": member.since}
+
+
+urlpatterns: list[URLPattern] = [
+    re_path(r"^segments/?\Z", SegmentsView.as_view(), name="manage-segments"),
+    re_path(r"^segments/(?P<slug>[a-z0-9-]{1,60})/?\Z", SegmentView.as_view(), name="manage-segment"),
+    re_path(r"^segments/(?P<slug>[a-z0-9-]{1,60})/people/?\Z", MembersView.as_view(), name="manage-segment-people"),
+]
