@@ -12,19 +12,14 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from events.conditions import ConditionError, parse
+from events.conditions.reading import DATED
+from events.conditions.words import OPERATORS as SAID
 from events.conditions.words import say
 
 SUBJECTS = {"trait": "The person’s", "property": "The event’s"}
+# Dates do not fit into a line: they are written as JSON.
 OPERATORS = {
-    "is": "is",
-    "is_not": "is not",
-    "gt": "is more than",
-    "gte": "is at least",
-    "lt": "is less than",
-    "lte": "is at most",
-    "contains": "contains",
-    "starts": "begins with",
-    "in": "is one of",
+    **{name: said for name, said in SAID.items() if name not in DATED},
     "exists": "has any value",
     "missing": "has no value",
 }
