@@ -52,6 +52,8 @@ clean:
 $(INSTALLED): requirements.lock $(BIN)/uv
 	@echo "Installing the packages of requirements.lock."
 	@$(BIN)/uv pip install --quiet --require-hashes --python $(BIN)/python -r requirements.lock
+	@# Two libraries of Customer.io's bring a package of one name: the one whose __init__ says something goes last.
+	@$(BIN)/uv pip install --quiet --require-hashes --python $(BIN)/python --reinstall-package customerio -r requirements.lock
 	@touch $@
 
 # Some systems ship Python without ensurepip; there the system's pip fills an environment that has none.

@@ -39,7 +39,9 @@ class DurablePostgres:
         sockets = folder / "pg"
         sockets.mkdir()
         folder.chmod(0o711)  # the way to the socket, for a server that runs as nobody
-        self._server = postgres.Postgres(binaries, folder / "data", sockets, postgres.choose_identity())
+        identity = postgres.choose_identity()
+        binaries = postgres.within_reach(binaries, identity)
+        self._server = postgres.Postgres(binaries, folder / "data", sockets, identity)
         self._logs = folder / "logs"
         self._supervisor = Supervisor(self._logs, postgres.clean_environ())
         self.url = self._server.url

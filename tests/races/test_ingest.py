@@ -57,7 +57,8 @@ def check_people() -> None:
     """Nobody is lost or doubled: each event, pending row and identity has its person, each user id is one's."""
     people = set(Profile.objects.values_list("pk", flat=True))
     for model in (Event, Pending, Identity):
-        assert set(model.objects.values_list("profile", flat=True)) <= people
+        lost = model.objects.exclude(profile__in=people).values()
+        assert not lost, (model, list(lost))
     for profile in Profile.objects.exclude(user_id=None):
         assert Identity.objects.get(kind="user", value=profile.user_id).profile == profile
     assert Pending.objects.count() == Event.objects.count()
