@@ -24,6 +24,7 @@ from campaigns.models import CampaignVersion, Journey, LivePeriod, Metric
 from campaigns.reasons import Entry
 from campaigns.triggers import Candidate, judge_age, judge_conditions
 from events import counts, log, nudges
+from events.giving_way import lost_a_deadlock
 from events.log import ClaimedEvent
 from events.models import Event, Pending
 from events.segments import membership
@@ -33,13 +34,19 @@ BATCH = 500
 
 
 def enroll_pending(deadline: float) -> int:
-    """Evaluate pending events until none is left or ``time.monotonic()`` passes ``deadline``. Returns how many."""
+    """Evaluate pending events until none is left or ``time.monotonic()`` passes ``deadline``. Returns how many.
+
+    People who are merged while their events are claimed are locked late, which may end in a deadlock: then it starts
+    anew.
+    """
     done = 0
     while time.monotonic() < deadline:
         try:
             batch = enroll_batch(BATCH)
-        except OperationalError:
-            raise
+        except OperationalError as error:
+            if not lost_a_deadlock(error):
+                raise
+            continue
         except Exception:
             logger.exception("a batch of events failed; trying them one by one")
             batch = _enroll_one_by_one()

@@ -26,6 +26,11 @@ class StartAnew(Exception):
     """Raised by an act that found things changed under its hands."""
 
 
+def lost_a_deadlock(error: OperationalError) -> bool:
+    """Say whether the database ended a circle of waiting at our cost: nothing of ours was done."""
+    return isinstance(error.__cause__, errors.DeadlockDetected)
+
+
 def insist(act: Callable[[], Answer]) -> Answer:
     """Return what ``act`` returns in a transaction of its own; a lock it cannot get soon makes it start anew.
 

@@ -20,10 +20,10 @@ from typing import TypeVar
 
 import msgspec
 from django.db import OperationalError, connection, transaction
-from psycopg import errors
 
 from events import counts, groups, identities, log, origin, plan, repetitions, suppression, throttle, traits
 from events.api.refusal import Refusal
+from events.giving_way import lost_a_deadlock
 from events.identifying import Person
 from events.models import InboundRequest, Source
 
@@ -152,7 +152,7 @@ def in_one_go(act: Callable[[], T]) -> T:
         except (identities.Collision, log.ProfileGone):
             continue
         except OperationalError as error:
-            if not isinstance(error.__cause__, errors.DeadlockDetected):
+            if not lost_a_deadlock(error):
                 raise
     raise OperationalError(f"other requests came in between {TRIES} times in a row")
 

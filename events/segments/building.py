@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
+from events.giving_way import lost_a_deadlock
 from events.models import Segment
 from events.segments import live, membership
 
@@ -17,8 +18,12 @@ NEXT = "SELECT id FROM events_profile WHERE id > %s ORDER BY id LIMIT %s FOR NO 
 def build(deadline: float) -> bool:
     """Go on building until all is done or ``time.monotonic()`` passes ``deadline``. Returns whether more is left."""
     while time.monotonic() < deadline:
-        if not build_slice():
-            return False
+        try:
+            if not build_slice():
+                return False
+        except OperationalError as error:
+            if not lost_a_deadlock(error):
+                raise
     return True
 
 

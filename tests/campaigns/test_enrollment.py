@@ -7,7 +7,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 from django.utils import timezone
+from psycopg.errors import DeadlockDetected
 
 from campaigns import enrollment, publishing
 from campaigns.models import Decision, Journey
@@ -185,6 +187,29 @@ def test_an_event_that_fails_is_parked_and_the_others_go_on(monkeypatch: pytest.
     parked = Pending.objects.get()
     assert (parked.event_id, parked.error) == (bad_event, "ArithmeticError: bad luck")
     assert parked.parked_at is not None
+
+
+def test_a_batch_that_loses_a_deadlock_starts_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    make_campaign(send())
+    happens(make_profile())
+    claim, tries = enrollment.log.claim_pending, []
+
+    def lose_once(limit: int, only: int | None = None) -> Any:
+        tries.append(limit)
+        if len(tries) == 1:
+            raise OperationalError("deadlock detected") from DeadlockDetected()
+        return claim(limit, only)
+
+    monkeypatch.setattr(enrollment.log, "claim_pending", lose_once)
+    assert enrollment.enroll_pending(time.monotonic() + 60) == 1
+    assert Journey.objects.count() == 1
+
+    def fail(limit: int, only: int | None = None) -> Any:
+        raise OperationalError("the server is gone")
+
+    monkeypatch.setattr(enrollment.log, "claim_pending", fail)
+    with pytest.raises(OperationalError, match="gone"):
+        enrollment.enroll_pending(time.monotonic() + 60)
 
 
 def test_statements_do_not_grow_with_the_batch() -> None:
