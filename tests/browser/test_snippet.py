@@ -288,7 +288,7 @@ def test_two_tabs_know_the_same_person_and_lose_nothing_of_each_other(visitor: V
     visitor.do(lambda: visitor.context.set_offline(True))
     for number in range(20):
         visitor.run((one, two)[number % 2], f"cuebird.track('Number {number}')")
-    assert visitor.run(one, WAITING) == 20
+    visitor.until(one, f"{WAITING} === 20")
     visitor.do(lambda: visitor.context.set_offline(False))
     assert {event.name for event in visitor.arrived(20, name__startswith="Number")} == {
         f"Number {n}" for n in range(20)
