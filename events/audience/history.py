@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from operator import eq, ge, gt, le, lt
 from typing import Any
 
 from django.db import models
@@ -25,13 +26,7 @@ FUNCTIONS: dict[str, Any] = {"sum": Sum, "min": Min, "max": Max, "avg": Avg}
 EDGES: dict[str, Any] = {"first": Min, "last": Max}
 COMPARISONS = {"is": "=", **ORDERINGS}
 OPPOSITE = {"is": "<>", "gt": "<=", "lte": ">", "gte": "<", "lt": ">="}
-MEETS_ZERO = {
-    "is": lambda number: number == 0,
-    "gt": lambda number: number < 0,
-    "gte": lambda number: number <= 0,
-    "lt": lambda number: number > 0,
-    "lte": lambda number: number >= 0,
-}
+IN_PYTHON = {"is": eq, "gt": gt, "gte": ge, "lt": lt, "lte": le}
 HAPPENED = Least(F("timestamp"), F("received_at"))
 
 
@@ -171,7 +166,7 @@ def _reckoned(found: QuerySet[Event], total: Total, scope: Scope) -> Q:
         if total.function == "sum":
             own = Coalesce(own, Value(0), output_field=models.DecimalField())
         return Q(Ordered(own, COMPARISONS[total.operator], wanted))
-    if total.function == "sum" and MEETS_ZERO[total.operator](total.number):
+    if total.function == "sum" and IN_PYTHON[total.operator](0, total.number):
         # Who did nothing meets it and is in no group, so ask who does not meet it.
         return ~_among(grouped.filter(Q(Ordered(F("result"), OPPOSITE[total.operator], wanted))), scope)
     return _among(grouped.filter(Q(Ordered(F("result"), COMPARISONS[total.operator], wanted))), scope)

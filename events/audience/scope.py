@@ -44,14 +44,7 @@ class Scope:
 
     def inner(self, levels: int = 1) -> Scope:
         """Return the scope of events of the past, so many subqueries further in."""
-        return replace(
-            self,
-            profile_id="profile_id",
-            traits="profile__traits",
-            properties="properties",
-            zone="profile__time_zone",
-            depth=self.depth + levels,
-        )
+        return replace(EVENTS, as_of=self.as_of, everyone=self.everyone, depth=self.depth + levels)
 
     def at(self, moment: Moment) -> Any:
         """Return the instant that ``moment`` means for the person."""

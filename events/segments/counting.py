@@ -13,6 +13,7 @@ from events.models import Profile
 SECONDS = 15
 # Sets of people are held in memory, so that each event is read once.
 MEMORY = "256MB"
+LIMIT = "SELECT set_config('statement_timeout', %s, true), set_config('work_mem', %s, true)"
 
 
 class TooLong(Exception):
@@ -24,8 +25,7 @@ def count(node: Node, seconds: float = SECONDS) -> int:
     people = Profile.objects.filter(compile_condition(node, profiles(timezone.now(), everyone=True)), is_test=False)
     try:
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(int(seconds * 1000))])
-            cursor.execute("SELECT set_config('work_mem', %s, true)", [MEMORY])
+            cursor.execute(LIMIT, [str(int(seconds * 1000)), MEMORY])
             return people.count()
     except OperationalError as error:
         if isinstance(error.__cause__, errors.QueryCanceled):

@@ -10,7 +10,6 @@ from events.conditions import Belongs, Compare, ConditionError, Foreign, Node, P
 from events.conditions import Sequence as InOrder
 from events.conditions.kinds import known
 from events.conditions.nodes import whats
-from events.log import ClaimedEvent
 from events.models import Event, Segment
 
 # What may change traits, and who somebody is.
@@ -25,8 +24,8 @@ class Interest:
     names: frozenset[tuple[str, str]]
     types: frozenset[str]
 
-    def includes(self, event: ClaimedEvent) -> bool:
-        return (event.type, event.name) in self.names or event.type in self.types
+    def includes(self, type: str, name: str) -> bool:
+        return (type, name) in self.names or type in self.types
 
 
 @dataclass(frozen=True, slots=True, eq=False)

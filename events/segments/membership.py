@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -35,7 +35,8 @@ def follow(events: Sequence[ClaimedEvent], now: datetime) -> None:
     One statement, and one more for each segment that any of them may change.
     """
     segments = live.current()
-    touched = {segment: _touched(segment, events) for segment in segments}
+    heard = _heard(events)
+    touched = {segment: _touched(segment, heard) for segment in segments}
     # The senders' clocks and ours may differ: what has been stored has happened.
     now = max([now, *(event.received_at for event in events)])
     ask({segment: people for segment, people in touched.items() if people}, now, _cause(events))
@@ -54,8 +55,16 @@ def ask(wanted: Mapping[Live, Collection[int]], now: datetime, cause: str) -> in
     return changes.write(answers, now, cause) if answers else 0
 
 
-def _touched(segment: Live, events: Sequence[ClaimedEvent]) -> set[int]:
-    return {event.profile_id for event in events if segment.interest.includes(event)}
+def _heard(events: Sequence[ClaimedEvent]) -> dict[tuple[str, str], set[int]]:
+    """Return the people by type and name of their events: segments are many, names in a batch are few."""
+    heard: dict[tuple[str, str], set[int]] = defaultdict(set)
+    for event in events:
+        heard[event.type, event.name].add(event.profile_id)
+    return heard
+
+
+def _touched(segment: Live, heard: Mapping[tuple[str, str], set[int]]) -> set[int]:
+    return set().union(*(people for what, people in heard.items() if segment.interest.includes(*what)))
 
 
 def _answers(segment: Live, people: Collection[int], now: datetime) -> list[Answer]:
