@@ -261,10 +261,13 @@ def _same(value: object, path: str) -> tuple[str, ...] | None:
 def _foreign(kind: kinds.Kind, tree: Tree, path: str) -> Node:
     _only(tree, {kind.key, *kind.known}, path)
     try:
-        return Foreign(kind.key, kind.read(tree))
+        question = kind.read(tree)
+    except ConditionError as error:
+        raise ConditionError(_join(path, error.path), error.message) from None
     except ValueError as error:
         message, *key = error.args
         raise ConditionError(_join(path, str(key[0] if key else kind.key)), str(message)) from None
+    return question if isinstance(question, Node) else Foreign(kind.key, question)
 
 
 _KINDS: dict[str, Build] = {

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.db.models import Exists, OuterRef, Q
 
 from events.audience.scope import Scope
-from events.conditions.kinds import Kind
-from events.models import SegmentMember
+from events.conditions.kinds import Field, Form, Kind
+from events.models import Segment, SegmentMember
 from events.segments.changes import ENTERED, LEFT
 
 
@@ -30,4 +30,9 @@ def say(slug: str) -> str:
     return f"is in the segment {slug}"
 
 
-KIND = Kind("segment", frozenset(), _read, frozenset({ENTERED, LEFT}))
+def _names() -> Iterator[tuple[str, str]]:
+    yield from Segment.objects.order_by("name").values_list("slug", "name")
+
+
+FORM = Form("Segment", (Field("segment", "is in", "name", required=True, names=_names),))
+KIND = Kind("segment", frozenset(), _read, frozenset({ENTERED, LEFT}), FORM)
