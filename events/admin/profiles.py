@@ -25,6 +25,7 @@ from django.views.decorators.http import require_POST
 from events import audit, panels, people
 from events.admin import merge_page, privacy
 from events.admin.activity import KINDS, Wish, activity
+from events.admin.conditions import views as conditions
 from events.admin.found import found_by
 from events.admin_paging import KeysetAdmin
 from events.audit import Actor
@@ -74,6 +75,7 @@ class ProfileAdmin(KeysetAdmin):
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view
         own = [
+            *conditions.urls(wrap),
             path("ignored/", wrap(self.ignored), name="events_profile_ignored"),
             path("by-user/<path:user_id>/", wrap(self.by_user), name="events_profile_by_user"),
             path("<int:pk>/activity/", wrap(self.activity), name="events_profile_activity"),

@@ -281,6 +281,7 @@ _KINDS: dict[str, Build] = {
     "sequence": _sequence,
     **{key: _performed(key) for key in TYPES},
 }
+KEYS = tuple(_KINDS)
 
 
 # --- Values ------------------------------------------------------------------------------------------------------

@@ -1,0 +1,1 @@
+"""What the builder of conditions asks: JSON for those who may see people. ``views`` are thin; nothing is written."""
