@@ -16,18 +16,21 @@ from events.segments.changes import Answer
 HOLD = "SELECT id FROM events_profile WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE"
 
 
-def add(segment: Segment, profile_ids: Collection[int]) -> int:
-    """Put people in; return how many were not in it before."""
-    return _set(segment, profile_ids, is_in=True)
+BY_HAND = "by hand"
 
 
-def remove(segment: Segment, profile_ids: Collection[int]) -> int:
-    """Take people out; return how many were in it."""
-    return _set(segment, profile_ids, is_in=False)
+def add(segment: Segment, profile_ids: Collection[int], cause: str = BY_HAND, *, quiet: bool = False) -> int:
+    """Put people in; return how many were not in it before. ``cause`` says by what; ``quiet`` tells no campaign."""
+    return _set(segment, profile_ids, cause, is_in=True, quiet=quiet)
+
+
+def remove(segment: Segment, profile_ids: Collection[int], cause: str = BY_HAND, *, quiet: bool = False) -> int:
+    """Take people out; return how many were in it. As with ``add``."""
+    return _set(segment, profile_ids, cause, is_in=False, quiet=quiet)
 
 
 @transaction.atomic
-def _set(segment: Segment, profile_ids: Collection[int], *, is_in: bool) -> int:
+def _set(segment: Segment, profile_ids: Collection[int], cause: str, *, is_in: bool, quiet: bool) -> int:
     assert segment.kind == Segment.Kind.MANUAL
     with connection.cursor() as cursor:
         cursor.execute(HOLD, [sorted(set(profile_ids))])
@@ -35,7 +38,7 @@ def _set(segment: Segment, profile_ids: Collection[int], *, is_in: bool) -> int:
     member = SegmentMember.objects.filter(segment=segment, profile_id=OuterRef("pk"))
     rows: Any = Profile.objects.filter(pk__in=held).annotate(was_in=Exists(member))
     answers = [
-        Answer(segment.pk, segment.slug, segment.name, pk, was_in, is_in, None, is_test)
+        Answer(segment.pk, segment.slug, segment.name, pk, was_in, is_in, None, is_test, quiet)
         for pk, was_in, is_test in rows.values_list("pk", "was_in", "is_test")
     ]
-    return changes.write(answers, timezone.now(), "by hand")
+    return changes.write(answers, timezone.now(), cause)

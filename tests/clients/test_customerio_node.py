@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from pytest_django.live_server_helper import LiveServer
 
-from events.models import Device, Event, InboundRequest, Membership, Profile
+from events.models import Device, Event, InboundRequest, Membership, Profile, Segment
 from messaging.models import Unsubscription
 from messaging.states import Status
 from tests.clients import packages
@@ -21,7 +21,9 @@ AT = datetime.fromtimestamp(1767323045, UTC)
 def test_every_method_of_the_track_client_works(live_server: LiveServer) -> None:
     account = Account.make()
     message = make_message(make_profile("reader"), status=Status.SENT)
-    packages.run("customerio-track", live_server.url, account.source.site_id, account.key, str(message.public_id))
+    vip = Segment.objects.create(slug="vip", name="VIP", kind=Segment.Kind.MANUAL)
+    given = (account.source.site_id, account.key, str(message.public_id), str(vip.pk))
+    packages.run("customerio-track", live_server.url, *given)
 
     ada = Profile.objects.get(user_id="ada")
     assert ada.traits == {"email": "ada@example.com", "age": 36, "city": "Graz"}
@@ -30,6 +32,7 @@ def test_every_method_of_the_track_client_works(live_server: LiveServer) -> None
         ("identify", ""),
         ("track", "Order Completed"),
         ("track", "Once"),
+        ("track", "Segment Entered"),
         ("page", "/pricing"),
         ("track", "In a batch"),
         ("screen", "Home"),
@@ -43,7 +46,8 @@ def test_every_method_of_the_track_client_works(live_server: LiveServer) -> None
     membership = Membership.objects.get()
     assert (membership.profile, membership.group.key, membership.traits) == (ada, "acme", {"role": "admin"})
     cloe = Profile.objects.get(email="cloe@example.com")
-    assert cloe.events.get(type="track").properties["form_id"] == "newsletter"
+    assert cloe.events.get(name="Form Submitted").properties["form_id"] == "newsletter"
+    assert list(vip.members.values_list("profile_id", flat=True)) == [ada.pk]
     message.refresh_from_db()
     assert message.status == Status.UNSUBSCRIBED
     assert set(message.delivery_events.values_list("type", flat=True)) == {"delivered", "clicked", "unsubscribed"}

@@ -21,6 +21,7 @@ from events.api import inbound
 from events.api.customerio import acts, consent, identifiers, items, objects, reports
 from events.api.customerio.base import Asked, TrackApiView, unreadable
 from events.api.customerio.identifiers import Who
+from events.api.customerio.lists import ListView
 from events.api.customerio.performing import Operation, Step
 from events.api.fields import Fields, id_of, read_object, refuse_flaw
 from events.api.refusal import Refusal
@@ -153,16 +154,6 @@ class MergeView(V1View):
         return [acts.Merge(primary, secondary)]
 
 
-class SegmentView(TrackApiView):
-    """Say what is missing: segments are conditions here, and nobody is put into one by hand."""
-
-    http_method_names = ["post"]
-
-    def post(self, request: HttpRequest, segment: str) -> HttpResponse:
-        message = f"There is no manual segment {segment}: segments are conditions here. Set an attribute instead."
-        raise Refusal("not_found", message, "segment_id", 404)
-
-
 class FormView(V1View):
     """Take a form that somebody sent in: who they are, and that they did."""
 
@@ -208,7 +199,9 @@ urlpatterns: list[URLPattern] = [
     re_path(r"^v1/customers/(?P<rest>(?s:.*))\Z", CustomerView.as_view(), name="cio-customer"),
     re_path(r"^v1/events/?\Z", AnonymousEventView.as_view(), name="cio-event"),
     re_path(r"^v1/merge_customers/?\Z", MergeView.as_view(), name="cio-merge"),
-    re_path(r"^v1/segments/(?P<segment>[^/]+)/(?:add|remove)_customers/?\Z", SegmentView.as_view(), name="cio-segment"),
+    re_path(
+        r"^v1/segments/(?P<segment>[^/]+)/(?P<verb>add|remove)_customers/?\Z", ListView.as_view(), name="cio-segment"
+    ),
     re_path(r"^v1/forms/(?P<form>(?s:.+))/submit/?\Z", FormView.as_view(), name="cio-form"),
     re_path(r"^v1/metrics/?\Z", MetricsView.as_view(), name="cio-metrics"),
     re_path(r"^v1/push/events/?\Z", MetricsView.as_view(metric_field="event"), name="cio-push"),

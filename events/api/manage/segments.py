@@ -73,8 +73,8 @@ class MembersView(ManagementView):
         found = people.by_many({*wanted["add"], *wanted["remove"]})
         known = {verb: [found[name].pk for name in ids if name in found] for verb, ids in wanted.items()}
         answer = {
-            "added": lists.add(segment, known["add"]),
-            "removed": lists.remove(segment, known["remove"]),
+            "added": lists.add(segment, known["add"], "the API"),
+            "removed": lists.remove(segment, known["remove"], "the API"),
             "unknown": [name for ids in wanted.values() for name in ids if name not in found],
         }
         audit.note(Actor.of_token(token_of(request)), "members", segment=segment.slug, number=len(found))

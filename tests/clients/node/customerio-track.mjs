@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { IdentifierType, TrackClient } from "customerio-node";
 
-const [host, siteId, apiKey, deliveryId] = process.argv.slice(2);
+const [host, siteId, apiKey, deliveryId, list] = process.argv.slice(2);
 const cio = new TrackClient(siteId, apiKey, { url: `${host}/api/v1` });
 const odd = "ada/1 +ü@🎉%2F";
 const seconds = 1767323045;
@@ -56,6 +56,8 @@ await ok(cio.unsubscribe(deliveryId, false));
 await ok(cio.unsubscribe(deliveryId));
 
 await refused(cio.track("ada", { name: "Order Completed", timestamp: "soon" }), 400, /timestamp/);
-await refused(cio.addCustomersToSegment(7, ["ada"]), 404, /no manual segment 7/);
-await refused(cio.removeCustomersFromSegment(7, ["ada"], IdentifierType.Email), 404, /no manual segment 7/);
+await ok(cio.addCustomersToSegment(Number(list), ["ada", "cloe@example.com"]));
+await ok(cio.removeCustomersFromSegment(Number(list), ["cloe@example.com"], IdentifierType.Email));
+await refused(cio.addCustomersToSegment(987654, ["ada"]), 404, /no manual segment 987654/);
+await refused(cio.removeCustomersFromSegment(987654, ["ada"], IdentifierType.Email), 404, /no manual segment 987654/);
 await refused(new TrackClient(siteId, "wrong", { url: `${host}/api/v1` }).identify("eve"), 401, /API key/);

@@ -325,12 +325,6 @@ def test_a_form_makes_a_person_and_an_event(account: Account) -> None:
     assert account.call("POST", "/api/v1/forms/1/submit", {"data": {"first_name": "Ada"}}).status_code == 400
 
 
-@pytest.mark.parametrize("verb", ["add", "remove"])
-def test_a_manual_segment_is_said_to_be_missing(account: Account, verb: str) -> None:
-    answer = account.call("POST", f"/api/v1/segments/7/{verb}_customers?id_type=email", {"ids": ["ada"]})
-    assert answer.status_code == 404 and "segment 7" in answer.json()["meta"]["error"]
-
-
 @pytest.mark.parametrize(("path", "field"), [("metrics", "metric"), ("push/events", "event")])
 def test_reports_need_no_credentials_and_a_message_that_is_ours(account: Account, path: str, field: str) -> None:
     answer = account.call("POST", f"/api/v1/{path}", {"delivery_id": "x", field: "opened"}, Authorization="")
