@@ -17,16 +17,16 @@ from typing import Any
 from django.db import connection, transaction
 from django.utils import timezone
 
-from campaigns import publishing
+from campaigns import load_log, publishing
 from campaigns.models import Campaign, Metric
 from events import partitions
 from events.models import Identity, Source
 from messaging.models import Layout, Provider, Template
 
-DAYS = 60
+DAYS = 90
 # So many campaigns have sent their mails; one more is slow and keeps everybody waiting.
 SENDING = 5
-SLOW_DAYS = 90
+SLOW_DAYS = 120
 BODIES = 2_000
 REQUESTS = 5_000
 MARK = "load-1"
@@ -81,7 +81,11 @@ def load(size: Size) -> Iterator[str]:
             "provider": _provider().pk,
         }
         _campaigns()
-        for name, statements in PARTS:
+        for name, statements in BEFORE:
+            _run(statements, parameters)
+            yield name
+        yield from load_log.write(size.events, parameters)
+        for name, statements in AFTER:
             _run(statements, parameters)
             yield name
     with connection.cursor() as cursor:
@@ -217,48 +221,6 @@ RUNS = (
     "ANALYZE load_report",
 )
 
-EVENTS = (
-    """
-    INSERT INTO events_event (id, timestamp, received_at, type, name, properties, context, message_id, profile_id,
-        source_id)
-    SELECT event_id, entered_at, entered_at + interval '150 ms', 'track', trigger,
-           jsonb_build_object('item', 'thing ' || n %% 50, 'amount', n %% 200), '{"library": {"name": "load"}}',
-           'load-run-' || n, profile_id, %(source)s
-    FROM load_run ORDER BY n
-    """,
-    """
-    INSERT INTO events_event (timestamp, received_at, type, name, properties, context, message_id, profile_id,
-        source_id)
-    SELECT at, at + interval '150 ms', type, name, properties, context, message_id, profile_id, source_id
-    FROM (
-        SELECT at, 'track' AS type, event AS name, jsonb_build_object('message_id', public_id) AS properties,
-               '{}'::jsonb AS context, '' AS message_id, profile_id, NULL::bigint AS source_id
-        FROM load_report
-        UNION ALL
-        SELECT entered_at + interval '2 hours', 'track', 'Order Completed', jsonb_build_object('total', n %% 300),
-               '{"library": {"name": "load"}}', 'load-order-' || n, profile_id, %(source)s
-        FROM load_run WHERE converted
-        UNION ALL
-        SELECT now() - f.age, CASE WHEN f.kind < 0.75 THEN 'track' WHEN f.kind < 0.95 THEN 'page' ELSE 'identify' END,
-               CASE WHEN f.kind < 0.75
-                        THEN (ARRAY['Product Viewed', 'Task Completed', 'Search', 'Shared', 'Logged In'])[1 + f.g %% 5]
-                    WHEN f.kind < 0.95 THEN (ARRAY['Home', 'Prices', 'Help'])[1 + f.g %% 3] ELSE '' END,
-               CASE WHEN f.kind < 0.95 THEN jsonb_build_object('item', 'thing ' || f.g %% 50, 'price', f.g %% 90)
-                    ELSE jsonb_build_object('seats', f.g %% 40) END,
-               '{"library": {"name": "load"}}', 'load-' || f.g, p.id, %(source)s
-        FROM (
-            SELECT g, random() AS kind, random() * make_interval(days => %(days)s) AS age,
-                   1 + floor(random() * %(profiles)s)::bigint AS person
-            FROM generate_series(1, greatest(0, %(events)s - (SELECT count(*) FROM load_run)
-                - (SELECT count(*) FROM load_report) - (SELECT count(*) FROM load_run WHERE converted))) AS g
-        ) AS f
-        JOIN load_person p ON p.n = f.person
-    ) AS everything
-    ORDER BY at
-    """,
-    "UPDATE events_source SET last_event_at = now() WHERE id = %(source)s",
-)
-
 MESSAGES = (
     """
     INSERT INTO messaging_message (id, public_id, key, profile_id, template_version_id, purpose, channel, provider_id,
@@ -387,10 +349,9 @@ CALLS = (
     """,
 )
 
-PARTS = (
-    ("people", PEOPLE),
-    ("plans", RUNS),
-    ("events", EVENTS),
+Parts = tuple[tuple[str, tuple[str, ...]], ...]
+BEFORE: Parts = (("people", PEOPLE), ("plans", RUNS))
+AFTER: Parts = (
     ("messages", MESSAGES),
     ("journeys", JOURNEYS),
     ("figures", FIGURES),

@@ -13,7 +13,7 @@ from campaigns.load import AlreadyLoaded, Size, load
 
 
 class Command(BaseCommand):
-    help = "Write made-up people, events, journeys and messages of the last two months. Not for production."
+    help = "Write made-up people, events, journeys and messages of the last three months. Not for production."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--profiles", type=int, default=100_000)
