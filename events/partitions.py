@@ -13,6 +13,8 @@ from psycopg import sql
 
 TABLE = "events_event"
 DEFAULT = "events_event_default"
+# An index alone can answer for pages that a vacuum has seen: let a fortieth that is new be reason enough for one.
+OFTEN = "autovacuum_vacuum_insert_scale_factor = 0.025"
 
 
 def month_of(day: date, offset: int = 0) -> date:
@@ -70,8 +72,36 @@ def _make(month: date) -> None:
         "CREATE TABLE {name} (LIKE {table} INCLUDING DEFAULTS INCLUDING STORAGE)",
         "WITH moved AS (DELETE FROM {default} WHERE timestamp >= {start} AND timestamp < {end} RETURNING *)"
         " INSERT INTO {name} SELECT * FROM moved",
+        f"ALTER TABLE {{name}} SET ({OFTEN})",
         "ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES FROM ({start}) TO ({end})",
     ]
     with connection.cursor() as cursor:
         for statement in statements:
             cursor.execute(sql.SQL(statement).format(**names))
+
+
+def add_index(name: str, columns: str) -> None:
+    """Give the log an index, one month after the other and without keeping writers waiting. Not in a transaction.
+
+    What an earlier try has left is taken over, or made anew where it broke off in the middle. Months that are made
+    later get the index by themselves.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(f"CREATE INDEX IF NOT EXISTS {name} ON ONLY {TABLE} {columns}")
+        for partition in (*months(), DEFAULT):
+            part = f"{partition}_{name.removeprefix('event_')}"
+            cursor.execute(INVALID, [part])
+            if cursor.fetchone():
+                cursor.execute(f"DROP INDEX CONCURRENTLY {part}")
+            cursor.execute(f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {part} ON {partition} {columns}")
+            cursor.execute(f"ALTER INDEX {name} ATTACH PARTITION {part}")
+
+
+INVALID = "SELECT 1 FROM pg_index WHERE indexrelid = to_regclass(%s) AND NOT indisvalid"
+
+
+def vacuum_often() -> None:
+    """Have new pages of every month looked through soon."""
+    with connection.cursor() as cursor:
+        for partition in (*months(), DEFAULT):
+            cursor.execute(f"ALTER TABLE {partition} SET ({OFTEN})")

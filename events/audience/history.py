@@ -147,7 +147,7 @@ def _at_least(found: QuerySet[Event], number: int, scope: Scope) -> Q:
     if number == 1:
         return _any(found, scope)
     if scope.everyone:
-        counted = found.values("profile_id").annotate(number=models.Count("pk")).filter(number__gte=number)
+        counted = found.values("profile_id").annotate(number=models.Count("*")).filter(number__gte=number)
         return _among(counted, scope)
     return Q(Exists(of_person(found, scope)[number - 1 : number]))
 

@@ -77,6 +77,10 @@ class Event(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["profile", "name", "-timestamp"], name="event_profile_name_time"),
             models.Index(fields=["profile", "-timestamp", "-id"], name="event_profile_time"),
+            # For questions about everybody: all they need is in it, so the log itself is left alone.
+            models.Index(
+                fields=["name", "timestamp"], include=["profile", "received_at", "type"], name="event_name_time"
+            ),
             BrinIndex(fields=["received_at"], name="event_received", pages_per_range=32),
             # For what is deleted by age; costs a writer next to nothing.
             BrinIndex(fields=["timestamp"], name="event_happened", pages_per_range=32),
