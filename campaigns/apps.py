@@ -6,16 +6,18 @@ class CampaignsConfig(AppConfig):
     verbose_name = "Campaigns"
 
     def ready(self) -> None:
-        from campaigns import erasing, merging, portrait, retention, segments, tasks
+        from campaigns import erasing, merging, portrait, questions, retention, segments, tasks
         from campaigns.admin import panels
         from events import nudges, signals
         from events import retention as kept
         from events.segments import usage
+        from messaging import interactions
 
         nudges.register("pending", tasks.enroll)
         nudges.register("journeys", tasks.run_journeys)
         panels.register()
         usage.register(segments.uses)
+        interactions.offer_campaigns(questions.names)
         for kind in retention.KINDS:
             kept.register(kind)
         signals.profiles_merged.connect(merging.follow_merge, dispatch_uid="campaigns.follow_merge")

@@ -250,15 +250,16 @@ def _queue_messages(trips: Sequence[Trip]) -> Mapping[str, int]:
     if not wanted:
         return {}
     versions = TemplateVersion.objects.defer("content").in_bulk({effect.template_version for _, effect in wanted})
-    names = dict(
-        Campaign.objects.filter(pk__in={trip.journey.campaign_id for trip, _ in wanted}).values_list("pk", "name")
-    )
+    campaigns = Campaign.objects.only("name", "slug").in_bulk({trip.journey.campaign_id for trip, _ in wanted})
     return outbox.queue(
-        [_draft(trip.journey, effect, versions[effect.template_version], names) for trip, effect in wanted]
+        [
+            _draft(trip.journey, effect, versions[effect.template_version], campaigns[trip.journey.campaign_id])
+            for trip, effect in wanted
+        ]
     )
 
 
-def _draft(journey: Journey, effect: Message, version: TemplateVersion, names: Mapping[int, str]) -> outbox.Draft:
+def _draft(journey: Journey, effect: Message, version: TemplateVersion, campaign: Campaign) -> outbox.Draft:
     return outbox.Draft(
         key=message_key(journey.pk, effect.step_id, effect.visit),
         profile_id=journey.profile_id,
@@ -268,8 +269,9 @@ def _draft(journey: Journey, effect: Message, version: TemplateVersion, names: M
         variables={
             "trigger": journey.trigger,
             "journey": {"id": journey.pk, "trigger_name": journey.trigger_name},
-            "campaign": {"id": journey.campaign_id, "name": names[journey.campaign_id]},
+            "campaign": {"id": campaign.pk, "name": campaign.name},
         },
+        labels={"campaign": campaign.slug, "step": effect.step_id},
         is_test=journey.is_test,
         due_at=timezone.now(),
     )

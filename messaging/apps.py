@@ -8,10 +8,13 @@ class MessagingConfig(AppConfig):
     def ready(self) -> None:
         from events import nudges, panels, signals
         from events import retention as kept
-        from messaging import consent, erasing, merging, portrait, reported, retention, tasks
+        from events.conditions import kinds
+        from messaging import consent, erasing, interactions, merging, portrait, reported, retention, tasks
         from messaging.admin import profile_panel
 
         nudges.register("messages", tasks.deliver)
+        kinds.add(interactions.KIND)
+        interactions.teach()
         for kind in retention.KINDS:
             kept.register(kind)
         signals.profiles_merged.connect(merging.follow_merge, dispatch_uid="messaging.follow_merge")

@@ -211,7 +211,7 @@ def _sent_at(one: _Found) -> datetime:
 def _proofs(moved: Sequence[tuple[_Found, Status]]) -> list[log.Entry]:
     """Return ``Email Sent`` for messages of which nobody knew so far that they were out."""
     return [
-        log.Entry(one.message.profile_id, "Email Sent", {"message_id": str(one.message.public_id)}, _sent_at(one))
+        log.Entry(one.message.profile_id, "Email Sent", one.message.news(), _sent_at(one))
         for one, _ in moved
         if one.message.status not in REPORTED and not one.message.key.startswith(TEST_KEY)
     ]
@@ -251,7 +251,7 @@ def _news(fresh: Sequence[_Found], known: set[tuple[int, str, str]]) -> list[log
         if report.type not in EVENTS or mark in heard or message.key.startswith(TEST_KEY):
             continue
         heard.add(mark)
-        properties: dict[str, Any] = {"message_id": str(message.public_id)}
+        properties = message.news()
         properties |= {name: value for name in ("url", "reason") if (value := getattr(report, name))}
         properties["first"] = (message.pk, report.type) not in kinds
         kinds.add((message.pk, report.type))

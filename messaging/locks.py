@@ -19,6 +19,8 @@ FIELDS = (
     "id",
     "public_id",
     "key",
+    "channel",
+    "labels",
     "profile_id",
     "purpose",
     "status",

@@ -136,6 +136,9 @@ class Message(models.Model):
     variables = models.JSONField(
         default=dict, help_text="What the sender knew: trigger, event, journey, campaign. The customer is read fresh."
     )
+    labels = models.JSONField(
+        default=dict, db_default={}, help_text="What events about it carry: template, the sender's campaign and step."
+    )
     is_test = models.BooleanField(default=False, db_default=False)
     status = models.CharField(max_length=12, choices=Status.choices(), default=Status.QUEUED, db_default="queued")
     reason = models.CharField(max_length=30, choices=Reason.choices(), blank=True, default="", db_default="")
@@ -168,6 +171,10 @@ class Message(models.Model):
 
     def __str__(self) -> str:
         return self.subject or f"Message {self.pk}"
+
+    def news(self) -> dict[str, Any]:
+        """Return the properties that every event about it has: ``message_id``, ``channel`` and its labels."""
+        return {**self.labels, "message_id": str(self.public_id), "channel": self.channel}
 
 
 class MessageBody(models.Model):

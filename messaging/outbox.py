@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.core.serializers.json import DjangoJSONEncoder
@@ -26,12 +26,15 @@ TEST_KEY = "test:"
 # reads it at about 30,000 rows/s.
 INSERT = """
 INSERT INTO messaging_message
-    (public_id, key, profile_id, template_version_id, purpose, provider_id, variables, is_test, due_at)
-SELECT gen_random_uuid(), key, profile_id, template_version_id, purpose, provider_id, variables, is_test, due_at
+    (public_id, key, profile_id, template_version_id, purpose, provider_id, variables, labels, is_test, due_at)
+SELECT gen_random_uuid(), draft.key, draft.profile_id, draft.template_version_id, draft.purpose, draft.provider_id,
+       draft.variables, draft.labels || jsonb_build_object('template', template.name), draft.is_test, draft.due_at
 FROM jsonb_to_recordset(%s::jsonb) AS draft(
     key text, profile_id bigint, template_version_id bigint, purpose text, provider_id bigint, variables jsonb,
-    is_test boolean, due_at timestamptz)
-ORDER BY key
+    labels jsonb, is_test boolean, due_at timestamptz)
+JOIN messaging_templateversion version ON version.id = draft.template_version_id
+JOIN messaging_template template ON template.id = version.template_id
+ORDER BY draft.key
 ON CONFLICT (key) DO NOTHING
 """
 SELECT = "SELECT key, id FROM messaging_message WHERE key = ANY(%s)"
@@ -43,7 +46,8 @@ class Draft:
 
     ``key`` says what counts as the same message, at most 120 characters. ``variables`` is JSON: ``trigger`` (the
     triggering event's properties; ``event`` in a template is the same), ``journey``, ``campaign``; the customer is
-    read when the message is sent. ``provider_id`` None means the default provider at that time.
+    read when the message is sent. ``provider_id`` None means the default provider at that time. ``labels`` are short
+    texts and numbers that events about the message carry, such as ``campaign``; ``template`` is added.
     """
 
     key: str
@@ -54,6 +58,7 @@ class Draft:
     variables: Mapping[str, object]
     is_test: bool
     due_at: datetime
+    labels: Mapping[str, object] = field(default_factory=dict)
 
 
 def queue(drafts: Sequence[Draft]) -> dict[str, int]:
@@ -121,6 +126,7 @@ def _row(draft: Draft) -> dict[str, object]:
         "purpose": draft.purpose,
         "provider_id": draft.provider_id,
         "variables": draft.variables,
+        "labels": draft.labels,
         "is_test": draft.is_test,
         "due_at": draft.due_at,
     }

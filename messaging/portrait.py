@@ -17,7 +17,7 @@ DELIVERY = ("type", "timestamp", "received_at", "reason", "description", "mta_re
 def sections(sender: object, profile_id: int, **kwargs: Any) -> Iterator[Section]:
     messages = Message.objects.filter(profile=profile_id).order_by("pk")
     body = {"html": F("body__html"), "text": F("body__text"), "template": F("template_version__template__name")}
-    yield "messages", rows(messages, *MESSAGE, json=("variables",), **body)
+    yield "messages", rows(messages, *MESSAGE, json=("variables", "labels"), **body)
     deliveries = DeliveryEvent.objects.filter(message__profile=profile_id).order_by("message_id", "timestamp")
     yield "deliveries", rows(deliveries, *DELIVERY, json=("raw",), message_public_id=F("message__public_id"))
     left = Unsubscription.objects.filter(profile=profile_id)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection, transaction
@@ -106,7 +105,7 @@ def _is_news(outcome: Outcome, current: Message) -> bool:
 
 
 def _entry(outcome: Outcome, current: Message) -> log.Entry:
-    properties: dict[str, Any] = {"message_id": str(outcome.message.public_id)}
+    properties = current.news()
     if outcome.mail:
         properties["subject"] = outcome.mail.subject
     if outcome.reason:

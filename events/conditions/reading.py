@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -216,13 +216,10 @@ EXAMPLES = {
 
 
 def _followed(tree: Any, path: str, depth: int) -> Followed:
-    key = _step_key(tree, path)
-    _only(tree, {key, "where", "within", "same"}, path)
+    what = _step(tree, path, depth, {"within", "same"})
     if "within" not in tree:
         raise ConditionError(_join(path, "within"), "must say for how long nothing came, such as 24h")
-    return Followed(
-        _what(tree, key, path, depth), _span(tree["within"], _join(path, "within")), _same(tree.get("same"), path)
-    )
+    return Followed(what, _span(tree["within"], _join(path, "within")), _same(tree.get("same"), path))
 
 
 def _sequence(tree: Tree, path: str, depth: int) -> Node:
@@ -238,17 +235,19 @@ def _sequence(tree: Tree, path: str, depth: int) -> Node:
     )
 
 
-def _step(tree: Any, path: str, depth: int) -> What:
-    key = _step_key(tree, path)
-    _only(tree, {key, "where"}, path)
-    return _what(tree, key, path, depth)
-
-
-def _step_key(tree: Any, path: str) -> str:
-    key = next((key for key in TYPES if key in tree), None) if isinstance(tree, dict) else None
-    if key is None:
-        raise ConditionError(path, 'must be an event such as {"event": "Product Viewed"}')
-    return key
+def _step(tree: Any, path: str, depth: int, besides: Set[str] = frozenset()) -> What:
+    """Return the event that ``tree`` names, by itself or in the words of another room."""
+    if isinstance(tree, dict):
+        for key in TYPES:
+            if key in tree:
+                _only(tree, {key, "where", *besides}, path)
+                return _what(tree, key, path, depth)
+        rest = {key: value for key, value in tree.items() if key not in besides}
+        for key, kind in kinds.known().items():
+            node = _foreign(kind, rest, path) if key in rest else None
+            if isinstance(node, Performed) and node == Performed(node.what):
+                return node.what
+    raise ConditionError(path, 'must be an event such as {"event": "Product Viewed"}')
 
 
 def _same(value: object, path: str) -> tuple[str, ...] | None:

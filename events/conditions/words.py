@@ -52,6 +52,8 @@ VERBS = {
 }
 UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60))
 
+# What people do by events that another room writes.
+_deeds: dict[str, tuple[str, str]] = {}
 # Questions of other rooms, by their keys.
 _foreign: dict[str, Callable[[Any], str]] = {}
 
@@ -59,6 +61,11 @@ _foreign: dict[str, Callable[[Any], str]] = {}
 def teach(key: str, words: Callable[[Any], str]) -> None:
     """Let ``words`` say the questions that are registered under ``key``."""
     _foreign[key] = words
+
+
+def teach_deed(event: str, past: str, plain: str) -> None:
+    """Have people who are tracked as ``event`` said to have ``past``, or that they did not ``plain``."""
+    _deeds[event] = past, plain
 
 
 def say(node: Node) -> str:
@@ -128,12 +135,11 @@ def span(length: timedelta) -> str:
 
 
 def _what(what: What) -> str:
-    with_ = f" where {_where(what.where)}" if what.where else ""
-    return f"“{what.event}”{with_}"
+    return f"“{what.event}”{_where(what)}"
 
 
-def _where(node: Node) -> str:
-    return say(node).replace("the event’s ", "")
+def _where(what: What) -> str:
+    return " where " + say(what.where).replace("the event’s ", "") if what.where else ""
 
 
 def _since(since: Moment | None) -> str:
@@ -145,12 +151,12 @@ def _since(since: Moment | None) -> str:
 
 
 def _performed(node: Performed, *, did: bool = True) -> str:
-    past, plain = VERBS[node.what.type]
+    past, plain = _deed(node.what)
     window = _since(node.since)
-    done = f"{past if did else f'did not {plain}'} {_what(node.what)}"
+    done = past if did else f"did not {plain}"
     match node.measure:
         case Count("is", 0) | Count("lt", 1) | Count("lte", 0):
-            return f"did not {plain} {_what(node.what)}{window}"
+            return f"did not {plain}{window}"
         case Count(operator, number):
             return f"{done} {TIMES[operator]} {number:,} {'time' if number == 1 else 'times'}{window}"
         case Total(function, path, operator, number):
@@ -160,6 +166,15 @@ def _performed(node: Performed, *, did: bool = True) -> str:
             at = {"within_last": "in the last", "within_next": "in the next"}.get(operator, operator)
             return f"{done} for the {which} time{window} {at} {_value_of_time(operator, value)}"
     return f"{done}{window}" + (_then_not(node.then_not) if node.then_not else "")
+
+
+def _deed(what: What) -> tuple[str, str]:
+    """Return what somebody does who is meant, as a thing of the past and in its plain form."""
+    if what.type == "track" and what.event in _deeds:
+        past, plain = _deeds[what.event]
+        return past + _where(what), plain + _where(what)
+    past, plain = VERBS[what.type]
+    return f"{past} {_what(what)}", f"{plain} {_what(what)}"
 
 
 def _value_of_time(operator: str, value: Moment) -> str:

@@ -65,7 +65,7 @@ def test_the_mailbox_takes_a_mail_and_reports_it_at_once(ada: Profile) -> None:
     assert "Unsubscribe: http" in body.text
     assert body.from_email == "Acme <hello@acme.example>"
     assert [name for name, _ in events(ada)] == ["Email Sent", "Email Delivered"]
-    assert events(ada)[0][1] == {"message_id": str(message.public_id), "subject": "Hello Ada"}
+    assert events(ada)[0][1] == {"message_id": str(message.public_id), "channel": "email", "subject": "Hello Ada"}
 
 
 def test_a_marketing_mail_has_the_headers_of_rfc_8058_and_a_receipt_has_not(ada: Profile) -> None:
@@ -135,7 +135,7 @@ def skipped(message: Message, reason: Reason) -> None:
     message = delivered(message)
     assert (message.status, message.reason) == (Status.SKIPPED, reason)
     assert message.sent_at is None
-    properties = {"message_id": str(message.public_id), "reason": reason}
+    properties = {"message_id": str(message.public_id), "channel": "email", "reason": reason}
     assert ("Email Skipped", properties) in events(message.profile)
 
 
@@ -175,7 +175,10 @@ def test_a_template_error_fails_one_message_and_shows_itself(ada: Profile) -> No
     assert bad.detail == "html, line 2: divided_by: can't divide by 0"
     good.refresh_from_db()
     assert good.status == Status.DELIVERED
-    assert ("Email Failed", {"message_id": str(bad.public_id), "reason": "template_error"}) in events(ada)
+    assert (
+        "Email Failed",
+        {"message_id": str(bad.public_id), "channel": "email", "reason": "template_error"},
+    ) in events(ada)
 
 
 def test_a_message_that_cannot_even_be_written_does_not_hold_up_the_others(

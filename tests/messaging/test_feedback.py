@@ -60,7 +60,7 @@ def test_a_report_is_kept_moves_the_status_and_reaches_campaigns(message: Messag
     assert status(message) == Status.DELIVERED
     event = Event.objects.get(profile=message.profile_id)
     assert (event.name, event.timestamp, event.source) == ("Email Delivered", NOW, None)
-    assert event.properties == {"message_id": str(message.public_id), "first": True}
+    assert event.properties == {"message_id": str(message.public_id), "channel": "email", "first": True}
 
 
 def test_the_same_report_again_counts_once(message: Message) -> None:

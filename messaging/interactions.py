@@ -1,0 +1,107 @@
+"""``{"message": "opened", "campaign": "welcome"}`` in conditions: what became of messages, read as events of the log.
+
+The events carry what the message was called (``Message.labels``), so that a question about a campaign asks for those
+with its name and goes along with a person who is merged. Messages from before they were labelled meet no such name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from events.conditions import ConditionError, Node, parse, words
+from events.conditions.kinds import Field, Form, Kind
+from messaging.models import Template
+
+# What happened: the event, and how it is said that somebody did it and that they did not.
+DEEDS = {
+    "sent": ("Email Sent", "got an email", "get an email"),
+    "delivered": ("Email Delivered", "had an email delivered", "have an email delivered"),
+    "opened": ("Email Opened", "opened an email", "open an email"),
+    "clicked": ("Email Clicked", "clicked in an email", "click in an email"),
+    "bounced": ("Email Bounced", "had an email bounce", "have an email bounce"),
+    "rejected": ("Email Rejected", "had an email rejected", "have an email rejected"),
+    "complained": ("Email Complained", "reported an email as spam", "report an email as spam"),
+    "unsubscribed": ("Email Unsubscribed", "unsubscribed", "unsubscribe"),
+    "skipped": ("Email Skipped", "had an email held back", "have an email held back"),
+    "failed": ("Email Failed", "had an email fail", "have an email fail"),
+}
+# Two words for one thing: marketers say that somebody has received a campaign.
+SAME = {"received": "sent"}
+LABELS = ("campaign", "step", "template")
+PASSED_ON = ("within", "since", "count", "first", "last", "then_not")
+
+Names = Callable[[], Iterable[tuple[str, str]]]
+_campaigns: list[Names] = []
+
+
+def offer_campaigns(names: Names) -> None:
+    """Let ``names`` say which campaigns there are, as values with labels: this room knows none."""
+    _campaigns[:] = [names]
+
+
+def teach() -> None:
+    """Let conditions say the events about messages in words."""
+    for event, past, plain in DEEDS.values():
+        words.teach_deed(event, past, plain)
+
+
+def _read(tree: Mapping[str, Any]) -> Node:
+    said = tree["message"]
+    deed = SAME.get(said, said) if isinstance(said, str) else ""
+    if deed not in DEEDS:
+        raise ValueError(f"must be one of {', '.join((*DEEDS, *SAME))}")
+    wanted = [_label(key, tree[key]) for key in LABELS if key in tree]
+    if "link" in tree:
+        wanted.append(_link(deed, tree["link"]))
+    rest = {key: tree[key] for key in PASSED_ON if key in tree}
+    where = {"where": {"all": wanted}} if wanted else {}
+    return parse({"event": DEEDS[deed][0], **where, **rest})
+
+
+def _label(key: str, value: object) -> dict[str, object]:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"must be the name of a {key}", key)
+    return _checked({"property": key, "is": value}, key)
+
+
+def _link(deed: str, value: object) -> dict[str, object]:
+    if deed != "clicked":
+        raise ValueError("can only be asked of messages that were clicked", "link")
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("must be part of the link's address, such as /pricing", "link")
+    return _checked({"property": "url", "contains": value}, "link")
+
+
+def _checked(tree: dict[str, object], key: str) -> dict[str, object]:
+    try:
+        parse(tree)
+    except ConditionError as error:
+        raise ValueError(error.message, key) from None
+    return tree
+
+
+def _template_names() -> Iterator[tuple[str, str]]:
+    for name in Template.objects.order_by("name").values_list("name", flat=True):
+        yield name, name
+
+
+def _campaign_names() -> Iterator[tuple[str, str]]:
+    for names in _campaigns:
+        yield from names()
+
+
+CHOICES = tuple((deed, plain) for deed, (_, plain, _) in DEEDS.items())
+FORM = Form(
+    "Message",
+    (
+        Field("message", "what happened", "choice", required=True, choices=CHOICES),
+        Field("campaign", "of the campaign", "name", names=_campaign_names),
+        Field("template", "made from the template", "name", names=_template_names),
+        Field("link", "with a link that contains", "text"),
+        Field("within", "in the last", "span"),
+        Field("since", "since", "moment"),
+        Field("count", "how often", "count"),
+    ),
+)
+KIND = Kind("message", frozenset({*LABELS, "link", *PASSED_ON}), _read, form=FORM)
