@@ -16,6 +16,7 @@ class EventsConfig(AppConfig):
         nudges.register("imports", tasks.run_imports)
         nudges.register("traces", tasks.search_traces)
         nudges.register("segments", tasks.build_segments)
+        nudges.register("turns", tasks.turn_segments)
         foreign.register(kind.KIND, kind.ask)
         words.teach(kind.KIND.key, kind.say)
         signals.profiles_merged.connect(following.follow_merge, dispatch_uid="events.segments.follow_merge")

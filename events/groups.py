@@ -17,14 +17,17 @@ from datetime import datetime
 from typing import Any, Protocol
 
 import msgspec
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from events import sandbox
 from events.identifying import Person
 from events.models import Event, Group, Membership
+from events.segments import asking
 
 Key = tuple[str, str]
+# Why segments ask again about who belongs to a group.
+CAUSE = "their group"
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 # What Customer.io numbers, in our words; other numbers are types as they are.
 CUSTOMERIO_TYPES = {"1": Group.COMPANY}
@@ -128,18 +131,20 @@ def apply(arrivals: Iterable[tuple[Parcel, Call, Person]], *, is_sandbox: bool) 
             news.describe(key, said.traits)
             # Not later than now, whatever the sender's clock says.
             news.join(person.profile_id, key, said.about_member, min(call.timestamp, parcel.received_at))
-    save(news)
+    _write(news)
 
 
+@transaction.atomic
 def save_object(type_: str, key: str, traits: Mapping[str, Any]) -> None:
-    """Make a group or add to what is known of it; null forgets a trait. One statement."""
+    """Make a group or add to what is known of it; null forgets a trait."""
     news = News()
     news.describe((type_, key), traits)
     save(news)
 
 
+@transaction.atomic
 def relate(profile_id: int, type_: str, key: str, traits: Mapping[str, Any]) -> None:
-    """Let a person belong to a group, which is made when there is none. One statement.
+    """Let a person belong to a group, which is made when there is none.
 
     Raises IntegrityError, at the latest at the commit, when the person is gone.
     """
@@ -149,15 +154,23 @@ def relate(profile_id: int, type_: str, key: str, traits: Mapping[str, Any]) -> 
     save(news)
 
 
+@transaction.atomic
 def unrelate(profile_id: int, type_: str, key: str) -> bool:
     """Take a person out of a group; return whether they were in it."""
     deleted, _ = Membership.objects.filter(profile=profile_id, group__type=type_, group__key=key).delete()
+    if deleted:
+        asking.groups_changed([], [profile_id], CAUSE)
     return bool(deleted)
 
 
+@transaction.atomic
 def delete_object(type_: str, key: str) -> bool:
     """Delete a group and who belonged to it; return whether there was one."""
+    found = Group.objects.select_for_update().filter(type=type_, key=key)
+    members = list(Membership.objects.filter(group__in=found).values_list("profile_id", flat=True))
     deleted, _ = Group.objects.filter(type=type_, key=key).delete()
+    if members:
+        asking.groups_changed([], members, CAUSE)
     return bool(deleted)
 
 
@@ -171,7 +184,16 @@ def of_people(profile_ids: Iterable[int]) -> dict[int, list[Group]]:
 
 
 def save(news: News) -> None:
-    """Write what is said, in the caller's transaction, which holds the people. One statement; none for no news."""
+    """Write what is said beside events, in the caller's transaction, which holds the people; segments follow it.
+
+    Three statements; none for no news.
+    """
+    _write(news)
+    if news.groups:
+        asking.groups_changed(news.groups, {profile_id for profile_id, _ in news.members}, CAUSE)
+
+
+def _write(news: News) -> None:
     if not news.groups:
         return
     parameters = {

@@ -25,7 +25,8 @@ from events import counts, groups, identities, log, origin, plan, repetitions, s
 from events.api.refusal import Refusal
 from events.giving_way import lost_a_deadlock
 from events.identifying import Person
-from events.models import InboundRequest, Source
+from events.models import Event, InboundRequest, Source
+from events.segments import asking
 
 # A collision or deadlock means that another request got through: so many in a row only happen when something is wrong.
 TRIES = 20
@@ -168,6 +169,7 @@ def _store(parcels: Sequence[Parcel], lock_ms: int | None) -> list[Result]:
         log.write([_row(*arrival) for arrival in arrivals])
         _remember(arrivals)
         groups.apply(arrivals, is_sandbox=parcels[0].source.is_sandbox)
+        _let_segments_follow(arrivals)
     return [
         Result(len(kept), len(parcel.items) - len(items), len(pairs) - len(kept), tuple(parcel.refused))
         for parcel, items, pairs, kept in zip(parcels, new, stored, timely, strict=True)
@@ -266,6 +268,17 @@ def _row(parcel: Parcel, item: Item, person: Person) -> log.Row:
         message_id=item.message_id,
         pending=item.pending,
     )
+
+
+def _let_segments_follow(arrivals: Iterable[tuple[Parcel, Item, Person]]) -> None:
+    """Have segments ask about the people of what is stored for no campaign, since nobody will claim it."""
+    heard: dict[tuple[str, str], set[int]] = {}
+    for _, item, person in arrivals:
+        if not item.pending and person.profile_id is not None:
+            heard.setdefault((item.type, item.name), set()).add(person.profile_id)
+    asking.hear(heard, "what was stored as history")
+    if told := set().union(*(people for what, people in heard.items() if what[0] == Event.Type.GROUP)):
+        asking.groups_changed((), told, groups.CAUSE, quiet=True)
 
 
 def _remember(arrivals: Iterable[tuple[Parcel, Item, Person]]) -> None:

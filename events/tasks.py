@@ -63,6 +63,7 @@ def run_imports() -> None:
 @shared_task
 def turn_segments() -> None:
     """Let people enter and leave segments whose time has come."""
+    nudges.begin("turns")
     turning.turn_due(time.monotonic() + SEGMENT_SECONDS)
 
 

@@ -6,7 +6,6 @@ import hashlib
 from typing import Any
 
 from django.contrib import messages
-from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.loader import render_to_string
@@ -14,6 +13,7 @@ from django.utils import timezone
 
 from campaigns.admin import checks, page, people
 from campaigns.models import Campaign
+from events import testers
 from events.models import Profile
 
 # The people chosen last, newest first, by profile id.
@@ -52,7 +52,7 @@ def set_test(request: HttpRequest, campaign: Campaign) -> HttpResponse:
     """Make the chosen person a test person, or an ordinary one."""
     profile = get_object_or_404(Profile, pk=request.POST.get("profile") or 0)
     wanted = request.POST.get("is_test") == "1"
-    Profile.objects.filter(pk=profile.pk).update(is_test=wanted, updated_at=Now())
+    testers.switch([profile.pk], wanted)
     messages.success(
         request, f"{profile} is a test person now." if wanted else f"{profile} is an ordinary person again."
     )

@@ -18,7 +18,8 @@ from campaigns.admin import links
 from campaigns.demo.campaigns import HOUR
 from campaigns.demo.seed import SOURCE
 from campaigns.models import Campaign
-from events.models import Identity, Profile, SourceKey
+from events import testers
+from events.models import Identity, SourceKey
 from events.templatetags.console import duration
 
 # Ids that this page makes up begin so; nobody else can be made a test person here.
@@ -63,9 +64,10 @@ def test_person(request: HttpRequest) -> JsonResponse:
         user_id = str(json.loads(request.body)["userId"])
     except (ValueError, KeyError, TypeError):
         return JsonResponse({"code": "invalid_request", "message": "needs a userId", "field": "userId"}, status=400)
-    people = Identity.objects.filter(kind=Identity.Kind.USER, value=user_id).values("profile_id")
-    if not user_id.startswith(PREFIX) or not Profile.objects.filter(pk__in=people).update(is_test=True):
+    known = Identity.objects.filter(kind=Identity.Kind.USER, value=user_id).values_list("profile_id", flat=True)
+    if not user_id.startswith(PREFIX) or not known:
         return JsonResponse({"code": "not_found", "message": "nobody from this page", "field": "userId"}, status=404)
+    testers.switch(known, True)
     return JsonResponse({"success": True})
 
 

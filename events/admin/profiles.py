@@ -7,7 +7,6 @@ from typing import Any
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.db.models.functions import Now
 from django.http import (
     Http404,
     HttpRequest,
@@ -22,7 +21,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
-from events import audit, panels, people
+from events import audit, panels, people, testers
 from events.admin import merge_page, privacy
 from events.admin.activity import KINDS, Wish, activity
 from events.admin.conditions import views as conditions
@@ -152,7 +151,7 @@ class ProfileAdmin(KeysetAdmin):
         if not self.has_change_permission(request, profile):
             raise PermissionDenied
         wanted = request.POST.get("is_test") == "1"
-        Profile.objects.filter(pk=profile.pk).update(is_test=wanted, updated_at=Now())
+        testers.switch([profile.pk], wanted)
         self.log_change(request, profile, "Made a test person." if wanted else "No longer a test person.")
         return HttpResponseRedirect(reverse("admin:events_profile_change", args=[profile.pk]))
 

@@ -12,7 +12,7 @@ from events.models.plan import EventDefinition, PropertyStat, Violation
 from events.models.retention import KeepFor
 from events.models.segments import Segment, SegmentChange, SegmentHour, SegmentMember, SegmentTurn
 from events.models.sources import ApiToken, Source, SourceKey, hash_key, new_key
-from events.models.transfers import Import, ImportChunk, ImportFailure
+from events.models.transfers import Import, ImportChunk, ImportFailure, ImportPerson
 
 __all__ = [
     "AcceptedMessage",
@@ -29,6 +29,7 @@ __all__ = [
     "Import",
     "ImportChunk",
     "ImportFailure",
+    "ImportPerson",
     "InboundRequest",
     "KeepFor",
     "Membership",

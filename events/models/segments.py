@@ -44,6 +44,9 @@ class Segment(models.Model):
     size = models.BigIntegerField(default=0, db_default=0, editable=False)
     changed_at = models.DateTimeField(null=True, editable=False, help_text="When somebody last entered or left.")
     changed_by = models.TextField(blank=True, default="", db_default="", editable=False)
+    asked_at = models.DateTimeField(null=True, editable=False, help_text="When anybody was last asked about.")
+    asked_by = models.TextField(blank=True, default="", db_default="", editable=False)
+    asked_of = models.BigIntegerField(null=True, editable=False, help_text="Whose event it was, by profile id.")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
@@ -66,25 +69,38 @@ class SegmentMember(models.Model):
 
 
 class SegmentTurn(models.Model):
-    """When to ask about a person again: time alone may let them enter or leave then."""
+    """When to ask about a person again: time alone may let them enter or leave then.
+
+    Or something has become known that no event at hand tells of, which ``cause`` names; a ``quiet`` turn's outcome is
+    told to no campaign.
+    """
 
     pk = models.CompositePrimaryKey("segment_id", "profile_id")
     segment = models.ForeignKey(Segment, on_delete=models.CASCADE, db_index=False, related_name="turns")
     profile = models.ForeignKey(Profile, on_delete=models.DO_NOTHING, related_name="+")
     look_at = models.DateTimeField(db_index=True)
+    cause = models.TextField(default="", db_default="")
+    quiet = models.BooleanField(default=False, db_default=False)
 
     def __str__(self) -> str:
         return f"{self.profile_id} in {self.segment_id} at {self.look_at:%Y-%m-%d %H:%M}"
 
 
 class SegmentChange(models.Model):
-    """How many entered and left, appended where it happens and folded by the beat, so that no two wait at one row."""
+    """How many entered and left, appended where it happens and folded by the beat, so that no two wait at one row.
+
+    ``asks`` times the condition was put to the database, about ``asked`` people, which took ``seconds``.
+    """
 
     segment = models.ForeignKey(Segment, on_delete=models.CASCADE, db_index=False)
     hour = models.DateTimeField()
     entered = models.IntegerField(default=0, db_default=0)
     gone = models.IntegerField(default=0, db_default=0)
     cause = models.TextField(blank=True, default="", db_default="")
+    asks = models.IntegerField(default=0, db_default=0)
+    asked = models.IntegerField(default=0, db_default=0)
+    seconds = models.FloatField(default=0, db_default=0)
+    of_person = models.BigIntegerField(null=True)
     at = models.DateTimeField(db_default=Now())
 
     def __str__(self) -> str:
@@ -92,13 +108,16 @@ class SegmentChange(models.Model):
 
 
 class SegmentHour(models.Model):
-    """How many entered and left a segment in an hour, and how many it had at its end."""
+    """How many entered and left a segment in an hour, how many it had at its end, and what asking cost."""
 
     segment = models.ForeignKey(Segment, on_delete=models.CASCADE, db_index=False, related_name="hours")
     hour = models.DateTimeField()
     entered = models.BigIntegerField(default=0)
     gone = models.BigIntegerField(default=0)
     size = models.BigIntegerField(default=0)
+    asks = models.BigIntegerField(default=0, db_default=0)
+    asked = models.BigIntegerField(default=0, db_default=0)
+    seconds = models.FloatField(default=0, db_default=0)
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["segment", "hour"], name="segment_hour_key")]

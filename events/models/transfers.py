@@ -7,6 +7,7 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import models
 
+from events.models.segments import Segment
 from events.models.sources import Source
 
 
@@ -34,6 +35,15 @@ class Import(models.Model):
         CANCELLED = "cancelled", "Cancelled"
         FAILED = "failed", "Failed"
 
+    class Listing(models.TextChoices):
+        ADD = "add", "Add these people"
+        REMOVE = "remove", "Take these people out"
+        REPLACE = "replace", "Make it exactly these people"
+
+    class Unknown(models.TextChoices):
+        SKIP = "skip", "Leave them out"
+        CREATE = "create", "Make them"
+
     source = models.ForeignKey(Source, on_delete=models.CASCADE)
     kind = models.CharField(max_length=10, choices=Kind)
     format = models.CharField(max_length=10, choices=Format)
@@ -42,6 +52,11 @@ class Import(models.Model):
     triggers = models.BooleanField(
         default=False, help_text="Let the events start campaigns; otherwise they only count as history."
     )
+    segment = models.ForeignKey(
+        Segment, null=True, blank=True, on_delete=models.SET_NULL, help_text="The list these people are for."
+    )
+    listing = models.CharField(max_length=10, choices=Listing, blank=True, default="", db_default="")
+    unknown = models.CharField(max_length=10, choices=Unknown, default=Unknown.CREATE, db_default=Unknown.CREATE)
     state = models.CharField(max_length=10, choices=State, default=State.UPLOADED)
     size = models.BigIntegerField(default=0)
     position = models.BigIntegerField(default=0)
@@ -49,6 +64,9 @@ class Import(models.Model):
     rows_failed = models.BigIntegerField(default=0)
     rows_repeated = models.BigIntegerField(default=0)
     rows_known = models.BigIntegerField(default=0)
+    rows_unknown = models.BigIntegerField(default=0, db_default=0)
+    rows_doubled = models.BigIntegerField(default=0, db_default=0)
+    people_moved = models.BigIntegerField(default=0, db_default=0)
     error = models.TextField(blank=True, default="")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -70,6 +88,27 @@ class ImportChunk(models.Model):
 
     def __str__(self) -> str:
         return f"{self.upload} from {self.offset}"
+
+
+class ImportPerson(models.Model):
+    """Whom a file for a list has named so far, and in which row first; unknown people by a digest of their name.
+
+    It is kept as long as the file is read: so that doubles are told, and whoever is not in it can leave.
+    """
+
+    upload = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="people")
+    profile_id = models.BigIntegerField(null=True, db_index=True)
+    digest = models.BinaryField(null=True)
+    row = models.BigIntegerField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["upload", "profile_id"], name="import_person_unique"),
+            models.UniqueConstraint(fields=["upload", "digest"], name="import_unknown_unique"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.upload_id}: row {self.row}"
 
 
 class ImportFailure(models.Model):

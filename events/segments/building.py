@@ -47,7 +47,7 @@ def build_slice() -> bool:
     now = timezone.now()
     found = live.current([segment.pk])
     if people and found:
-        membership.ask({found[0]: people}, now, "its condition is new")
+        membership.ask({found[0]: people}, now, {segment.pk: ("its condition is new", None)})
         segment.built_to = people[-1]
         segment.save(update_fields=["built_to"])
     else:

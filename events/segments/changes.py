@@ -12,6 +12,7 @@ from django.db import connection
 
 from events import log
 from events.models import SegmentChange
+from events.segments import asking
 
 ENTERED, LEFT = "Segment Entered", "Segment Left"
 
@@ -34,6 +35,21 @@ class Answer:
     quiet: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One look at a segment: about whom, why, and what it took.
+
+    ``cause`` says in words why, ``of_person`` whose event it was. How many were ``asked``, in how many ``seconds``, is
+    nothing where no condition was.
+    """
+
+    segment_id: int
+    cause: str
+    of_person: int | None = None
+    asked: int = 0
+    seconds: float = 0.0
+
+
 ENTER = """
 INSERT INTO events_segmentmember (segment_id, profile_id, since)
 SELECT segment_id, profile_id, %s FROM jsonb_to_recordset(%s) AS r(segment_id bigint, profile_id bigint)
@@ -47,7 +63,8 @@ TURN = """
 INSERT INTO events_segmentturn (segment_id, profile_id, look_at)
 SELECT segment_id, profile_id, look_at
 FROM jsonb_to_recordset(%s) AS r(segment_id bigint, profile_id bigint, look_at timestamptz)
-ORDER BY 1, 2 ON CONFLICT (segment_id, profile_id) DO UPDATE SET look_at = excluded.look_at
+ORDER BY 1, 2 ON CONFLICT (segment_id, profile_id) DO UPDATE SET
+    look_at = excluded.look_at, cause = '', quiet = false
 """
 STAY = """
 DELETE FROM events_segmentturn t USING jsonb_to_recordset(%s) AS r(segment_id bigint, profile_id bigint)
@@ -55,10 +72,11 @@ WHERE t.segment_id = r.segment_id AND t.profile_id = r.profile_id
 """
 
 
-def write(answers: Sequence[Answer], at: datetime, cause: str) -> int:
+def write(answers: Sequence[Answer], at: datetime, asks: Sequence[Ask]) -> int:
     """Store the answers in the caller's transaction; return how many people entered or left. Six statements at most.
 
-    ``cause`` says in words why they were asked.
+    ``asks`` tell of each segment in ``answers`` how they were come by. Where nobody is told, segments that ask for
+    these are asked again by themselves.
     """
     entered = [answer for answer in answers if answer.is_in and not answer.was_in]
     left = [answer for answer in answers if answer.was_in and not answer.is_in]
@@ -66,22 +84,31 @@ def write(answers: Sequence[Answer], at: datetime, cause: str) -> int:
     _execute(LEAVE, left)
     _execute(TURN, [answer for answer in answers if answer.look_at is not None])
     _execute(STAY, [answer for answer in answers if answer.look_at is None])
-    record(
-        Counter(answer.segment_id for answer in entered if not answer.is_test),
-        Counter(answer.segment_id for answer in left if not answer.is_test),
-        at,
-        cause,
-    )
+    _record(entered, left, at, asks)
     log.append([_news(answer, at) for answer in (*entered, *left) if not answer.quiet])
+    for name, moved in ((ENTERED, entered), (LEFT, left)):
+        asking.hear(asking.unheard(name, {answer.profile_id for answer in moved if answer.quiet}), "another segment")
     return len(entered) + len(left)
 
 
-def record(entered: Counter[int], left: Counter[int], at: datetime, cause: str) -> None:
+def _record(entered: Sequence[Answer], left: Sequence[Answer], at: datetime, asks: Sequence[Ask]) -> None:
     """Append to the figures. One statement."""
     hour = at.replace(minute=0, second=0, microsecond=0)
+    came, went = (Counter(answer.segment_id for answer in moved if not answer.is_test) for moved in (entered, left))
     SegmentChange.objects.bulk_create(
-        SegmentChange(segment_id=pk, hour=hour, entered=entered[pk], gone=left[pk], cause=cause, at=at)
-        for pk in sorted({*entered, *left})
+        SegmentChange(
+            segment_id=ask.segment_id,
+            hour=hour,
+            entered=came[ask.segment_id],
+            gone=went[ask.segment_id],
+            cause=ask.cause,
+            asks=1 if ask.asked else 0,
+            asked=ask.asked,
+            seconds=ask.seconds,
+            of_person=ask.of_person,
+            at=at,
+        )
+        for ask in asks
     )
 
 
@@ -104,24 +131,36 @@ def _execute(statement: str, answers: Iterable[Answer], *before: datetime) -> No
             cursor.execute(statement, [*before, json.dumps(rows)])
 
 
+# Of the looks that were taken the newest is remembered, and of those that moved anybody the newest as well.
 FOLD = """
 WITH taken AS (
     DELETE FROM events_segmentchange WHERE id = ANY(ARRAY(
         SELECT id FROM events_segmentchange ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED))
-    RETURNING segment_id, hour, entered, gone, cause, at
+    RETURNING segment_id, hour, entered, gone, cause, asks, asked, seconds, of_person, at
+), news AS (
+    SELECT segment_id, sum(entered) AS entered, sum(gone) AS gone,
+           max(at) FILTER (WHERE entered + gone > 0) AS moved_at,
+           (array_agg(cause ORDER BY at DESC) FILTER (WHERE entered + gone > 0))[1] AS moved_by,
+           max(at) FILTER (WHERE asks > 0) AS asked_at,
+           (array_agg(cause ORDER BY at DESC) FILTER (WHERE asks > 0))[1] AS asked_by,
+           (array_agg(of_person ORDER BY at DESC) FILTER (WHERE asks > 0))[1] AS asked_of
+    FROM taken GROUP BY segment_id
 ), grown AS (
-    UPDATE events_segment s SET size = s.size + n.entered - n.gone, changed_at = greatest(s.changed_at, n.at),
-        changed_by = n.cause
-    FROM (SELECT segment_id, sum(entered) AS entered, sum(gone) AS gone, max(at) AS at,
-                 (array_agg(cause ORDER BY at DESC))[1] AS cause FROM taken GROUP BY segment_id) AS n
-    WHERE s.id = n.segment_id RETURNING s.id, s.size
+    UPDATE events_segment s SET size = s.size + n.entered - n.gone,
+        changed_at = greatest(s.changed_at, n.moved_at),
+        changed_by = CASE WHEN n.moved_at >= coalesce(s.changed_at, n.moved_at) THEN n.moved_by ELSE s.changed_by END,
+        asked_at = greatest(s.asked_at, n.asked_at),
+        asked_by = CASE WHEN n.asked_at >= coalesce(s.asked_at, n.asked_at) THEN n.asked_by ELSE s.asked_by END,
+        asked_of = CASE WHEN n.asked_at >= coalesce(s.asked_at, n.asked_at) THEN n.asked_of ELSE s.asked_of END
+    FROM news n WHERE s.id = n.segment_id RETURNING s.id, s.size
 ), folded AS (
-    INSERT INTO events_segmenthour AS h (segment_id, hour, entered, gone, size)
-    SELECT t.segment_id, t.hour, sum(t.entered), sum(t.gone), grown.size
+    INSERT INTO events_segmenthour AS h (segment_id, hour, entered, gone, size, asks, asked, seconds)
+    SELECT t.segment_id, t.hour, sum(t.entered), sum(t.gone), grown.size, sum(t.asks), sum(t.asked), sum(t.seconds)
     FROM taken t JOIN grown ON grown.id = t.segment_id
     GROUP BY t.segment_id, t.hour, grown.size ORDER BY 1, 2
     ON CONFLICT (segment_id, hour) DO UPDATE SET
-        entered = h.entered + excluded.entered, gone = h.gone + excluded.gone, size = excluded.size
+        entered = h.entered + excluded.entered, gone = h.gone + excluded.gone, size = excluded.size,
+        asks = h.asks + excluded.asks, asked = h.asked + excluded.asked, seconds = h.seconds + excluded.seconds
 )
 SELECT count(*) FROM taken
 """

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+import time
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection
@@ -16,17 +17,19 @@ from events.audience.lapsing import next_change
 from events.log import ClaimedEvent
 from events.models import Event, Profile, SegmentMember
 from events.segments import changes, live
-from events.segments.changes import Answer
+from events.segments.changes import Answer, Ask
 from events.segments.live import Live
 
-# What is new of a group may be news of everybody in it: they are asked with the next sweep.
+# What is new of a group may be news of everybody in it: they are asked with the next sweep. Clocks may differ a little.
 ASK_COLLEAGUES = """
-INSERT INTO events_segmentturn (segment_id, profile_id, look_at)
-SELECT DISTINCT s.id, other.profile_id, %(at)s
-FROM events_membership own JOIN events_membership other USING (group_id), unnest(%(segments)s::bigint[]) AS s(id)
+INSERT INTO events_segmentturn (segment_id, profile_id, look_at, cause)
+SELECT DISTINCT s.id, other.profile_id, %(at)s, 'their group'
+FROM events_membership own JOIN events_group g ON g.id = own.group_id AND g.updated_at >= %(since)s
+JOIN events_membership other USING (group_id), unnest(%(segments)s::bigint[]) AS s(id)
 WHERE own.profile_id = ANY(%(people)s) ORDER BY 1, 2
 ON CONFLICT (segment_id, profile_id) DO UPDATE SET look_at = least(events_segmentturn.look_at, excluded.look_at)
 """
+CLOCKS = timedelta(minutes=5)
 
 
 def follow(events: Sequence[ClaimedEvent], now: datetime) -> None:
@@ -36,38 +39,72 @@ def follow(events: Sequence[ClaimedEvent], now: datetime) -> None:
     """
     segments = live.current()
     heard = _heard(events)
-    touched = {segment: _touched(segment, heard) for segment in segments}
+    wanted = {segment: names for segment in segments if (names := _touching(segment, heard))}
     # The senders' clocks and ours may differ: what has been stored has happened.
     now = max([now, *(event.received_at for event in events)])
-    ask({segment: people for segment, people in touched.items() if people}, now, _cause(events))
-    told = {event.profile_id for event in events if event.type == Event.Type.GROUP}
+    ask(
+        {segment: set().union(*(heard[name].people for name in names)) for segment, names in wanted.items()},
+        now,
+        {segment.pk: _cause(heard[name] for name in names) for segment, names in wanted.items()},
+    )
+    told = [event for event in events if event.type == Event.Type.GROUP]
     watching = [segment.pk for segment in segments if Event.Type.GROUP in segment.interest.types]
     if told and watching:
+        since = min(event.received_at for event in told) - CLOCKS
+        people = list({event.profile_id for event in told})
         with connection.cursor() as cursor:
-            cursor.execute(ASK_COLLEAGUES, {"at": now, "segments": watching, "people": list(told)})
+            cursor.execute(ASK_COLLEAGUES, {"at": now, "since": since, "segments": watching, "people": people})
 
 
-def ask(wanted: Mapping[Live, Collection[int]], now: datetime, cause: str) -> int:
-    """Ask each segment about its people, whom the caller holds, and write what has changed. Returns how much."""
+@dataclass(slots=True)
+class Heard:
+    """The people of a batch's events of one type and name, and the last of these events."""
+
+    people: set[int]
+    last: ClaimedEvent
+
+
+def ask(
+    wanted: Mapping[Live, Collection[int]],
+    now: datetime,
+    causes: Mapping[int, tuple[str, int | None]],
+    *,
+    quiet: bool = False,
+) -> int:
+    """Ask each segment about its people, whom the caller holds, and write what has changed. Returns how much.
+
+    ``causes`` say by segment why, and whose event it was; what ``quiet`` asking finds is told to no campaign.
+    """
     answers: list[Answer] = []
+    asks: list[Ask] = []
     for segment, people in wanted.items():
-        answers += _answers(segment, people, now)
-    return changes.write(answers, now, cause) if answers else 0
+        began = time.perf_counter()
+        answers += _answers(segment, people, now, quiet=quiet)
+        cause, of_person = causes.get(segment.pk, ("", None))
+        asks.append(Ask(segment.pk, cause, of_person, len(people), time.perf_counter() - began))
+    return changes.write(answers, now, asks) if answers else 0
 
 
-def _heard(events: Sequence[ClaimedEvent]) -> dict[tuple[str, str], set[int]]:
-    """Return the people by type and name of their events: segments are many, names in a batch are few."""
-    heard: dict[tuple[str, str], set[int]] = defaultdict(set)
+def _heard(events: Sequence[ClaimedEvent]) -> dict[tuple[str, str], Heard]:
+    """Return what was heard by type and name: segments are many, names in a batch are few."""
+    heard: dict[tuple[str, str], Heard] = {}
     for event in events:
-        heard[event.type, event.name].add(event.profile_id)
+        known = heard.setdefault((event.type, event.name), Heard(set(), event))
+        known.people.add(event.profile_id)
+        known.last = event
     return heard
 
 
-def _touched(segment: Live, heard: Mapping[tuple[str, str], set[int]]) -> set[int]:
-    return set().union(*(people for what, people in heard.items() if segment.interest.includes(*what)))
+def _touching(segment: Live, heard: Mapping[tuple[str, str], Heard]) -> list[tuple[str, str]]:
+    return [what for what in heard if segment.interest.includes(*what)]
 
 
-def _answers(segment: Live, people: Collection[int], now: datetime) -> list[Answer]:
+def _cause(heard: Iterable[Heard]) -> tuple[str, int]:
+    last = max((one.last for one in heard), key=lambda event: event.id)
+    return last.name if last.type == Event.Type.TRACK else last.type, last.profile_id
+
+
+def _answers(segment: Live, people: Collection[int], now: datetime, *, quiet: bool) -> list[Answer]:
     scope = profiles(now)
     member = SegmentMember.objects.filter(segment_id=segment.pk, profile_id=OuterRef("pk"))
     rows: Any = (
@@ -82,11 +119,6 @@ def _answers(segment: Live, people: Collection[int], now: datetime) -> list[Answ
     # Who had not been asked before may have been in it all along.
     new_above = sys.maxsize if segment.built_to is None else segment.built_to
     return [
-        Answer(segment.pk, segment.slug, segment.name, pk, was_in, is_in, look_at, is_test, pk > new_above)
+        Answer(segment.pk, segment.slug, segment.name, pk, was_in, is_in, look_at, is_test, quiet or pk > new_above)
         for pk, was_in, is_in, look_at, is_test in rows
     ]
-
-
-def _cause(events: Sequence[ClaimedEvent]) -> str:
-    names = Counter(event.name if event.type == Event.Type.TRACK else event.type for event in events)
-    return names.most_common(1)[0][0] if names else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import connection, transaction
@@ -40,13 +41,21 @@ def turn_batch(now: datetime) -> int:
         held = [pk for (pk,) in cursor.fetchall()]
     if not held:
         return 0
-    waiting: dict[int, set[int]] = defaultdict(set)
-    rows = SegmentTurn.objects.filter(profile_id__in=held, look_at__lte=now).values_list("segment_id", "profile_id")
-    for segment_id, profile_id in rows:
-        waiting[segment_id].add(profile_id)
-    segments = {segment: waiting[segment.pk] for segment in live.current(waiting)}
-    membership.ask(segments, now, "time")
-    # What belongs to segments without a condition waits for nothing.
-    gone = set(waiting) - {segment.pk for segment in segments}
-    SegmentTurn.objects.filter(segment_id__in=gone, profile_id__in=held).delete()
+    waiting = _waiting(held, now)
+    segments = {segment.pk: segment for segment in live.current({pk for by_id in waiting.values() for pk in by_id})}
+    for (cause, quiet), by_id in waiting.items():
+        wanted = {segments[pk]: people for pk, people in by_id.items() if pk in segments}
+        membership.ask(wanted, now, dict.fromkeys(by_id, (cause or "time", None)), quiet=quiet)
+        # What belongs to segments without a condition waits for nothing.
+        gone = by_id.keys() - segments.keys()
+        SegmentTurn.objects.filter(segment_id__in=gone, profile_id__in=held).delete()
     return len(held)
+
+
+def _waiting(held: Sequence[int], now: datetime) -> dict[tuple[str, bool], dict[int, set[int]]]:
+    """Return who is due by segment, apart for each cause, and for whether campaigns are to hear of it."""
+    waiting: dict[tuple[str, bool], dict[int, set[int]]] = defaultdict(lambda: defaultdict(set))
+    rows = SegmentTurn.objects.filter(profile_id__in=held, look_at__lte=now)
+    for segment_id, profile_id, cause, quiet in rows.values_list("segment_id", "profile_id", "cause", "quiet"):
+        waiting[cause, quiet][segment_id].add(profile_id)
+    return waiting

@@ -191,6 +191,7 @@ def test_every_table_that_leads_to_a_person_is_known_to_whoever_erases() -> None
             "events_device",
             "events_event",
             "events_identity",
+            "events_importperson",
             "events_membership",
             "events_pending",
             "events_segmentmember",
