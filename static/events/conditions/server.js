@@ -1,0 +1,31 @@
+// What the builder asks the server, at the addresses that the page names.
+
+/** Return functions that ask at the addresses of a page: {look, words, values, spread, people, grammar}. */
+export const serverOf = (addresses, token) => {
+  const answers = new Map();
+  const get = async (address, query, signal) => {
+    const filled = Object.entries(query).filter(([, value]) => value !== null && value !== undefined && value !== "");
+    const url = `${address}?${new URLSearchParams(filled)}`;
+    if (!answers.has(url)) {
+      const response = await fetch(url, { signal, headers: { Accept: "application/json" } });
+      if (!response.ok) throw new Error(`The server answered ${response.status}.`);
+      answers.set(url, await response.json());
+    }
+    return answers.get(url);
+  };
+  return {
+    words: async (query) => (await get(addresses.words, query)).words,
+    values: async (query) => (await get(addresses.values, query)).values,
+    people: async (query) => (await get(addresses.people, query)).people,
+    spread: (query) => get(addresses.spread, query),
+    grammar: () => get(addresses.grammar, {}),
+    look: async (question, signal) => {
+      const response = await fetch(addresses.look, {
+        method: "POST", signal, body: JSON.stringify(question),
+        headers: { "Content-Type": "application/json", "X-CSRFToken": token() },
+      });
+      if (!response.ok || response.redirected) throw new Error("The server did not answer as it should.");
+      return response.json();
+    },
+  };
+};
