@@ -96,15 +96,6 @@ def volumes() -> dict[str, int]:
     return dict(counted.order_by("-total")[:MAX_NAMES])
 
 
-def fields_to_choose(limit: int) -> list[str]:
-    """Return names of traits, and behind them of properties: each the most filled first. Two statements."""
-    found = [stat.path for stat in traits()]
-    others = PropertyStat.objects.exclude(definition__name=TRAITS).values_list("path")
-    ordered = others.annotate(total=Sum("filled")).order_by("-total", "path")
-    found += [path for path, _ in ordered[:limit]]
-    return list(dict.fromkeys(found))[:limit]
-
-
 def is_full() -> bool:
     """Say whether there are as many names as are learned."""
     return EventDefinition.objects.count() >= MAX_NAMES

@@ -8,13 +8,16 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.safestring import SafeString
+
 from campaigns.admin import draft as drafts
 from campaigns.admin import words
+from campaigns.admin.conditions import Typed
 from campaigns.admin.draft import Step
-from campaigns.admin.editor import Editor, path_key
-from campaigns.admin.rows import Rows
+from campaigns.admin.editor import Editor, condition_field, path_key
 from campaigns.admin.step_forms import STEP_FORMS, CardForm
 from campaigns.engine.definition import Problem
+from events.admin.condition_field import ConditionWidget
 
 ICONS = {"delay": "hourglass_top", "window": "schedule", "send": "mail", "branch": "alt_route", "exit": "logout"}
 _PART = re.compile(r"([a-z_]+)(?:\[(\d+)\])?")
@@ -50,11 +53,23 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """The condition rows of a card and what is wrong with them."""
+    """The condition of a card and what is wrong with it. ``event_field`` names the event at hand."""
 
     key: str
-    rows: Rows
+    typed: Typed
     problems: Sequence[str]
+    event_field: str = "trigger-event"
+    empty: str = ""
+
+    @property
+    def field_id(self) -> str:
+        return f"id_{condition_field(self.key)}"
+
+    @property
+    def builder(self) -> SafeString:
+        wrong = {"aria-invalid": "true"} if self.typed.error or self.problems else {}
+        widget = ConditionWidget("event", self.event_field, self.empty)
+        return widget.render(condition_field(self.key), self.typed.text, {"id": self.field_id, **wrong})
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +200,7 @@ class _Layout:
             reentry=self.card("reentry", words.reentry(draft)),
             steps=self.steps(draft["steps"]),
             goal=self.card("goal", words.goal(draft)),
-            goal_condition=self.condition("goal"),
+            goal_condition=self.condition("goal", "goal-event"),
             settings=self.card("settings", words.settings(draft)),
             faults=self.faults,
             focus=self.editor.focus,
@@ -218,7 +233,7 @@ class _Layout:
             is_else=is_else,
             summary=words.path(path),
             address=f"{step['id']}/{path['id']}",
-            condition=None if is_else else self.condition(key),
+            condition=None if is_else else self.condition(key, empty="No rules yet: say who takes this path."),
             steps=self.steps(path["steps"]),
         )
 
@@ -234,14 +249,14 @@ class _Layout:
         return Card(key, summary, form, loose, wrong or key in self.open_cards or self.editor.focus == key)
 
     def unsettled(self, key: str) -> bool:
-        """Say whether condition rows of the card, or of a path of it, are wrong or wait to be filled in."""
+        """Say whether the condition of the card, or of a path of it, is wrong or waits to be filled in."""
         inside = f"path-{key.removeprefix('step-')}/"
         return any(
-            rows.bad or self.editor.focus == name
-            for name, rows in self.editor.rows.items()
+            typed.error or self.editor.focus == name
+            for name, typed in self.editor.conditions.items()
             if name == key or (key.startswith("step-") and name.startswith(inside))
         )
 
-    def condition(self, key: str) -> Condition:
+    def condition(self, key: str, event_field: str = "trigger-event", empty: str = "") -> Condition:
         found = [fault.message for fault in self.faults if fault.card == key and fault.field in ("where", "if")]
-        return Condition(key, self.editor.rows[key], found)
+        return Condition(key, self.editor.conditions[key], found, event_field, empty)

@@ -1,4 +1,4 @@
-"""The state of the workflow editor: a draft, the forms and condition rows of its cards, what was typed and is wrong.
+"""The state of the workflow editor: a draft, the forms and conditions of its cards, what was typed and is wrong.
 
 The whole editor is one form, and every button sends all of it: what is typed in one card is never lost because
 another was moved. Valid values go into the draft; a wrong one stays on the page with its error, and the draft keeps
@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
+from campaigns.admin import conditions
 from campaigns.admin import draft as drafts
-from campaigns.admin import rows as conditions
+from campaigns.admin.conditions import Typed
 from campaigns.admin.draft import Draft, Place
-from campaigns.admin.rows import Posted, Rows
 from campaigns.admin.step_forms import (
     STEP_FORMS,
     CardForm,
@@ -28,22 +28,32 @@ from campaigns.admin.step_forms import (
 SHOWN = "shown"
 
 
+class Posted(Protocol):
+    """What a query dictionary offers."""
+
+    def get(self, key: str, default: Any = None, /) -> Any: ...
+    def getlist(self, key: str, /) -> list[Any]: ...
+    def __contains__(self, key: str, /) -> bool: ...
+
+
 @dataclass(slots=True)
 class Editor:
-    """``forms`` and ``rows`` are by key: "trigger", "goal", ``step-<id>``, ``path-<step id>/<path id>`` …
+    """``forms`` and ``conditions`` are by key: "trigger", "goal", ``step-<id>``, ``path-<step id>/<path id>`` …
 
     ``focus`` is the key of what was just made and waits to be filled in.
     """
 
     draft: Draft
     forms: dict[str, CardForm] = field(default_factory=dict)
-    rows: dict[str, Rows] = field(default_factory=dict)
+    conditions: dict[str, Typed] = field(default_factory=dict)
     focus: str = ""
 
     @property
     def bad(self) -> bool:
         """Say whether something typed could not be stored."""
-        return any(form.errors for form in self.forms.values()) or any(rows.bad for rows in self.rows.values())
+        return any(form.errors for form in self.forms.values()) or any(
+            typed.error for typed in self.conditions.values()
+        )
 
 
 def show(draft: Any, templates: Choices) -> Editor:
@@ -63,8 +73,9 @@ def read(draft: Any, posted: Posted, templates: Choices) -> Editor:
             editor.forms[key] = form
             _store(editor.draft, key, part)
     for key, holder, name in list(_conditions(editor.draft)):
-        if f"{key}-{SHOWN}" in posted:
-            _read_condition(editor, posted, key, holder, name)
+        typed = posted.get(condition_field(key))
+        if typed is not None:
+            _read_condition(editor, str(typed), key, holder, name)
     for step in drafts.walk(editor.draft):
         for path in drafts.paths(step):
             label = f"{path_key(step, path)}-label"
@@ -86,14 +97,23 @@ def path_key(step: drafts.Step, path: dict[str, Any]) -> str:
     return f"path-{step['id']}/{path['id']}"
 
 
+def condition_field(key: str) -> str:
+    """Return the name of the field that holds the condition of a card or path."""
+    return f"{key}-condition"
+
+
 def _complete(editor: Editor, templates: Choices) -> None:
-    """Give every card its form and rows. Forms without mistakes are made anew, to show what is stored."""
+    """Give every card its form and condition. What has no mistake is made anew, to show what is stored."""
     forms = {
         key: editor.forms[key] if key in editor.forms and editor.forms[key].errors else make(part, templates, None, key)
         for key, make, part in _parts(editor.draft)
     }
-    rows = {key: editor.rows.get(key) or _stored(holder, name) for key, holder, name in _conditions(editor.draft)}
-    editor.forms, editor.rows = forms, rows
+    typed = editor.conditions
+    shown = {
+        key: typed[key] if key in typed and typed[key].error else conditions.show(holder.get(name))
+        for key, holder, name in _conditions(editor.draft)
+    }
+    editor.forms, editor.conditions = forms, shown
 
 
 def _parts(draft: Draft) -> Iterator[tuple[str, type[CardForm], dict[str, Any]]]:
@@ -121,18 +141,11 @@ def _store(draft: Draft, key: str, part: dict[str, Any]) -> None:
         draft["goal"] = {"where": None, **part} if part.get("event") else None
 
 
-def _read_condition(editor: Editor, posted: Posted, key: str, holder: dict[str, Any], name: str) -> None:
-    typed = conditions.read(posted, key)
-    editor.rows[key] = typed
-    # Rows say some trees in other words; a condition that nobody touched keeps its own.
-    if not typed.bad and conditions.tree(typed) != conditions.tree(_stored(holder, name)):
-        holder[name] = conditions.tree(typed)
-    if typed.kept is not None and not typed.bad:
-        editor.rows[key] = conditions.show(typed.kept)
-
-
-def _stored(holder: dict[str, Any], name: str) -> Rows:
-    return conditions.show(holder.get(name))
+def _read_condition(editor: Editor, text: str, key: str, holder: dict[str, Any], name: str) -> None:
+    typed = conditions.read(text)
+    editor.conditions[key] = typed
+    if not typed.error and typed.tree != holder.get(name):
+        holder[name] = typed.tree
 
 
 def _add(editor: Editor, argument: str, taken: Collection[str]) -> None:
@@ -159,36 +172,11 @@ def _add_path(editor: Editor, argument: str, taken: Collection[str]) -> None:
     editor.draft, path_id = drafts.add_path(editor.draft, argument)
     if path_id:
         editor.focus = f"path-{argument}/{path_id}"
-        editor.rows[editor.focus] = conditions.with_blank(Rows())
 
 
 def _remove_path(editor: Editor, argument: str, taken: Collection[str]) -> None:
     path_id, _, step_id = argument.partition(":")
     editor.draft = drafts.remove_path(editor.draft, step_id, path_id)
-
-
-def _add_row(editor: Editor, argument: str, taken: Collection[str]) -> None:
-    stored = {key: _stored(holder, name) for key, holder, name in _conditions(editor.draft)}
-    editor.rows[argument] = conditions.with_blank(editor.rows.get(argument) or stored.get(argument, Rows()))
-    editor.focus = argument
-
-
-def _remove_row(editor: Editor, argument: str, taken: Collection[str]) -> None:
-    index, _, key = argument.partition(":")
-    if key in editor.rows and index.isdigit():
-        _replace_rows(editor, key, conditions.without(editor.rows[key], int(index)))
-
-
-def _clear_rows(editor: Editor, argument: str, taken: Collection[str]) -> None:
-    """Give up a condition that rows cannot show."""
-    _replace_rows(editor, argument, Rows())
-
-
-def _replace_rows(editor: Editor, key: str, rows: Rows) -> None:
-    editor.rows[key] = rows
-    for found, holder, name in list(_conditions(editor.draft)):
-        if found == key and not rows.bad:
-            holder[name] = conditions.tree(rows)
 
 
 ACTIONS: dict[str, Callable[[Editor, str, Collection[str]], None]] = {
@@ -198,7 +186,4 @@ ACTIONS: dict[str, Callable[[Editor, str, Collection[str]], None]] = {
     "remove": _remove,
     "add-path": _add_path,
     "remove-path": _remove_path,
-    "add-row": _add_row,
-    "remove-row": _remove_row,
-    "clear-rows": _clear_rows,
 }

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
-from campaigns.admin import journeys, page, people, rows, words
+from campaigns.admin import conditions, journeys, page, people, words
 from campaigns.models import Campaign, CampaignVersion, Decision, Waiting
 from campaigns.reasons import Entry
 from events.admin_paging import before_key, page_before
@@ -91,7 +91,7 @@ def rule(decision: Decision, version: CampaignVersion) -> str:
     """Quote the rule that turned the event away."""
     if decision.entry in (Entry.FILTERED, Entry.WAITING):
         where = (version.definition.get("trigger") or {}).get("where")
-        return f"It enters only if {rows.words(where)}" if where else ""
+        return f"It enters only if {conditions.words(where)}" if where else ""
     if decision.entry == Entry.TOO_OLD:
         hours = words.limit(version.definition, "max_age_hours")
         return f"It takes events that are up to {words.span(hours * 3600)} old"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from campaigns.admin import rows
+from campaigns.admin import conditions
 from campaigns.engine.definition import LIMITS
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -121,7 +121,7 @@ def trigger(definition: Mapping[str, Any]) -> str:
     event, where = part.get("event"), part.get("where")
     if not event:
         return "Not chosen yet"
-    said = f"{event}, if {rows.words(where)}" if where else str(event)
+    said = f"{event}, if {conditions.words(where)}" if where else str(event)
     return "; ".join([said, *_limits(part)])
 
 
@@ -154,7 +154,7 @@ def goal(definition: Mapping[str, Any]) -> str:
     part = definition.get("goal")
     if not part or not part.get("event"):
         return "No goal: conversions are not counted"
-    which = f", if {rows.words(part['where'])}" if part.get("where") else ""
+    which = f", if {conditions.words(part['where'])}" if part.get("where") else ""
     return f"{part['event']}{which}, within {span(float(part.get('hours') or 0) * 3600)} of entering"
 
 
@@ -170,4 +170,4 @@ def path(path: Mapping[str, Any]) -> str:
     """Say who takes a path of a branch."""
     if "if" not in path:
         return "Everybody whom no path above took"
-    return f"If {rows.words(path['if'])}" if path["if"] else "If … (no condition yet)"
+    return f"If {conditions.words(path['if'])}" if path["if"] else "If … (no condition yet)"

@@ -14,7 +14,7 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from campaigns import metrics, publishing
-from campaigns.admin import cards, compare, editor, page, rows
+from campaigns.admin import cards, compare, editor, page
 from campaigns.admin import draft as drafts
 from campaigns.models import Campaign, CampaignVersion, Metric
 from events import catalog
@@ -36,8 +36,6 @@ SAID = {
     "remove": "Step removed.",
     "add-path": "Path added.",
     "remove-path": "Path removed.",
-    "add-row": "Condition line added.",
-    "remove-row": "Condition line removed.",
 }
 
 
@@ -73,7 +71,7 @@ def _change(request: HttpRequest, campaign: Campaign) -> HttpResponse:
         return page.render(
             request, "admin/campaigns/workflow_update.html", "", {**page.head(request, campaign), **context}
         )
-    if outcome.conflict or outcome.editor.bad or verb in ("add-row", "add-path"):
+    if outcome.conflict or outcome.editor.bad or verb == "add-path":
         return _whole(request, campaign, context)
     focus = f"?open={outcome.editor.focus}#{outcome.editor.focus}" if outcome.editor.focus else ""
     return HttpResponseRedirect(page.url("workflow", campaign) + focus)
@@ -82,7 +80,6 @@ def _change(request: HttpRequest, campaign: Campaign) -> HttpResponse:
 def _whole(request: HttpRequest, campaign: Campaign, context: dict[str, Any]) -> HttpResponse:
     suggestions = {
         "events_seen": catalog.events_to_choose(SUGGESTED),
-        "fields_seen": catalog.fields_to_choose(SUGGESTED),
         "time_zones": zone_options(),
     }
     return page.render_tab(request, campaign, "workflow", {**context, **suggestions})
@@ -143,8 +140,6 @@ def _context(
         "base": json.dumps(state.draft),
         "revision": revision,
         "addable": ADDABLE,
-        "subjects_list": list(rows.SUBJECTS.items()),
-        "operators_list": list(rows.OPERATORS.items()),
         "editable": request.user.has_perm(page.CHANGE),
         "editor_url": page.url("workflow", campaign),
         "no_templates": not names,

@@ -43,6 +43,8 @@ NAME_LETTERS = 44
 class SchemaField(forms.JSONField):
     """JSON to be read and written by people: in lines, and empty where there is none."""
 
+    too_deep = "The schema is nested too deeply."
+
     def prepare_value(self, value: Any) -> Any:
         if isinstance(value, InvalidJSONInput):
             return value
@@ -58,7 +60,7 @@ class SchemaField(forms.JSONField):
         try:
             return super().to_python(value)
         except RecursionError:
-            raise ValidationError("The schema is nested too deeply.") from None
+            raise ValidationError(self.too_deep) from None
 
 
 class DefinitionForm(forms.ModelForm):  # type: ignore[type-arg]

@@ -8,7 +8,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import URLPattern, path, reverse
@@ -19,32 +19,18 @@ from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from events import audit, nudges, panels, people
-from events.admin.plan import SchemaField
+from events.admin.condition_field import ConditionField
 from events.audit import Actor
 from events.conditions import ConditionError, parse
 from events.conditions.words import say
 from events.models import Profile, Segment, SegmentHour, SegmentMember
-from events.segments import counting, lists, usage
+from events.segments import lists, usage
 from events.segments.starters import STARTERS
 from events.templatetags.console import amount, badge, moment
 
 SHOWN = 20
 DAYS = 30
 MAX_IDS = 1_000
-EXAMPLE = '{"all": [{"trait": "plan", "is": "pro"}, {"event": "Order Completed", "count": {"gte": 3}, "within": "7d"}]}'
-
-
-class ConditionField(SchemaField):
-    """A condition as JSON; what is wrong is told with its place."""
-
-    def clean(self, value: Any) -> Any:
-        tree = super().clean(value)
-        if tree is not None:
-            try:
-                parse(tree)
-            except ConditionError as error:
-                raise ValidationError(str(error)) from None
-        return tree
 
 
 class SegmentForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -52,8 +38,7 @@ class SegmentForm(forms.ModelForm):  # type: ignore[type-arg]
 
     condition = ConditionField(
         required=False,
-        widget=UnfoldAdminTextareaWidget(attrs={"rows": 10, "spellcheck": "false", "style": "font-family: monospace"}),
-        help_text=f"Who belongs to it, such as {EXAMPLE}. docs/conditions.md tells all that can be asked.",
+        help_text="Who belongs to it. Nobody is asked before you save or press “Count who matches”.",
     )
 
     class Meta:
@@ -92,7 +77,6 @@ class SegmentAdmin(ModelAdmin):
     list_before_template = "admin/events/segments/starters.html"
     empty_help = "A segment is a group of people that stays current by itself. Start from one of those above."
     change_form_outer_before_template = "admin/events/segments/facts.html"
-    change_form_outer_after_template = "admin/events/segments/count.html"
 
     def get_readonly_fields(self, request: HttpRequest, obj: Segment | None = None) -> tuple[str, ...]:
         return ("slug", "kind") if obj else ()
@@ -159,24 +143,10 @@ class SegmentAdmin(ModelAdmin):
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view
         own = [
-            path("count/", wrap(require_POST(self.count)), name="events_segment_count"),
             path("<int:pk>/progress/", wrap(self.progress), name="events_segment_progress"),
             path("<int:pk>/people/", wrap(require_POST(self.edit_people)), name="events_segment_people"),
         ]
         return own + list(super().get_urls())
-
-    def count(self, request: HttpRequest) -> HttpResponse:
-        """Say in words what the typed condition means, and how many people meet it now."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        try:
-            node = parse(_json(request.POST.get("condition", "")))
-            context: dict[str, Any] = {"words": say(node), "count": counting.count(node)}
-        except ConditionError as error:
-            context = {"error": str(error)}
-        except counting.TooLong:
-            context = {"words": say(node), "too_long": counting.SECONDS}
-        return render(request, "admin/events/segments/counted.html", context)
 
     def progress(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Return how far it is; when everybody has been asked the page is read again."""
@@ -253,13 +223,6 @@ def percent(segment: Segment) -> int:
     """Return how much of everybody has been asked, in percent."""
     last = Profile.objects.order_by("-pk").values_list("pk", flat=True).first() or 1
     return min(100, round(100 * segment.built_to / last)) if segment.state == Segment.State.BUILDING else 100
-
-
-def _json(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ConditionError("", f"this is not JSON: {error}") from None
 
 
 def _words_of(segment: Segment) -> str:

@@ -52,7 +52,6 @@
     dirty = true;
     const bar = document.querySelector(".cbw-bar__state");
     if (bar) bar.textContent = "Not saved yet.";
-    showValue(event.target);
   });
   window.addEventListener("beforeunload", (event) => {
     if (dirty) event.preventDefault();
@@ -60,17 +59,6 @@
   document.addEventListener("submit", (event) => {
     if (event.target === editor()) dirty = false;
   });
-
-  // "has any value" needs no value beside it.
-  const showValue = (select) => {
-    const row = select.closest(".cbw-row");
-    if (!row) return;
-    const operator = row.querySelector("select[name$='-operator']").value;
-    row.querySelector(".cbw-row__value").hidden = operator === "exists" || operator === "missing";
-  };
-  const showValues = () => document.querySelectorAll(".cbw-row select[name$='-operator']").forEach(showValue);
-  document.addEventListener("DOMContentLoaded", showValues);
-  if (document.readyState !== "loading") showValues();
 
   // --- The editor redraws itself after each button -------------------------------------------------------------
   document.addEventListener("htmx:configRequest", (event) => {
@@ -92,7 +80,6 @@
   document.addEventListener("htmx:afterSettle", () => {
     const form = editor();
     if (!form) return;
-    showValues();
     const conflict = document.getElementById("conflict");
     if (conflict) {
       conflict.scrollIntoView({ block: "center" });

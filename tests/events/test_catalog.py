@@ -136,7 +136,6 @@ def test_what_conditions_can_ask_for_is_offered_the_usual_first() -> None:
     catalog.learn()
     assert catalog.events_to_choose(9) == ["Order Completed", "Invited"]
     assert catalog.events_to_choose(1) == ["Order Completed"]
-    assert catalog.fields_to_choose(9) == ["plan", "total", "coupon"]
 
 
 def test_names_are_complete_even_where_no_sample_has_them() -> None:

@@ -120,6 +120,8 @@ export const lookPanel = (ask, { question, state, onanswer, empty }) => {
     sample,
     el("div", { class: "cbb-line" }, el("span", { class: "cbb-word" }, "Does this person match?"), person),
     verdict);
+  // Whoever looks changes nothing.
+  element.addEventListener("input", (event) => event.stopPropagation());
   const update = () => {
     lookSoon();
     if (state.counting) { busy.hidden = false; countSoon(); }

@@ -2,7 +2,7 @@
 
 import { EDGES, FUNCTIONS, INPUTS } from "./vocabulary.js";
 
-const number = (text) => (/^-?\d+(\.\d+)?([eE][+-]?\d+)?$/.test(String(text).trim()) ? null : text ? "needs a number" : "give a number");
+const number = (text) => (/^-?\d+(\.\d+)?([eE][+-]?\d+)?$/.test(String(text ?? "").trim()) ? null : text ? "needs a number" : "give a number");
 const span = (value) => (/^[1-9]\d{0,4}$/.test(value?.number ?? "") ? null : "say how long, as a whole number");
 const named = (text, words) => (text.trim() ? null : words);
 
@@ -17,7 +17,7 @@ const value = ({ op, value: given }) => {
   if (input === "list") return given.length ? (op.startsWith("number") ? given.map(number).find(Boolean) || null : null) : "add at least one value";
   if (input === "span") return span(given);
   if (input === "moment") return moment(given);
-  return input === "text" && given === "" ? "give a value" : null;
+  return input === "text" && given === null ? "give a value" : null;
 };
 
 const window = ({ type, span: length, moment: since }) => (type === "within" ? span(length) : type === "since" ? moment(since) : null);

@@ -41,8 +41,8 @@ const spreadButton = (ui, node) => button("Show how the numbers are spread", () 
 // Names that the catalogue knows bring the type of their values along.
 const nameField = (ui, node, label, about, placeholder) => combobox(label, node.name, (q) => ui.ask.words({ ...about, q }), (name, chosen) => {
   const first = chosen && FIRST[chosen.type];
-  const untouched = !node.compare.value || (Array.isArray(node.compare.value) && !node.compare.value.length);
-  const compare = first && untouched ? { op: first, value: valueFor(INPUTS.get(first), "") } : node.compare;
+  const untouched = node.compare.value === null || (Array.isArray(node.compare.value) && !node.compare.value.length);
+  const compare = first && untouched ? { op: first, value: valueFor(INPUTS.get(first), null) } : node.compare;
   ui.set(node, { name, compare }, compare !== node.compare);
 }, { key: `${node.id}:name`, placeholder });
 

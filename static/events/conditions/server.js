@@ -5,6 +5,7 @@ export const serverOf = (addresses, token) => {
   const answers = new Map();
   const get = async (address, query, signal) => {
     const filled = Object.entries(query).filter(([, value]) => value !== null && value !== undefined && value !== "");
+    if (!address) throw new Error("This installation cannot say.");
     const url = `${address}?${new URLSearchParams(filled)}`;
     if (!answers.has(url)) {
       const response = await fetch(url, { signal, headers: { Accept: "application/json" } });
@@ -14,8 +15,13 @@ export const serverOf = (addresses, token) => {
     return answers.get(url);
   };
   return {
-    words: async (query) => (await get(addresses.words, query)).words,
-    values: async (query) => (await get(addresses.values, query)).values,
+    words: async (query) => (await get(addresses.words, query)).words.map((each) => ({
+      value: each.value, type: each.type, words: each.label,
+      hint: [each.label === each.value ? "" : each.value, each.seen, each.examples?.slice(0, 3).join(", ")].filter(Boolean).join(" · "),
+    })),
+    values: async (query) => (await get(addresses.values, query)).values.map((each) => ({
+      value: String(each.value), hint: each.share ? `${Math.round(each.share * 100) || "less than 1"} %` : "",
+    })),
     people: async (query) => (await get(addresses.people, query)).people,
     spread: (query) => get(addresses.spread, query),
     grammar: () => get(addresses.grammar, {}),

@@ -63,7 +63,7 @@ export const spreadPanel = (ui, node, about) => {
   const panel = el("div", { class: "cbb-spread", role: "group", "aria-label": `How ${about.name || "the numbers"} are spread` }, el("p", { class: "cb-muted" }, "Looking …"));
   const draw = (spread) => {
     const operator = node.compare.op.split(":")[1];
-    const typed = String(node.compare.value).trim();
+    const typed = String(node.compare.value ?? "").trim();
     const cut = typed && Number.isFinite(Number(typed)) ? Number(typed) : null;
     if (!spread.bins?.length) return panel.replaceChildren(el("p", { class: "cb-muted" }, "No numbers have been seen here yet."));
     const share = cut === null ? null : shareAt(spread.bins, cut, operator);

@@ -55,9 +55,9 @@ export const rule = (kind) => {
 };
 
 const EMPTY = {
-  trait: { name: "", compare: { op: "text:is", value: "" } },
-  property: { name: "", compare: { op: "text:is", value: "" } },
-  member: { type: "", whose: false, name: "", compare: { op: "text:is", value: "" } },
+  trait: { name: "", compare: { op: "text:is", value: null } },
+  property: { name: "", compare: { op: "text:is", value: null } },
+  member: { type: "", whose: false, name: "", compare: { op: "text:is", value: null } },
   sequence: { steps: [], within: null, since: null, same: "" },
   segment: { slug: "", negated: false },
   raw: { text: "" },
@@ -75,7 +75,7 @@ export const valueFor = (input, old) => {
   if (input === "span") return old && old.unit && !old.form ? old : days(old?.number || 7);
   if (input === "moment") return old && old.form ? old : { form: "day", text: "", number: old?.number || "7", unit: old?.unit || "d" };
   if (input === "list") return Array.isArray(old) ? old : typeof old === "string" && old ? [old] : [];
-  const text = Array.isArray(old) ? old[0] || "" : typeof old === "string" ? old : "";
+  const text = Array.isArray(old) ? old[0] ?? null : typeof old === "string" ? old : null;
   return input === "bool" ? (text === "false" ? "false" : "true") : text;
 };
 
@@ -163,7 +163,7 @@ const readOperator = (operator, value) => {
     return { op: `${type}:in`, value: value.map(String) };
   }
   const type = { string: "text", number: "number", boolean: "bool" }[typeof value];
-  if (value === null) return { op: ORDERED.includes(operator) ? `number:${operator}` : `text:${operator}`, value: "" };
+  if (value === null) return { op: ORDERED.includes(operator) ? `number:${operator}` : `text:${operator}`, value: null };
   return type ? { op: `${ORDERED.includes(operator) ? "number" : type}:${operator}`, value: String(value) } : null;
 };
 const ORDERED = ["gt", "gte", "lt", "lte"];
@@ -287,7 +287,8 @@ const writeGroup = (node, path, places) => {
   return mode === key ? joined : { not: joined };
 };
 
-const numberOf = (text) => (/^-?\d+(\.\d+)?([eE][+-]?\d+)?$/.test(text.trim()) ? Number(text) : text.trim() === "" ? null : text);
+const numberOf = (text) => (text === null ? null : /^-?\d+(\.\d+)?([eE][+-]?\d+)?$/.test(text.trim()) ? Number(text) : text.trim() === "" ? null : text);
+
 const spanOf = (value) => (value ? `${value.number}${value.unit}` : "");
 
 const momentOf = (value) => {

@@ -52,6 +52,6 @@ export const valueField = (kind, label, value, find, set, key) => {
   if (kind === "moment") return momentField(label, value, set, key);
   if (kind === "list") return listField(label, value, find, set, key);
   if (kind === "bool") return select(label, [["true", "yes (true)"], ["false", "no (false)"]], value, (each) => set(each, true), key);
-  if (kind === "number") return input(label, value, (each) => set(each), { key, inputmode: "decimal", class: "cbb-number", placeholder: "number" });
-  return combobox(label, value, find, (each) => set(each), { key, placeholder: "value" });
+  if (kind === "number") return input(label, value ?? "", (each) => set(each.trim() || null), { key, inputmode: "decimal", class: "cbb-number", placeholder: "number" });
+  return combobox(label, value ?? "", find, (each) => set(each === "" ? null : each), { key, placeholder: "value" });
 };
