@@ -122,6 +122,32 @@ def test_what_is_typed_in_one_card_survives_work_in_another(editor: Callable[...
     assert editor(work)["steps"] == [{"id": "wait", "kind": "delay", "name": "", "seconds": 3600}]
 
 
+def test_a_condition_is_built_within_the_workflow_and_survives_its_redrawing(
+    editor: Callable[..., dict[str, object]],
+) -> None:
+    def work(context: BrowserContext, url: str) -> None:
+        page = context.new_page()
+        page.goto(f"{url}?open=trigger")
+        builder = page.locator("#condition-trigger")
+        builder.get_by_role("button", name="Add a rule").press("Enter")
+        expect(page.locator(".cbw-bar__state")).to_contain_text("Not saved yet.")
+        builder.get_by_label("What the rule is about").select_option("property")
+        builder.get_by_role("combobox", name="Property of the event").fill("amount")
+        builder.get_by_label("Value: comparison").select_option("number:gt")
+        page.locator("#step-wait summary").click()
+        page.locator("[value='done:step-wait']").click()
+        status(page, "Saved, except for what is marked.")
+        expect(builder).to_contain_text("Not finished: give a number.")
+        builder.get_by_label("Value", exact=True).fill("30")
+        page.locator("[value='done:trigger']").click()
+        status(page, "Saved.")
+        expect(page.locator("#trigger .cbw-card__words")).to_contain_text(
+            "Signed Up, if the event’s amount is more than 30"
+        )
+
+    assert editor(work)["trigger"] == {"event": "Signed Up", "where": {"property": "amount", "gt": 30}}
+
+
 def test_two_people_and_a_signed_out_tab_lose_nothing(editor: Callable[..., dict[str, object]]) -> None:
     def work(context: BrowserContext, url: str) -> None:
         mine, theirs = context.new_page(), context.new_page()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import copy
+import json
 import re
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
-from django.utils import timezone
 
 from campaigns.admin import draft as drafts
 from campaigns.engine.definition import problems
@@ -84,7 +84,7 @@ def test_saving_without_a_change_leaves_the_draft_as_it_is(browser: Client) -> N
 def test_the_cards_say_in_words_what_the_workflow_does(browser: Client) -> None:
     html = EditorPage(browser, make_draft()).html
     for words in (
-        "Visited Pricing Page, if the event’s spent is more than 30 or a is &quot;1&quot;",
+        "Visited Pricing Page, if the event’s spent is more than 30 or a is “1”",
         "At most once in 12 hours",
         "Wait 1 hour 30 minutes (1 minute 30 seconds at this campaign’s speed ×60)",
         "Go on only Mon, Wed, Sun 09:00–17:30 in the person’s time zone",
@@ -108,7 +108,7 @@ def test_every_field_can_be_changed(browser: Client) -> None:
             "step-hours-start": "22:00",
             "step-hours-end": "02:00",
             "path-check/big-label": "Large",
-            "path-check/big-value": "25",
+            "path-check/big-condition": '{"trait": "seats", "gte": 25}',
             "step-mail-template": str(template.pk),
             "goal-hours": "24",
             "settings-time_zone": "Asia/Tokyo",
@@ -135,8 +135,7 @@ def test_a_workflow_is_built_from_nothing_and_published(browser: Client) -> None
     page.fill({"trigger-event": "Signed Up", "step-mail-template": str(template.pk)})
     page.press("add:delay:0:").fill({"step-wait-amount": "1", "step-wait-unit": "hours"})
     page.press("add:branch:1:")
-    page.press("add-row:path-split/path")
-    page.fill({"path-split/path-name": "plan", "path-split/path-value": "pro"})
+    page.fill({"path-split/path-condition": '{"trait": "plan", "is": "pro"}'})
     page.press("add:exit:0:split/path")
     page.press("done:step-split")
     assert [step["id"] for step in page.draft["steps"]] == ["wait", "split", "mail"]
@@ -164,10 +163,14 @@ def test_a_wrong_value_names_its_field_and_loses_nothing_else(browser: Client) -
 
 def test_a_wrong_condition_keeps_the_stored_one(browser: Client) -> None:
     page = EditorPage(browser, make_draft())
-    page.fill({"trigger-value": ["many", "1"]}).press()
-    assert "spent: “is more than” needs a number." in errors(page)
-    assert page.fields["trigger-value"] == ["many", "1"]
+    typed = '{"property": "spent", "gt": "many"}'
+    page.fill({"trigger-condition": typed}).press()
+    assert "gt: must be a number" in errors(page) and "except for what is marked" in page.html
+    assert page.value("trigger-condition") == typed
     assert page.draft["trigger"] == FULL["trigger"]
+    assert "This is not JSON" in errors(page.fill({"trigger-condition": "{"}).press())
+    deep = '{"not": ' * 5000 + "1" + "}" * 5000
+    assert "The condition is nested too deeply" in errors(page.fill({"trigger-condition": deep}).press())
 
 
 def test_what_the_engine_misses_stands_beside_the_field(browser: Client) -> None:
@@ -177,26 +180,26 @@ def test_what_the_engine_misses_stands_beside_the_field(browser: Client) -> None
     assert "2 things to do before this can be published" in page.html
 
 
-def test_condition_lines_are_added_joined_and_removed(browser: Client) -> None:
-    page = EditorPage(browser, new_draft())
-    page.press("add-row:trigger").fill({"trigger-name": "plan", "trigger-value": "pro"})
-    page.press("add-row:trigger")
-    page.fill({"trigger-name": ["plan", "amount"], "trigger-operator": ["is", "gt"], "trigger-value": ["pro", "3"]})
-    page.fill({"trigger-subject": ["trait", "property"], "trigger-match": "any"}).press()
-    assert page.draft["trigger"]["where"] == {"any": [{"trait": "plan", "is": "pro"}, {"property": "amount", "gt": 3}]}
-    page.press("remove-row:0:trigger")
-    assert page.draft["trigger"]["where"] == {"property": "amount", "gt": 3}
-
-
-def test_a_condition_beyond_rows_is_json_that_can_be_edited_or_given_up(browser: Client) -> None:
+@pytest.mark.parametrize("key", ["trigger-condition", "path-check/yes-condition", "goal-condition"])
+def test_a_condition_is_stored_where_it_was_typed_and_taken_away_again(browser: Client, key: str) -> None:
     page = EditorPage(browser, make_draft())
-    assert '"not"' in page.value("path-check/yes-kept")
-    page.fill({"path-check/yes-kept": '{"not": {"trait": "plan", "is": "team"}}'}).press()
-    assert page.draft["steps"][2]["paths"][0]["if"] == {"not": {"trait": "plan", "is": "team"}}
-    page.fill({"path-check/yes-kept": '{"not": {}}'}).press()
-    assert "must have one of the keys" in errors(page)
-    page.press("clear-rows:path-check/yes")
-    assert page.draft["steps"][2]["paths"][0]["if"] is None
+    tree = {"not": {"any": [{"trait": "plan", "is": "team"}, {"event": "Order Completed", "count": {"gte": 3}}]}}
+    page.fill({key: json.dumps(tree)}).press()
+    assert json.loads(page.value(key)) == tree
+    where = {
+        "trigger-condition": lambda draft: draft["trigger"]["where"],
+        "path-check/yes-condition": lambda draft: draft["steps"][2]["paths"][0]["if"],
+        "goal-condition": lambda draft: draft["goal"]["where"],
+    }[key]
+    assert where(page.draft) == tree
+    page.fill({key: ""}).press()
+    assert where(page.draft) is None
+
+
+def test_a_condition_is_said_in_words_and_has_a_builder_that_knows_the_event(browser: Client) -> None:
+    html = EditorPage(browser, make_draft()).html
+    assert "the event’s spent is more than 30 or a is “1”" in html
+    assert html.count('event-field="trigger-event"') == 3 and html.count('event-field="goal-event"') == 1
 
 
 def test_a_kind_of_step_the_page_does_not_know_is_kept_and_moved(browser: Client) -> None:
@@ -244,9 +247,8 @@ def test_one_editor_goes_on_saving(browser: Client) -> None:
 
 
 def test_names_are_offered_from_the_tracking_plan(browser: Client) -> None:
-    planned("Trial Started").properties.create(path="seats.free", last_seen_at=timezone.now())
-    page = EditorPage(browser, make_draft()).html
-    assert '<option value="Trial Started">' in page and '<option value="seats.free">' in page
+    planned("Trial Started")
+    assert '<option value="Trial Started">' in EditorPage(browser, make_draft()).html
 
 
 def test_without_javascript_a_button_leads_back_to_the_card(browser: Client) -> None:

@@ -329,7 +329,7 @@ export class Builder {
     return el("div", { class: `cbb-group${outermost ? " cbb-group--outer" : ""}`, role: "group", "aria-label": name, "data-node": node.id },
       node.parts.length || !outermost ? el("div", { class: "cbb-head" },
         select(`${name}: which of these have to hold`, MODES, node.mode, (mode) => this.set(node, { mode }, true), `${node.id}:mode`),
-        outermost ? null : this.tools(node, `Group ${place}`), this.slots(node)) : null,
+        this.slots(node), outermost ? null : this.tools(node, `Group ${place}`)) : null,
       el("ul", { class: "cbb-items" }, parts),
       el("div", { class: "cbb-adds" },
         button(context.about === "where" ? "Add a property" : "Add a rule", () => this.addRule(node, this.usualKind(node)), { symbol: "add", key: `${node.id}:add` }),
@@ -343,10 +343,10 @@ export class Builder {
     const known = kinds.some(([, each]) => each.some(([key]) => key === kind));
     const choices = known ? kinds : [...kinds, ["As it is", [[kind, "JSON"]]]];
     return el("div", { class: "cbb-rule", role: "group", "aria-label": `Rule ${place}`, "data-node": node.id },
-      el("div", { class: "cbb-line" },
+      el("div", { class: "cbb-row" }, el("div", { class: "cbb-line" },
         choices.length === 1 && choices[0][1].length === 1 ? el("span", { class: "cbb-word", "data-key": `${node.id}:kind`, tabindex: "-1" }, choices[0][1][0][1])
           : select("What the rule is about", choices, kind, (chosen) => this.change(node, chosen), `${node.id}:kind`),
-        fieldsOf(this, node, context), this.tools(node, `Rule ${place}`)), this.slots(node));
+        fieldsOf(this, node, context)), this.tools(node, `Rule ${place}`)), this.slots(node));
   }
 
   // Where what is missing, odd, or seen of a person is written.

@@ -277,7 +277,7 @@ export const writeNode = (node, path = "", places = new Map()) => {
 
 const writeGroup = (node, path, places) => {
   const { mode, parts } = node;
-  if (mode === "none" && parts.length === 1 && parts[0].kind !== "group") {
+  if (mode === "none" && parts.length === 1 && !["all", "any"].includes(parts[0].mode)) {
     return { not: writeNode(parts[0], join(path, "not"), places) };
   }
   const key = mode === "any" || mode === "none" ? "any" : "all";

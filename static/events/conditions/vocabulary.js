@@ -9,8 +9,8 @@ export const MODES = [
 export const JOINTS = { all: "and", any: "or", none: "nor", not_all: "and" };
 
 export const KINDS = [
-  ["About the person", [["trait", "Trait"], ["segment", "Segment"], ["member", "Group, such as a company"]]],
-  ["What they did", [["event", "Event"], ["page", "Page seen"], ["screen", "Screen seen"], ["sequence", "One after the other"]]],
+  ["About the person", [["trait", "Trait"], ["segment", "Segment"], ["member", "Group"]]],
+  ["What they did", [["event", "Event"], ["page", "Page seen"], ["screen", "Screen seen"], ["sequence", "In order"]]],
 ];
 export const EVENT_KINDS = [["event", "Event"], ["page", "Page"], ["screen", "Screen"]];
 

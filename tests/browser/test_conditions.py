@@ -1,0 +1,295 @@
+"""The builder of conditions under real hands: the keyboard alone, whatever tree there is, one person and everybody."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.test import Client
+from playwright.sync_api import BrowserContext, Locator, Page, expect, sync_playwright
+
+from events import catalog
+from events.conditions import parse
+from events.models import Segment
+from tests.browser.visiting import OPTIONS
+from tests.factories import make_event, make_profile
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser, pytest.mark.slow]
+NARROW = 390
+
+ADDED = {"event": "Product Added", "within": "3d"}
+TREES: list[Any] = [
+    {"trait": "plan", "is": "pro"},
+    {"trait": "plan", "is": ""},
+    {"trait": "zip", "is": "0815"},
+    {"trait": "seats", "is": 3},
+    {"trait": "seats", "gt": 1.5},
+    {"trait": "seats", "lte": -2},
+    {"trait": "active", "is": True},
+    {"trait": "active", "is_not": False},
+    {"trait": "plan", "in": ["pro", "team, large"]},
+    {"trait": "seats", "in": [1, 2]},
+    {"trait": "mixed", "in": ["1", 2, True]},
+    {"trait": "tags", "contains": "vip"},
+    {"trait": "numbers", "contains": 7},
+    {"trait": "name", "starts": "A"},
+    {"trait": "phone", "exists": False},
+    {"trait": "born", "before": "2000-01-01"},
+    {"trait": "born", "after": "2000-01-01T09:30"},
+    {"trait": "born", "after": "2000-01-01T09:30:01+02:00"},
+    {"trait": "trial_ends", "before": "+7d"},
+    {"trait": "trial_ends", "within_next": "36h"},
+    {"trait": "address.city", "is": "Graz"},
+    {"trait": ["odd.key", "0"], "is": "Graz"},
+    {"trait": "[odd", "is": "Graz"},
+    {"property": "price", "gte": 10},
+    {"group": "company"},
+    {"group": "company", "trait": "size", "gt": 10},
+    {"segment": "vip"},
+    {"not": {"segment": "vip"}},
+    {"event": "Signed In"},
+    {"page": "Pricing", "since": "2026-05-01"},
+    {"screen": "Home", "since": "-30d"},
+    {"not": {"event": "Signed In", "within": "7d"}},
+    {"not": {"event": "Signed In", "count": {"gte": 2}}},
+    {"event": "Signed In", "count": {"is_not": 0}, "within": "2w"},
+    {"event": "Order Completed", "sum": {"property": "total", "gt": 99.5}, "where": {"property": "paid", "is": True}},
+    {"event": "Order Completed", "avg": {"property": ["a.b"], "lt": 3}},
+    {"event": "Order Completed", "min": {"property": "total", "is": 3}},
+    {"event": "Order Completed", "max": {"property": "total", "lte": 3}},
+    {"event": "Signed In", "first": {"after": "2026-05-01"}},
+    {"event": "Signed In", "last": {"before": "-7d"}},
+    {
+        **ADDED,
+        "then_not": {
+            "event": "Order Completed",
+            "within": "4h",
+            "same": "cart.id",
+            "where": {"not": {"all": [{"property": "total", "lt": 1}, {"property": "free", "is": True}]}},
+        },
+    },
+    {
+        "sequence": [{"event": "A", "where": {"any": [{"property": "x", "is": 1}, {"property": "y", "is": "1"}]}}]
+        + [{"page": "B"}, {"screen": "C"}],
+        "within": "48h",
+        "since": "-90d",
+        "same": "sku",
+    },
+    {"not": {"not": {"trait": "a", "gt": 1}}},
+    {"not": {"any": [{"trait": "a", "gt": 1}, {"not": {"all": [ADDED, {"any": [ADDED]}]}}]}},
+    {"all": [{"any": [{"all": [{"any": [ADDED]}]}, ADDED]}, {"all": [ADDED]}]},
+]
+
+Drive = Callable[[Callable[[BrowserContext, str], None]], None]
+
+
+@pytest.fixture
+def drive(browser_path: str, live_server: object) -> Drive:
+    client = Client()
+    client.force_login(User.objects.create_superuser("admin"))
+    key, base = client.cookies[settings.SESSION_COOKIE_NAME].value, str(live_server)
+
+    def run(work: Callable[[BrowserContext, str], None]) -> None:
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=browser_path, args=OPTIONS)
+            context = browser.new_context(viewport={"width": 1280, "height": 900})
+            context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": key, "url": base}])
+            context.set_default_timeout(15_000)
+            wrong: list[str] = []
+            context.on("weberror", lambda error: wrong.append(str(error.error)))
+            work(context, base)
+            browser.close()
+            assert wrong == []
+
+    return run
+
+
+def new_segment(context: BrowserContext, base: str) -> Page:
+    page = context.new_page()
+    page.goto(f"{base}/admin/events/segment/add/")
+    expect(page.get_by_role("button", name="Add a rule")).to_be_visible()
+    return page
+
+
+def press_tab_until(page: Page, wanted: Locator, keys: str = "Tab") -> None:
+    """Go to a control by the keyboard alone."""
+    for _ in range(80):
+        page.keyboard.press(keys)
+        if wanted.evaluate("element => element === document.activeElement"):
+            return
+    raise AssertionError(f"the keyboard does not reach {wanted}")
+
+
+def typed(page: Page) -> Any:
+    return json.loads(page.locator("textarea[name=condition]").input_value())
+
+
+def put(page: Page, tree: Any) -> None:
+    """Type a condition into the view for experts, and go back to the rules."""
+    switch = page.get_by_role("button", name="Edit as JSON")
+    switch.click()
+    page.locator("textarea[name=condition]").fill(json.dumps(tree))
+    switch.click()
+
+
+def test_whatever_tree_there_is_goes_through_the_builder_unchanged(drive: Drive) -> None:
+    written: list[Any] = []
+
+    def work(context: BrowserContext, base: str) -> None:
+        page = new_segment(context, base)
+        for tree in TREES:
+            put(page, {"all": [tree, {"trait": "touched", "is": "1"}]})
+            page.get_by_role("combobox", name="Trait").last.fill("typed")
+            written.append(typed(page))
+
+    drive(work)
+    for tree, found in zip(TREES, written, strict=True):
+        assert found == {"all": [tree, {"trait": "typed", "is": "1"}]}
+        assert [type(each) for each in flat(found["all"][0])] == [type(each) for each in flat(tree)]
+        assert parse(found["all"][0]) == parse(tree)
+
+
+def flat(tree: Any) -> list[Any]:
+    """Every value of a tree in the order of its keys."""
+    if isinstance(tree, dict):
+        return [value for key in sorted(tree) for value in flat(tree[key])]
+    return [value for each in tree for value in flat(each)] if isinstance(tree, list) else [tree]
+
+
+def test_a_segment_is_built_by_the_keyboard_alone(drive: Drive) -> None:
+    for number in range(3):
+        person = make_profile(f"p{number}", traits={"plan": "pro"})
+        make_event(person, "Order Completed", properties={"total": number})
+        make_event(person, "", {"plan": "pro"}, type="identify")
+    catalog.learn()
+
+    def work(context: BrowserContext, base: str) -> None:
+        page = new_segment(context, base)
+        page.locator("[name=name]").focus()
+        page.keyboard.type("Good ones")
+        press_tab_until(page, page.get_by_role("button", name="Add a rule"))
+        page.keyboard.press("Enter")
+        expect(page.get_by_label("What the rule is about")).to_be_focused()
+        page.keyboard.press("Tab")
+        page.keyboard.type("pl")
+        expect(page.get_by_role("option", name="plan")).to_be_visible()
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("combobox", name="Trait")).to_have_value("plan")
+        press_tab_until(page, page.get_by_role("combobox", name="Value", exact=True))
+        page.keyboard.type("pro")
+        page.keyboard.press("Alt+Shift+Enter")
+        second = page.get_by_role("group", name="Rule 2")
+        expect(second.get_by_label("What the rule is about")).to_be_focused()
+        page.keyboard.type("Event")
+        expect(second.get_by_role("combobox", name="Event")).to_be_visible()
+        page.keyboard.press("Tab")
+        page.keyboard.type("Order Completed")
+        page.keyboard.press("Tab")
+        page.keyboard.type("so many")
+        press_tab_until(page, second.get_by_label("Number of times", exact=True))
+        page.keyboard.press("Control+A")
+        page.keyboard.type("2")
+        page.keyboard.press("Alt+Shift+ArrowUp")
+        expect(page.get_by_role("group", name="Rule 1").get_by_label("Number of times", exact=True)).to_be_focused()
+        first = page.get_by_role("toolbar", name="Rule 1")
+        press_tab_until(page, first.get_by_role("button", name="Move up"))
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("Enter")
+        expect(page.get_by_label("Group 1: which of these have to hold")).to_be_focused()
+        page.keyboard.press("Alt+Shift+Delete")
+        expect(page.get_by_label("What the rule is about")).to_be_focused()
+        undo = page.get_by_role("button", name="Bring it back")
+        press_tab_until(page, undo)
+        page.keyboard.press("Enter")
+        expect(page.get_by_label("Group 1: which of these have to hold")).to_be_focused()
+        page.get_by_role("button", name="Save", exact=True).press("Enter")
+        page.wait_for_url("**/segment/")
+
+    drive(work)
+    segment = Segment.objects.get()
+    assert segment.condition == {
+        "all": [{"any": [{"event": "Order Completed", "count": {"gte": 2}}]}, {"trait": "plan", "is": "pro"}]
+    }
+
+
+def test_what_is_not_finished_is_marked_kept_and_left_out_of_the_sentence(drive: Drive) -> None:
+    def work(context: BrowserContext, base: str) -> None:
+        page = new_segment(context, base)
+        put(page, {"all": [{"trait": "plan", "is": "pro"}, {"trait": "seats", "gt": 3}]})
+        expect(page.locator(".cbb-sentence")).to_have_text("plan is “pro” and seats is more than 3")
+        page.get_by_label("Value", exact=True).last.fill("many")
+        expect(page.get_by_role("group", name="Rule 2")).to_contain_text("Not finished: needs a number.")
+        expect(page.locator(".cbb-sentence")).to_have_text("plan is “pro”")
+        expect(page.locator(".cbb-said")).to_contain_text("Without the rule that is not finished yet.")
+        assert typed(page)["all"][1] == {"trait": "seats", "gt": "many"}
+        page.get_by_role("button", name="Edit as JSON").click()
+        page.locator("textarea[name=condition]").fill('{"all": [{"trait": "plan", "iss": 1}]}')
+        expect(page.locator(".cbb-sentence")).to_contain_text("all[0]: needs exactly one of")
+        page.locator("textarea[name=condition]").fill('{"all": ')
+        expect(page.locator(".cbb-note")).to_contain_text("This is not JSON yet")
+        page.get_by_role("button", name="Edit as JSON").click()
+        expect(page.locator("textarea[name=condition]")).to_be_focused()
+        assert page.locator("textarea[name=condition]").input_value() == '{"all": '
+
+    drive(work)
+
+
+def test_a_misspelled_name_is_mended_by_one_press(drive: Drive) -> None:
+    for number in range(3):
+        make_event(make_profile(f"p{number}", traits={"plan": "pro"}), "", {"plan": "pro"}, type="identify")
+    catalog.learn()
+
+    def work(context: BrowserContext, base: str) -> None:
+        page = new_segment(context, base)
+        put(page, {"not": {"any": [{"trait": "plna", "is": "pro"}, {"trait": "plan", "is": "pro"}]}})
+        rule = page.get_by_role("group", name="Rule 1")
+        expect(rule).to_contain_text("Did you mean “plan”?")
+        rule.get_by_role("button", name="Use “plan”").click()
+        assert typed(page) == {"not": {"any": [{"trait": "plan", "is": "pro"}] * 2}}
+        expect(rule).not_to_contain_text("Did you mean")
+
+    drive(work)
+
+
+def test_everybody_is_counted_only_when_asked_and_then_at_each_change(drive: Drive) -> None:
+    for number in range(4):
+        make_event(make_profile(f"p{number}"), "Bought", properties={"total": number})
+
+    def work(context: BrowserContext, base: str) -> None:
+        page = new_segment(context, base)
+        asked: list[Any] = []
+        page.on("request", lambda request: asked.append(request.post_data_json) if "look" in request.url else None)
+        put(page, {"event": "Bought", "where": {"property": "total", "gte": 1}})
+        expect(page.locator(".cbb-sentence")).to_contain_text("did “Bought” where total is at least 1")
+        assert asked and not any(each["count"] for each in asked)
+        page.get_by_role("button", name="Count who matches").click()
+        expect(page.locator(".cbb-count")).to_have_text("3 people match now, 75 % of everybody.")
+        page.get_by_label("Value", exact=True).fill("3")
+        expect(page.locator(".cbb-count")).to_have_text("1 person matches now, 25 % of everybody.")
+
+    drive(work)
+
+
+def test_every_control_has_a_name_and_nothing_is_wider_than_a_telephone(drive: Drive) -> None:
+    nameless = """() => [...document.querySelectorAll('.cbb :is(button, input, select, textarea)')]
+        .filter((each) => !each.ariaLabel && !each.labels.length && !(each.matches('button') && each.innerText.trim()))
+        .map((each) => each.outerHTML)"""
+    doubled = """() => [...document.querySelectorAll('[id]')].map((each) => each.id)
+        .filter((each, at, all) => all.indexOf(each) !== at)"""
+
+    def work(context: BrowserContext, base: str) -> None:
+        page = new_segment(context, base)
+        page.set_viewport_size({"width": NARROW, "height": 800})
+        put(page, {"all": [*TREES, {"trait": "seats", "is": None}]})
+        expect(page.locator(".cbb-rule").first).to_be_visible()
+        assert page.evaluate(nameless) == []
+        assert page.evaluate(doubled) == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= NARROW
+
+    drive(work)
