@@ -7,16 +7,12 @@ import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.db import connection
-from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef
 
-from events.audience import compile_condition, profiles
-from events.audience.lapsing import next_change
 from events.log import ClaimedEvent
-from events.models import Event, Profile, SegmentMember
-from events.segments import changes, live
+from events.models import Event
+from events.segments import changes, live, statements
 from events.segments.changes import Answer, Ask
 from events.segments.live import Live
 
@@ -105,20 +101,9 @@ def _cause(heard: Iterable[Heard]) -> tuple[str, int]:
 
 
 def _answers(segment: Live, people: Collection[int], now: datetime, *, quiet: bool) -> list[Answer]:
-    scope = profiles(now)
-    member = SegmentMember.objects.filter(segment_id=segment.pk, profile_id=OuterRef("pk"))
-    rows: Any = (
-        Profile.objects.filter(pk__in=list(people))
-        .annotate(
-            was_in=Exists(member),
-            is_in=ExpressionWrapper(compile_condition(segment.node, scope), BooleanField()),
-            look_at=next_change(segment.node, scope),
-        )
-        .values_list("pk", "was_in", "is_in", "look_at", "is_test")
-    )
     # Who had not been asked before may have been in it all along.
     new_above = sys.maxsize if segment.built_to is None else segment.built_to
     return [
         Answer(segment.pk, segment.slug, segment.name, pk, was_in, is_in, look_at, is_test, quiet or pk > new_above)
-        for pk, was_in, is_in, look_at, is_test in rows
+        for pk, was_in, is_in, look_at, is_test in statements.ask(segment, people, now)
     ]
