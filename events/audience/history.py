@@ -55,6 +55,8 @@ def sequence(node: Sequence, scope: Scope, where: Where) -> Q:
 def in_window(node: Performed | Sequence, scope: Scope, where: Where) -> QuerySet[Event]:
     """Return everybody's events that the node speaks of, or its first step, since when it says."""
     found = _past(whats(node)[0], scope.inner(), where)
+    if scope.everyone:  # may use the index that is for such questions only
+        found = found.filter(pk__gt=0)
     return found if node.since is None else _since(found, node.since, scope)
 
 

@@ -8,8 +8,13 @@ from django.db import migrations, models
 
 from events import partitions
 
-INDEX = models.Index(fields=["name", "timestamp"], include=["profile", "received_at", "type"], name="event_name_time")
-COLUMNS = "(name, timestamp) INCLUDE (profile_id, received_at, type)"
+INDEX = models.Index(
+    fields=["name", "timestamp"],
+    include=["profile", "received_at", "type"],
+    condition=models.Q(id__gt=0),
+    name="event_name_time",
+)
+COLUMNS = "(name, timestamp) INCLUDE (profile_id, received_at, type) WHERE id > 0"
 
 
 def add_index(apps: object, schema_editor: object) -> None:

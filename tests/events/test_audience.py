@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from events import groups
@@ -330,3 +331,16 @@ def test_events_that_arrive_out_of_order_count_by_their_own_time(person: Profile
     event(person, "Third", -5, received=-5)
     assert meets(hand, {"event": "First"})
     assert not meets(hand, {"event": "Third"})
+
+
+def test_only_a_question_about_everybody_may_look_for_a_name() -> None:
+    """Of a new name statistics know nothing: about one person, all its events must not be gone through."""
+    node = parse({"event": "New", "count": {"gte": 3}, "within": "7d"})
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
+        about = {
+            everyone: Profile.objects.filter(compile_condition(node, profiles(timezone.now(), everyone=everyone)))
+            for everyone in (False, True)
+        }
+    assert "name_time" in about[True].explain()
+    assert "_name_time" not in about[False].explain()
