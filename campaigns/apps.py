@@ -10,6 +10,8 @@ class CampaignsConfig(AppConfig):
         from campaigns.admin import panels
         from events import nudges, signals
         from events import retention as kept
+        from events.audience import foreign
+        from events.conditions import words
         from events.segments import usage
         from messaging import interactions
 
@@ -18,6 +20,8 @@ class CampaignsConfig(AppConfig):
         panels.register()
         usage.register(segments.uses)
         interactions.offer_campaigns(questions.names)
+        foreign.register(questions.KIND, questions.ask)
+        words.teach(questions.KIND.key, questions.say)
         for kind in retention.KINDS:
             kept.register(kind)
         signals.profiles_merged.connect(merging.follow_merge, dispatch_uid="campaigns.follow_merge")

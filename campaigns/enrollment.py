@@ -19,18 +19,22 @@ from django.db import OperationalError, connection, transaction
 from django.db.models import Max, Q
 from django.utils import timezone
 
-from campaigns import goals, grace, ledger, metrics, workflows
+from campaigns import goals, grace, ledger, metrics, news, workflows
 from campaigns.models import CampaignVersion, Journey, LivePeriod, Metric
+from campaigns.news import News
 from campaigns.reasons import Entry
 from campaigns.triggers import Candidate, judge_age, judge_conditions
 from events import counts, log, nudges
 from events.giving_way import lost_a_deadlock
 from events.log import ClaimedEvent
 from events.models import Event, Pending
-from events.segments import membership
+from events.segments import changes, membership
 
 logger = logging.getLogger(__name__)
 BATCH = 500
+# Campaigns that start on what campaigns and segments do may go in circles: this keeps them from racing.
+OWN_NEWS = news.NAMES | {changes.ENTERED, changes.LEFT}
+BREATH = timedelta(minutes=1)
 
 
 def enroll_pending(deadline: float) -> int:
@@ -116,21 +120,30 @@ def _candidates(events: Sequence[ClaimedEvent]) -> list[Candidate]:
 
 def _check_reentry(candidates: Sequence[Candidate]) -> list[Candidate]:
     """Turn away who entered too short a time ago: one statement when any campaign has such a rule."""
-    periodic = [c for c in candidates if c.entry is Entry.ENTERED and c.workflow.reentry.rule == "period"]
+    periodic = [c for c in candidates if c.entry is Entry.ENTERED and _gap(c)]
     if not periodic:
         return list(candidates)
     last = _last_entries({(c.campaign_id, c.event.profile_id) for c in periodic})
     checked = []
     for candidate in sorted(candidates, key=lambda c: (c.event.happened_at, c.event.id)):
         key = (candidate.campaign_id, candidate.event.profile_id)
-        if candidate.entry is Entry.ENTERED and candidate.workflow.reentry.rule == "period":
-            earliest = candidate.event.happened_at - timedelta(hours=candidate.workflow.reentry.hours)
+        gap = _gap(candidate)
+        if candidate.entry is Entry.ENTERED and gap:
+            earliest = candidate.event.happened_at - gap
             if key in last and last[key] > earliest:
                 candidate = replace(candidate, entry=Entry.TOO_SOON)
             else:
                 last[key] = candidate.event.happened_at
         checked.append(candidate)
     return checked
+
+
+def _gap(candidate: Candidate) -> timedelta | None:
+    """Return how long after an entry the next may come, where that is not at once."""
+    reentry = candidate.workflow.reentry
+    if reentry.rule == "period":
+        return timedelta(hours=reentry.hours)
+    return BREATH if reentry.rule == "always" and candidate.event.name in OWN_NEWS else None
 
 
 def _last_entries(pairs: Collection[tuple[int, int]]) -> dict[tuple[int, int], datetime]:
@@ -176,6 +189,7 @@ def _enter(candidates: Sequence[Candidate]) -> list[Candidate]:
         for c in settled
         if c.journey_id and not c.event.is_test
     )
+    news.tell([News(news.STARTED, c.journey_id, c.campaign_id, c.event.profile_id) for c in settled if c.journey_id])
     if started:
         nudges.nudge("journeys")
     return settled

@@ -12,9 +12,10 @@ from datetime import datetime, timedelta
 
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 
-from campaigns import ledger
+from campaigns import ledger, news
 from campaigns.engine.steps import Goal, Workflow
 from campaigns.models import Journey, Metric
+from campaigns.news import News
 from campaigns.reasons import Ending, Outcome
 from events.audience import EVENTS, compile_condition
 from events.models import Event
@@ -48,7 +49,7 @@ def find(journeys: QuerySet[Journey], goals: Mapping[int, Goal]) -> dict[int, da
 def convert(reached: Mapping[int, datetime], now: datetime) -> set[int]:
     """Note conversions and end the journeys still under way. Returns the ids of those that had not converted before.
 
-    Locks the journeys in id order. Five statements at most.
+    Locks the journeys in id order; the caller holds their people. Seven statements at most.
     """
     if not reached:
         return set()
@@ -57,7 +58,14 @@ def convert(reached: Mapping[int, datetime], now: datetime) -> set[int]:
     for conversion in conversions:
         conversion.journey.converted_at = conversion.at
     Journey.objects.bulk_update([c.journey for c in conversions], ["converted_at"])
-    _end([c.journey for c in conversions if c.journey.state != Journey.State.ENDED], now)
+    under_way = [c.journey for c in conversions if c.journey.state != Journey.State.ENDED]
+    _end(under_way, now)
+    news.tell(
+        [
+            *(News(news.REACHED, c.journey.pk, c.journey.campaign_id, c.journey.profile_id) for c in conversions),
+            *(News(news.ENDED, j.pk, j.campaign_id, j.profile_id, Ending.GOAL) for j in under_way),
+        ]
+    )
     ledger.count(
         ledger.Count(c.journey.campaign_id, c.journey.version_id, "", c.at.date(), Metric.CONVERTED)
         for c in conversions

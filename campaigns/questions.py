@@ -1,12 +1,68 @@
-"""What conditions ask about campaigns."""
+"""``{"journey": "welcome", "is": "in"}`` in conditions: what became of somebody in a campaign, at the moment asked."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from campaigns.models import Campaign
+from django.db.models import Exists, OuterRef, Q
+
+from campaigns import news
+from campaigns.models import Campaign, Journey
+from campaigns.reasons import Ending
+from events.audience.scope import Scope
+from events.conditions.kinds import Field, Form, Kind
+
+# Each state with how it is said.
+STATES = {
+    "in": "is in",
+    "been_in": "has been in",
+    "completed": "went through every step of",
+    "converted": "reached the goal of",
+}
+Question = tuple[str, str]
 
 
 def names() -> Iterator[tuple[str, str]]:
     """Yield the short name and the name of every campaign."""
     yield from Campaign.objects.order_by("name").values_list("slug", "name")
+
+
+def _read(tree: Mapping[str, Any]) -> Question:
+    slug, state = tree["journey"], tree.get("is")
+    if not isinstance(slug, str) or not slug.strip() or "\x00" in slug:
+        raise ValueError("must be the short name of a campaign, such as welcome")
+    if not isinstance(state, str) or state not in STATES:
+        raise ValueError(f"must be one of {', '.join(STATES)}", "is")
+    return slug, state
+
+
+def ask(question: Question, scope: Scope) -> Q:
+    """Return whether the person has such a journey. Who was merged takes theirs along."""
+    slug, state = question
+    at = scope.inner().arrival
+    journeys = Journey.objects.filter(profile_id=OuterRef(scope.profile_id), campaign__slug=slug, entered_at__lte=at)
+    match state:
+        case "in":
+            journeys = journeys.filter(Q(ended_at=None) | Q(ended_at__gt=at))
+        case "completed":
+            journeys = journeys.filter(ending=Ending.COMPLETED, ended_at__lte=at)
+        case "converted":
+            journeys = journeys.filter(converted_at__lte=at)
+    return Q(Exists(journeys))
+
+
+def say(question: Question) -> str:
+    """Return the question in words."""
+    slug, state = question
+    return f"{STATES[state]} the campaign {slug}"
+
+
+FORM = Form(
+    "Campaign",
+    (
+        Field("is", "what became of it", "choice", required=True, choices=tuple(STATES.items())),
+        Field("journey", "the campaign", "name", required=True, names=names),
+    ),
+)
+KIND = Kind("journey", frozenset({"is"}), _read, news.NAMES, FORM)

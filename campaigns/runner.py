@@ -18,12 +18,14 @@ from django.db import OperationalError, connection, transaction
 from django.db.models import Case, CharField, F, QuerySet, Value, When
 from django.utils import timezone
 
-from campaigns import goals, ledger, workflows
+from campaigns import goals, ledger, news, workflows
 from campaigns.engine.machine import Decision, Effect, Entered, Facts, Left, Message, Position, advance
 from campaigns.engine.steps import Branch, Workflow
 from campaigns.models import Campaign, Journey, Metric
+from campaigns.news import News
 from campaigns.reasons import Ending, Outcome
 from events.audience import Scope, compile_condition
+from events.models import Profile
 from messaging import outbox
 from messaging.models import TemplateVersion
 
@@ -90,6 +92,8 @@ def skip_wait(journey: Journey, by: str) -> None:
 def stop(journey: Journey, ending: Ending = Ending.STOPPED) -> None:
     """End a journey by hand; nothing more is sent from it. Does nothing when it is over already."""
     now = timezone.now()
+    # Whoever merges holds people first and then their journeys.
+    Profile.objects.select_for_update(no_key=True).filter(pk=journey.profile_id).values_list("pk").first()
     for held in Journey.objects.select_for_update().filter(pk=journey.pk).exclude(state=Journey.State.ENDED):
         ledger.move_journeys(
             [_state(held, Position(held.step_id, held.visit_number, held.step_entered_at), now, ending)]
@@ -97,6 +101,7 @@ def stop(journey: Journey, ending: Ending = Ending.STOPPED) -> None:
         ledger.leave_visits(
             [ledger.VisitExit(held.pk, held.visit_number, now, Outcome.INTERRUPTED, ending.label, None)]
         )
+        news.tell([News(news.ENDED, held.pk, held.campaign_id, held.profile_id, ending)])
 
 
 def retry(journey: Journey) -> None:
@@ -231,6 +236,13 @@ def _write(trips: Sequence[Trip], now: datetime) -> None:
             _state(trip.journey, trip.position, now, trip.decision.ending, trip.decision.due_at)
             for trip in trips
             if trip.decision
+        ]
+    )
+    news.tell(
+        [
+            News(news.ENDED, trip.journey.pk, trip.journey.campaign_id, trip.journey.profile_id, trip.decision.ending)
+            for trip in trips
+            if trip.decision and trip.decision.ending
         ]
     )
     ledger.count(

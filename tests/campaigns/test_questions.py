@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import time
+from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
 
-from campaigns import questions
-from events.models import Event, Segment, SegmentMember
+from campaigns import questions, runner
+from campaigns.models import Decision, Journey
+from events.audience import compile_condition, profiles
+from events.conditions import ConditionError, parse
+from events.conditions.kinds import known
+from events.conditions.words import say
+from events.models import Event, Profile, Segment, SegmentMember
 from messaging import delivery, feedback
 from messaging.models import Message
-from tests.campaigns.flow import happens, make_campaign, settle
+from tests.campaigns.flow import delay, happens, make_campaign, settle
 from tests.factories import make_profile
 
 pytestmark = pytest.mark.django_db
@@ -47,3 +54,107 @@ def test_messages_bear_the_campaign_and_step_and_segments_hear_of_them() -> None
 def test_campaigns_are_offered_by_name() -> None:
     make_campaign(name="Welcome")
     assert list(questions.names()) == [("welcome", "Welcome")]
+
+
+def fits(state: str, *, ago: timedelta = timedelta(0)) -> set[str]:
+    """Return of whom it holds, asked one by one and of everybody: the answers have to be the same."""
+    node = parse({"journey": "welcome", "is": state})
+    one, all_of_them = (
+        set(
+            Profile.objects.filter(
+                compile_condition(node, profiles(timezone.now() - ago, everyone=everyone))
+            ).values_list("user_id", flat=True)
+        )
+        for everyone in (False, True)
+    )
+    assert one == all_of_them
+    return one
+
+
+def news(person: Profile) -> list[tuple[str, str]]:
+    """Return what the log tells of the person's journeys, each with how it ended."""
+    found = Event.objects.filter(profile=person, properties__has_key="journey_id").order_by("pk")
+    return [(name, properties.get("ending", "")) for name, properties in found.values_list("name", "properties")]
+
+
+def test_every_state_is_asked_of_journeys_and_told_in_the_log() -> None:
+    goal = {"event": "Bought"}
+    make_campaign(delay(), name="Welcome", goal=goal)
+    make_campaign(delay(), event="Other", name="Other")
+    ada, ben, eve = make_profile("ada"), make_profile("ben"), make_profile("eve")
+    for state in questions.STATES:
+        watch(state.replace("_", "-"), {"journey": "welcome", "is": state})
+    happens(ada)
+    happens(ben)
+    happens(eve, "Other")
+    settle()
+    assert fits("in") == fits("been_in") == in_segment("in") == in_segment("been-in") == {"ada", "ben"}
+    assert fits("in", ago=timedelta(minutes=1)) == set(), "they were not yet"
+    happens(ada, "Bought")
+    then = timezone.now() - timedelta(hours=1)
+    Journey.objects.filter(profile=ben).update(step_entered_at=then, due_at=timezone.now())
+    settle()
+    settle()
+    assert fits("converted") == in_segment("converted") == {"ada"}
+    assert fits("completed") == in_segment("completed") == {"ben"}
+    assert fits("in") == in_segment("in") == set()
+    assert fits("been_in") == in_segment("been-in") == {"ada", "ben"}
+    assert news(ada) == [("Journey Started", ""), ("Goal Reached", ""), ("Journey Ended", "goal")]
+    assert news(ben) == [("Journey Started", ""), ("Journey Ended", "completed")]
+
+
+def test_a_journey_stopped_by_hand_is_news_once() -> None:
+    make_campaign(delay(), name="Welcome")
+    watch("in", {"journey": "welcome", "is": "in"})
+    ada = make_profile("ada")
+    happens(ada)
+    settle()
+    assert in_segment("in") == {"ada"}
+    for _ in range(2):
+        runner.stop(Journey.objects.get())
+    settle()
+    assert in_segment("in") == set()
+    assert news(ada) == [("Journey Started", ""), ("Journey Ended", "stopped")]
+
+
+def test_a_journey_can_start_another_and_a_circle_does_not_race() -> None:
+    always: dict[str, Any] = {"reentry": {"rule": "always"}}
+    make_campaign(name="Welcome")
+    make_campaign(event="Journey Ended", name="Round", **always)
+    ada = make_profile("ada")
+    happens(ada)
+    for _ in range(5):
+        settle()
+    assert Journey.objects.filter(campaign__slug="round").count() == 1
+    assert list(Decision.objects.filter(campaign__slug="round").order_by("pk").values_list("entry", flat=True)) == [
+        "entered",
+        "too_soon",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("tree", "path", "message"),
+    [
+        ({"journey": 3, "is": "in"}, "journey", "must be the short name of a campaign"),
+        ({"journey": "a\x00", "is": "in"}, "journey", "must be the short name of a campaign"),
+        ({"journey": "welcome"}, "is", "must be one of in, been_in, completed, converted"),
+        ({"journey": "welcome", "is": ["in"]}, "is", "must be one of"),
+        ({"journey": "welcome", "is": "in", "within": "1d"}, "within", "is not known here; known are is, journey"),
+    ],
+)
+def test_mistakes_name_their_place(tree: dict[str, Any], path: str, message: str) -> None:
+    with pytest.raises(ConditionError) as error:
+        parse(tree)
+    assert error.value.path == path
+    assert error.value.message.startswith(message)
+
+
+def test_they_are_said_in_words_and_offered() -> None:
+    make_campaign(name="Welcome")
+    assert say(parse({"journey": "welcome", "is": "been_in"})) == "has been in the campaign welcome"
+    form = known()["journey"].form
+    assert form is not None
+    assert [list(field.names()) for field in form.fields if field.names] == [[("welcome", "Welcome")]]
+    for field in form.fields:
+        for value, _ in field.choices:
+            parse({"journey": "welcome", field.key: value})
