@@ -215,6 +215,7 @@ def test_statements_grow_neither_with_what_waits_nor_when_nothing_does() -> None
     people = [make_profile(f"u{n}") for n in range(60)]
 
     def claim(some: list[Profile], kind: str) -> int:
+        enrollment.enroll_pending(time.monotonic() + 30)  # the news of the journeys before
         for person in some:
             happens(person, **({"type": "identify", "name": ""} if kind == "identify" else {}))
         Profile.objects.filter(pk__in=[person.pk for person in some if kind == "identify"]).update(
