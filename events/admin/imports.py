@@ -35,6 +35,7 @@ MEANING_LABELS = {
     "user_id": "User id",
     "anonymous_id": "Anonymous id",
     "email": "Email, by which they are known",
+    "any": "User id, email or anonymous id, whichever it is",
     "event": "Name of the event",
     "type": "Kind of call (track, page …)",
     "timestamp": "When it happened",
@@ -220,7 +221,7 @@ def progress_context(upload: Import) -> dict[str, Any]:
         "active": upload.state in imports.ACTIVE,
         "good": upload.rows_done - upload.rows_failed,
         "failures": failures,
-        "more_failures": upload.rows_failed - len(failures),
+        "more_failures": upload.rows_failed + upload.rows_doubled - len(failures),
     }
 
 
@@ -232,6 +233,7 @@ def columns_context(upload: Import) -> dict[str, Any]:
     ]
     words = "Trait" if upload.kind == Import.Kind.PROFILES else "Property"
     hidden = rows.EVENTS_ONLY if upload.kind == Import.Kind.PROFILES else set()
+    hidden = hidden if upload.listing else {*hidden, "any"}
     return {
         "columns": chosen,
         "meanings": [

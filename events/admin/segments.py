@@ -9,7 +9,8 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.db.models import Sum
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
@@ -23,10 +24,12 @@ from events.admin.condition_field import ConditionField
 from events.audit import Actor
 from events.conditions import ConditionError, parse
 from events.conditions.words import say
-from events.models import Profile, Segment, SegmentHour, SegmentMember
+from events.models import Import, Profile, Segment, SegmentHour, SegmentMember, Source
 from events.segments import lists, usage
 from events.segments.starters import STARTERS
 from events.templatetags.console import amount, badge, moment
+from events.transfers import files, imports
+from events.transfers.reading import RowError
 
 SHOWN = 20
 DAYS = 30
@@ -63,6 +66,46 @@ class SegmentForm(forms.ModelForm):  # type: ignore[type-arg]
         if condition is not None and slug and (way := usage.circle(slug, condition)):
             self.add_error("condition", f"This leads back to the segment itself: {' → '.join(way)}.")
         return found
+
+
+class ListForm(forms.Form):
+    """A CSV of people for a list, and what to do with them."""
+
+    file = forms.FileField(label="CSV file", error_messages={"required": "Choose a CSV file, up to 512 MB."})
+    named_by = forms.ChoiceField(
+        label="People are named by",
+        required=False,
+        choices=[
+            ("", "guess it from the first line"),
+            ("user_id", "user id"),
+            ("email", "email"),
+            ("anonymous_id", "anonymous id"),
+            ("any", "whichever of these it is"),
+        ],
+    )
+    listing = forms.ChoiceField(label="What to do", choices=Import.Listing.choices)
+    unknown = forms.ChoiceField(label="People nobody knows yet", choices=Import.Unknown.choices)
+    triggers = forms.BooleanField(label="Campaigns hear of who enters and leaves", required=False)
+    source = forms.ModelChoiceField(label="Comes from", queryset=Source.objects.filter(is_sandbox=False))
+
+    def store(self, request: HttpRequest, segment: Segment) -> Import | None:
+        """Save the file and have it checked; None, with the mistake at the field, when it is no such file."""
+        said = self.cleaned_data
+        new = Import(
+            kind=Import.Kind.PROFILES,
+            format=Import.Format.CSV,
+            file_name=said["file"].name[:200],
+            segment=segment,
+            created_by_id=request.user.pk,
+            **{name: said[name] for name in ("source", "triggers", "listing", "unknown")},
+        )
+        try:
+            imports.store(new, said["file"].chunks(), named_by=said["named_by"])
+        except RowError as error:
+            self.add_error("file", str(error))
+            return None
+        imports.begin(new, Import.State.CHECKING)
+        return new
 
 
 @admin.register(Segment)
@@ -144,6 +187,8 @@ class SegmentAdmin(ModelAdmin):
         wrap = self.admin_site.admin_view
         own = [
             path("<int:pk>/progress/", wrap(self.progress), name="events_segment_progress"),
+            path("<int:pk>/file/", wrap(require_POST(self.upload)), name="events_segment_file"),
+            path("<int:pk>/members.csv", wrap(require_POST(self.download)), name="events_segment_members"),
             path("<int:pk>/people/", wrap(require_POST(self.edit_people)), name="events_segment_people"),
         ]
         return own + list(super().get_urls())
@@ -177,6 +222,28 @@ class SegmentAdmin(ModelAdmin):
         audit.note(Actor.of_user(request.user), "members", segment=segment.slug, number=done)
         return redirect(reverse("admin:events_segment_change", args=[pk]))
 
+    def upload(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Take a file of people for the list, and lead to the page of imports, where it is checked first."""
+        if not (self.has_change_permission(request) and request.user.has_perm("events.add_import")):
+            raise PermissionDenied
+        segment = get_object_or_404(Segment, pk=pk, kind=Segment.Kind.MANUAL)
+        form = ListForm(request.POST, request.FILES)
+        upload = form.store(request, segment) if form.is_valid() else None
+        if upload is not None:
+            audit.note(Actor.of_user(request.user), "members", segment=segment.slug, file=upload.file_name)
+            return redirect(reverse("admin:events_import_change", args=[upload.pk]))
+        for errors in form.errors.values():
+            messages.error(request, " ".join(str(error) for error in errors))
+        return redirect(reverse("admin:events_segment_change", args=[pk]))
+
+    def download(self, request: HttpRequest, pk: int) -> StreamingHttpResponse:
+        """Return who is in the segment as a CSV, which can be imported again."""
+        if not (self.has_view_permission(request) and request.user.has_perm("events.view_profile")):
+            raise PermissionDenied
+        segment = get_object_or_404(Segment, pk=pk)
+        audit.note(Actor.of_user(request.user), "download", kind="segment", segment=segment.slug)
+        return files.members(segment)
+
 
 def segments_panel(profile: Profile, request: HttpRequest) -> panels.Content | None:
     """Show on a person's page which segments they are in, and since when."""
@@ -199,6 +266,9 @@ def facts_context(segment: Segment) -> dict[str, Any]:
         "uses": usage.uses(segment),
         "chart": json.dumps(growth(segment)),
         "max_ids": MAX_IDS,
+        "list_form": ListForm(initial={"source": Source.objects.filter(is_sandbox=False).first()}),
+        "cost": cost(segment),
+        "asked_of": Profile.objects.filter(pk=segment.asked_of).first() if segment.asked_of else None,
     }
 
 
@@ -217,6 +287,16 @@ def growth(segment: Segment) -> dict[str, Any]:
         "labels": [f"{day:%-d %b}" for day in days],
         "datasets": [{"label": "People", "data": points, "borderColor": "var(--cb-chart-1)"}],
     }
+
+
+def cost(segment: Segment) -> dict[str, float]:
+    """Return what asking cost in the last day: how often, about how many people, milliseconds each time and in all."""
+    since = timezone.now() - timedelta(days=1)
+    hours = SegmentHour.objects.filter(segment=segment, hour__gte=since)
+    sums = hours.aggregate(
+        asks=Sum("asks", default=0), asked=Sum("asked", default=0), seconds=Sum("seconds", default=0.0)
+    )
+    return {**sums, "each": 1000 * sums["seconds"] / (sums["asks"] or 1)}
 
 
 def percent(segment: Segment) -> int:

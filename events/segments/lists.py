@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from django.db import connection, transaction
@@ -29,12 +29,17 @@ def remove(segment: Segment, profile_ids: Collection[int], cause: str = BY_HAND,
     return _set(segment, profile_ids, cause, is_in=False, quiet=quiet)
 
 
+def hold(profile_ids: Iterable[int]) -> list[int]:
+    """Hold people until the caller's transaction ends, in their order; return those who are there. One statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(HOLD, [sorted(set(profile_ids))])
+        return [pk for (pk,) in cursor.fetchall()]
+
+
 @transaction.atomic
 def _set(segment: Segment, profile_ids: Collection[int], cause: str, *, is_in: bool, quiet: bool) -> int:
     assert segment.kind == Segment.Kind.MANUAL
-    with connection.cursor() as cursor:
-        cursor.execute(HOLD, [sorted(set(profile_ids))])
-        held = [pk for (pk,) in cursor.fetchall()]
+    held = hold(profile_ids)
     member = SegmentMember.objects.filter(segment=segment, profile_id=OuterRef("pk"))
     rows: Any = Profile.objects.filter(pk__in=held).annotate(was_in=Exists(member))
     answers = [

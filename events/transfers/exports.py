@@ -30,6 +30,12 @@ SELECT p.id, p.user_id, p.traits::text, p.created_at, p.last_seen_at,
 FROM events_profile p WHERE p.id > %(after)s AND NOT p.is_sandbox ORDER BY p.id LIMIT %(limit)s
 """
 
+# The same, of those in a segment.
+MEMBERS = PROFILES.replace(
+    "FROM events_profile p WHERE",
+    "FROM events_segmentmember m JOIN events_profile p ON p.id = m.profile_id WHERE m.segment_id = %(segment)s AND",
+)
+
 EVENTS = """
 SELECT e.id, e.timestamp, e.type, e.name, p.user_id, e.properties::text, e.message_id, e.received_at,
        (SELECT value FROM events_identity i WHERE i.profile_id = p.id AND i.kind = 'anonymous'
@@ -59,10 +65,14 @@ class Period:
     name: str = ""
 
 
-def profiles() -> Iterator[Row]:
-    """Yield everybody: user_id, anonymous_ids, the first of them, traits (JSON), first_seen_at, last_seen_at."""
+def profiles(segment_id: int | None = None) -> Iterator[Row]:
+    """Yield everybody: user_id, anonymous_ids, the first of them, traits (JSON), first_seen_at, last_seen_at.
+
+    Or everybody in a segment.
+    """
     after = 0
-    while found := _fetch(PROFILES, {"after": after, "limit": BATCH}):
+    statement = PROFILES if segment_id is None else MEMBERS
+    while found := _fetch(statement, {"after": after, "limit": BATCH, "segment": segment_id}):
         after = found[-1][0]
         for _, user_id, traits, created_at, last_seen_at, anonymous_ids in found:
             yield {

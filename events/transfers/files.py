@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from django.http import StreamingHttpResponse
 from django.utils import timezone
 
-from events.models import Import
+from events.models import Import, Segment
 from events.transfers import exports
 from events.transfers.exports import Period
 
@@ -19,6 +19,12 @@ EVENT_COLUMNS = ("type", "event", "user_id", "anonymous_id", "email", "timestamp
 def download(kind: str, file_format: str, period: Period) -> StreamingHttpResponse:
     """Return people, or the events of ``period``, as a file that streams. Nobody may keep a copy on the way."""
     return attachment(kind, file_format, _pieces(kind, file_format, period))
+
+
+def members(segment: Segment) -> StreamingHttpResponse:
+    """Return who is in a segment, as a CSV that streams."""
+    people = exports.csv_file(exports.profiles(segment.pk), PROFILE_COLUMNS, "traits", exports.trait_names())
+    return attachment(f"segment-{segment.slug}", Import.Format.CSV, people)
 
 
 def attachment(kind: str, file_format: str, pieces: Iterator[bytes]) -> StreamingHttpResponse:

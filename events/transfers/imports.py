@@ -19,10 +19,11 @@ from django.db import OperationalError, transaction
 from django.utils import timezone
 
 from events import ingest, nudges
+from events.api.customerio.identifiers import is_email
 from events.api.refusal import Refusal
 from events.ingest import Item
-from events.models import Identity, Import, ImportChunk, ImportFailure
-from events.transfers import reading, rows
+from events.models import Identity, Import, ImportChunk, ImportFailure, ImportPerson
+from events.transfers import listing, reading, rows
 from events.transfers.reading import RawRow, RowError
 
 logger = logging.getLogger(__name__)
@@ -52,19 +53,24 @@ class Failure:
 
 @dataclass(slots=True)
 class Slice:
-    """What was read in one go: the items with their rows' numbers and texts, the failures, where reading stopped."""
+    """What was read in one go: the items with their rows' numbers and texts, the failures, where reading stopped.
+
+    ``remarks`` are about rows that are taken all the same.
+    """
 
     items: list[Item] = field(default_factory=list)
     texts: dict[int, str] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
+    remarks: list[Failure] = field(default_factory=list)
     count: int = 0
     end: int = 0
 
 
-def store(upload: Import, pieces: Iterable[bytes], encoding: str = UTF_8) -> None:
+def store(upload: Import, pieces: Iterable[bytes], encoding: str = UTF_8, named_by: str = "") -> None:
     """Save an upload with its file and guess what its columns mean. Raises RowError for a file that is none.
 
     ``upload`` is new and has kind, format, source and file name; the file is kept as UTF-8, whatever its ``encoding``.
+    ``named_by`` is what names the people in a file for a list, a key of ``rows.MEANINGS``; it is guessed if empty.
     """
     with transaction.atomic():
         upload.save()
@@ -75,7 +81,7 @@ def store(upload: Import, pieces: Iterable[bytes], encoding: str = UTF_8) -> Non
                 raise RowError(f"The file is larger than {MAX_SIZE // CHUNK} MB: split it.")
         if upload.size == 0:
             raise RowError("The file is empty.")
-        upload.columns = _layout(upload)
+        upload.columns = _layout(upload, named_by)
         upload.save(update_fields=["size", "columns"])
 
 
@@ -101,7 +107,7 @@ def _even(pieces: Iterable[bytes]) -> Iterator[bytes]:
         yield bytes(waiting)
 
 
-def _layout(upload: Import) -> dict[str, Any]:
+def _layout(upload: Import, named_by: str) -> dict[str, Any]:
     """Return what ``Import.columns`` holds: header, delimiter, where the data begin, and what each column means."""
     if upload.format == Import.Format.NDJSON:
         return {}
@@ -113,12 +119,18 @@ def _layout(upload: Import) -> dict[str, Any]:
     if first.error:
         raise RowError(first.error)
     delimiter = delimiter or reading.find_delimiter(first.text)
-    header = rows.header(reading.cells(first.text, delimiter))
+    cells, begin = reading.cells(first.text, delimiter), first.end
+    if upload.listing and any(is_email(cell.strip()) for cell in cells):
+        # Nobody has named the columns: these are people already.
+        cells, begin = [""] * (len(cells) - 1) + [rows.UNNAMED.format(len(cells))], 0
+    header = rows.header(cells)
     if len(set(header)) < len(header):
         twice = next(name for name in header if header.count(name) > 1)
         raise RowError(f"Two columns are called “{twice}”: rename one of them.")
-    meanings = [astuple(column) for column in rows.guess(upload.kind, header).values()]
-    return {"header": header, "delimiter": delimiter, "begin": first.end, "meanings": meanings}
+    guessed = rows.guess(upload.kind, header)
+    columns = listing.meanings(header, guessed, named_by) if upload.listing else guessed
+    meanings = [astuple(column) for column in columns.values()]
+    return {"header": header, "delimiter": delimiter, "begin": begin, "meanings": meanings}
 
 
 def begin(upload: Import, state: str) -> bool:
@@ -131,11 +143,15 @@ def begin(upload: Import, state: str) -> bool:
             rows_failed=0,
             rows_repeated=0,
             rows_known=0,
+            rows_unknown=0,
+            rows_doubled=0,
+            people_moved=0,
             error="",
             finished_at=None,
         )
         if found:
             ImportFailure.objects.filter(upload=upload).delete()
+            listing.forget_names(upload)
             nudges.nudge("imports")
     return bool(found)
 
@@ -188,23 +204,50 @@ def _fail(upload: Import, error: Exception) -> None:
 def _advance(upload: Import) -> None:
     now = timezone.now()
     part = read_slice(upload, now)
-    if upload.state == State.RUNNING and part.items:
-        result = ingest.ingest(upload.source, part.items, now)
-        upload.rows_repeated += result.repeated
-        part.failures += [
-            Failure(number, _column_of(upload, refusal.field), refusal.message, part.texts[number])
-            for number, refusal in result.refused
-        ]
+    if upload.listing:
+        _list(upload, part, now)
+    elif upload.state == State.RUNNING and part.items:
+        _store(upload, part, part.items, now)
     elif part.items:
         upload.rows_known += _known(part.items)
-    _keep_failures(upload, part.failures)
+    _keep_failures(upload, [*part.failures, *part.remarks])
     upload.rows_done += part.count
     upload.rows_failed += len(part.failures)
     upload.position += part.end
-    if part.end == 0 or upload.position >= upload.size:
+    if (part.end == 0 or upload.position >= upload.size) and not _has_more_to_do(upload):
         upload.state = State.DONE if upload.state == State.RUNNING else State.CHECKED
         upload.finished_at = now
+        listing.forget_names(upload)
     upload.save()
+
+
+def _has_more_to_do(upload: Import) -> bool:
+    """Say whether a file that is read to its end still has people to take out of its list, after taking out some."""
+    replaces = upload.listing == Import.Listing.REPLACE and upload.state == State.RUNNING
+    return replaces and listing.take_others_out(upload)
+
+
+def _store(upload: Import, part: Slice, items: Sequence[Item], now: datetime) -> None:
+    result = ingest.ingest(upload.source, items, now)
+    upload.rows_repeated += result.repeated
+    part.failures += [
+        Failure(number, _column_of(upload, refusal.field), refusal.message, part.texts[number])
+        for number, refusal in result.refused
+    ]
+
+
+def _list(upload: Import, part: Slice, now: datetime) -> None:
+    def store(items: Sequence[Item]) -> None:
+        if items:
+            _store(upload, part, items, now)
+
+    def fail(number: int, message: str) -> None:
+        part.failures.append(Failure(number, "", message, part.texts[number]))
+
+    def remark(number: int, message: str) -> None:
+        part.remarks.append(Failure(number, "", message, part.texts[number]))
+
+    listing.take(upload, part.items, store, fail, remark)
 
 
 def read_slice(upload: Import, now: datetime) -> Slice:
@@ -259,7 +302,7 @@ def _known(items: Sequence[Item]) -> int:
 
 
 def _keep_failures(upload: Import, failures: Sequence[Failure]) -> None:
-    room = max(0, FAILURES_KEPT - upload.rows_failed)
+    room = max(0, FAILURES_KEPT - upload.rows_failed - upload.rows_doubled)
     ImportFailure.objects.bulk_create(ImportFailure(upload=upload, **asdict(failure)) for failure in failures[:room])
 
 
@@ -281,4 +324,5 @@ def preview(upload: Import) -> list[tuple[int, str, str]]:
 
 def forget_files(before: datetime) -> None:
     """Delete the files of imports that ended before a time; what is told about them stays."""
-    ImportChunk.objects.filter(upload__finished_at__lt=before).exclude(upload__state__in=ACTIVE).delete()
+    for model in (ImportChunk, ImportPerson):
+        model.objects.filter(upload__finished_at__lt=before).exclude(upload__state__in=ACTIVE).delete()

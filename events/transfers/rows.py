@@ -30,6 +30,7 @@ MEANINGS = {
     "user_id": "userId",
     "anonymous_id": "anonymousId",
     "email": "email",
+    "any": "any",
     "event": "event",
     "type": "type",
     "timestamp": "timestamp",
@@ -198,6 +199,7 @@ def _first(several: msgspec.Raw) -> msgspec.Raw:
 def item(upload: Import, number: int, call: dict[str, Any], now: datetime) -> Item:
     """Check a row's call and return it, ready to be stored. Raises Refusal."""
     kind = _kind(upload, call)
+    call = _named_by_any(call)
     call = {**call, "timestamp": _time(call.get("timestamp"))}
     email = _email_alone(upload.kind, call)
     if "messageId" not in call:
@@ -211,6 +213,14 @@ def item(upload: Import, number: int, call: dict[str, Any], now: datetime) -> It
     if len(body) > CALL_LIMIT:
         raise Refusal("too_large", f"A row may have {CALL_LIMIT // 1024} KB.")
     return parsing.parse_call(kind, body, now, email)
+
+
+def _named_by_any(call: dict[str, Any]) -> dict[str, Any]:
+    """Return the call with what names somebody by whatever there is as an email or a user id, as it looks."""
+    name = call.pop("any", None)
+    if not isinstance(name, str) or _says(call.get("userId")) or _says(call.get("anonymousId")):
+        return call
+    return {**call, "email" if is_email(name) else "userId": name}
 
 
 def _email_alone(kind: str, call: dict[str, Any]) -> str | None:
