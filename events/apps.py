@@ -9,7 +9,7 @@ class EventsConfig(AppConfig):
         from events import nudges, panels, signals, tasks
         from events.admin import device_panel, groups
         from events.admin import segments as segments_admin
-        from events.audience import foreign
+        from events.audience import foreign, seeing
         from events.conditions import words
         from events.segments import following, kind
 
@@ -19,6 +19,7 @@ class EventsConfig(AppConfig):
         nudges.register("turns", tasks.turn_segments)
         foreign.register(kind.KIND, kind.ask)
         words.teach(kind.KIND.key, kind.say)
+        seeing.teach(kind.KIND.key, kind.look)
         signals.profiles_merged.connect(following.follow_merge, dispatch_uid="events.segments.follow_merge")
         signals.profiles_erased.connect(following.follow_erasure, dispatch_uid="events.segments.follow_erasure")
         signals.profiles_exported.connect(following.sections, dispatch_uid="events.segments.portrait")

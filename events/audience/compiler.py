@@ -51,14 +51,15 @@ def compile_condition(node: Node, scope: Scope, reading: Reading = Reading.PLAIN
         case Belongs():
             return _belongs(node, scope, reading)
         case Performed():
-            return history.performed(node, scope, _where)
+            return history.performed(node, scope, where)
         case Sequence():
-            return history.sequence(node, scope, _where)
+            return history.sequence(node, scope, where)
         case Foreign():
             return foreign.answer(node, scope)
 
 
-def _where(node: Node, scope: Scope) -> Q:
+def where(node: Node, scope: Scope) -> Q:
+    """Return ``node`` as a filter for events of the past, whose scope it is given."""
     return compile_condition(node, scope)
 
 

@@ -32,9 +32,7 @@ HAPPENED = Least(F("timestamp"), F("received_at"))
 
 def performed(node: Performed, scope: Scope, where: Where) -> Q:
     """Return whether the person did ``node.what`` as often, as much or when the node says."""
-    found = in_window(node, scope, where)
-    if node.then_not is not None:
-        found = _not_followed(found, node.then_not, scope.inner(), where)
+    found = meant(node, scope, where)
     match node.measure:
         case Count(operator, number):
             return _counted(found, operator, number, scope)
@@ -44,6 +42,12 @@ def performed(node: Performed, scope: Scope, where: Where) -> Q:
             return _edge(found, node.measure, scope)
         case _:
             return _any(found, scope)
+
+
+def meant(node: Performed, scope: Scope, where: Where) -> QuerySet[Event]:
+    """Return everybody's events that the node speaks of, without those that something followed that must not."""
+    found = in_window(node, scope, where)
+    return found if node.then_not is None else _not_followed(found, node.then_not, scope.inner(), where)
 
 
 def sequence(node: Sequence, scope: Scope, where: Where) -> Q:

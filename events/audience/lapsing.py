@@ -14,7 +14,7 @@ from typing import Any
 from django.db.models import DateTimeField, Func, Min, Q, Subquery, Value
 from django.db.models.functions import Least
 
-from events.audience.compiler import compile_condition
+from events.audience.compiler import where
 from events.audience.history import EDGES, HAPPENED, in_window, of_person
 from events.audience.scope import Scope
 from events.audience.values import Instant, JsonAt, Ordered
@@ -108,7 +108,7 @@ def _of_history(node: Performed, scope: Scope) -> Iterator[Any]:
                 yield _oldest(node, scope) + Value(window)
     if isinstance(node.measure, Edge):
         edge = node.measure
-        grouped = of_person(in_window(node, scope, _where), scope).values("profile_id")
+        grouped = of_person(in_window(node, scope, where), scope).values("profile_id")
         at = Subquery(grouped.annotate(at=EDGES[edge.which](HAPPENED)).values("at"))
         yield from _of_date(at, edge.operator, edge.value)
     if node.then_not is not None:
@@ -137,12 +137,12 @@ def _places(operator: str, number: int) -> set[int]:
 
 
 def _newest(node: Performed, place: int, scope: Scope) -> Subquery:
-    mine = of_person(in_window(node, scope, _where), scope).annotate(at=HAPPENED).order_by("-at")
+    mine = of_person(in_window(node, scope, where), scope).annotate(at=HAPPENED).order_by("-at")
     return Subquery(mine.values("at")[place - 1 : place])
 
 
 def _oldest(node: Performed | Sequence, scope: Scope, also: Q | None = None) -> Subquery:
-    found = of_person(in_window(node, scope, _where), scope)
+    found = of_person(in_window(node, scope, where), scope)
     if also is not None:
         found = found.filter(also)
     return Subquery(found.values("profile_id").annotate(at=Min(HAPPENED)).values("at"))
@@ -155,7 +155,3 @@ def _is_relative(compare: Compare) -> bool:
 def _soon(scope: Scope) -> Any:
     assert scope.as_of is not None
     return Value(scope.as_of + LOOK_AGAIN, DateTimeField())
-
-
-def _where(node: Node, scope: Scope) -> Q:
-    return compile_condition(node, scope)

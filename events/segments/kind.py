@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, Subquery
 
 from events.audience.scope import Scope
+from events.audience.seeing import Found, Look
+from events.conditions import seen
 from events.conditions.kinds import Field, Form, Kind
 from events.models import Segment, SegmentMember
 from events.segments.changes import ENTERED, LEFT
@@ -23,6 +25,21 @@ def _read(tree: Mapping[str, Any]) -> str:
 def ask(slug: str, scope: Scope) -> Q:
     """Return whether the person is in the segment. Membership is known as of now alone, whatever ``scope`` says."""
     return Q(Exists(SegmentMember.objects.filter(profile_id=OuterRef(scope.profile_id), segment__slug=slug)))
+
+
+def look(slug: str, scope: Scope) -> Look:
+    """Show since when the person is in the segment."""
+    member = SegmentMember.objects.filter(profile_id=OuterRef(scope.profile_id), segment__slug=slug)
+    segment = Segment.objects.filter(slug=slug)
+    expressions = {"since": Subquery(member.values("since")[:1]), "known": Exists(segment)}
+
+    def words(found: Found) -> str:
+        if not found.values["known"]:
+            return "no such segment"
+        since = found.values["since"]
+        return f"since {seen.distance(since, found.now).removeprefix('on ')}" if since else "not in it"
+
+    return Look(expressions, words)
 
 
 def say(slug: str) -> str:

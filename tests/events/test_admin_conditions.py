@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from events import catalog
 from events.models import Event
@@ -74,3 +76,31 @@ def test_people_are_found_by_the_beginning_of_what_they_are_called(admin_client:
     assert [each["id"] for each in get(admin_client, "people", q="AD")["people"]] == [ada.pk]
     assert get(admin_client, "people", q="ad")["people"][0]["name"] == "Ada <b>"
     assert len(get(admin_client, "people")["people"]) == 2
+
+
+def test_one_persons_verdicts_are_shown_with_what_was_seen(admin_client: Client) -> None:
+    ada = make_profile("ada", traits={"plan": "free"})
+    found = look(admin_client, {"all": [PRO, {"event": "X"}]}, profile=ada.pk)["person"]
+    assert (found["id"], found["matches"]) == (ada.pk, False)
+    assert found["parts"][1] == {
+        "path": "all[0]",
+        "sentence": "plan is “pro”",
+        "matches": False,
+        "seen": "“free”",
+        "decides": True,
+    }
+    assert look(admin_client, PRO, profile=0)["person"] is None
+
+
+def test_about_an_event_the_persons_last_one_is_asked(admin_client: Client) -> None:
+    ada = make_profile("ada")
+    asked = {"about": "event", "event": "Order Completed", "profile": ada.pk}
+    tree = {"property": "total", "gt": 50}
+    none = look(admin_client, tree, **asked)["person"]
+    assert none["matches"] is None and none["note"] == "This person has no “Order Completed” yet."
+    make_event(ada, "Order Completed", {"total": 90}, timestamp=timezone.now() - timedelta(hours=2))
+    make_event(ada, "Order Completed", {"total": 30}, timestamp=timezone.now() - timedelta(hours=1))
+    found = look(admin_client, tree, **asked)["person"]
+    assert (found["matches"], found["parts"][0]["seen"]) == (False, "30")
+    assert found["note"] == "Asked about this person’s last “Order Completed”, 1 hour ago."
+    assert look(admin_client, tree, **asked | {"about": "where"})["person"]["matches"] is False

@@ -147,20 +147,24 @@ def check(persons: list[Any], wanted: list[dict[str, Any]]) -> None:
             assert row[f"all_{index}"] is expected, wanted[index]
 
 
+def settings_of_the_reference(examples: int) -> Any:
+    return settings(
+        max_examples=examples,
+        deadline=None,
+        suppress_health_check=[
+            HealthCheck.function_scoped_fixture,
+            HealthCheck.too_slow,
+            HealthCheck.data_too_large,
+        ],
+    )
+
+
 def against_the_reference(kind: st.SearchStrategy[dict[str, Any]], examples: int) -> Any:
     """Decorate with settings and arguments: some people, many trees of one kind."""
 
     def decorate(test: Any) -> Any:
         given_them = given(st.lists(people, min_size=2, max_size=4), st.lists(kind, min_size=5, max_size=15))
-        return settings(
-            max_examples=examples,
-            deadline=None,
-            suppress_health_check=[
-                HealthCheck.function_scoped_fixture,
-                HealthCheck.too_slow,
-                HealthCheck.data_too_large,
-            ],
-        )(given_them(test))
+        return settings_of_the_reference(examples)(given_them(test))
 
     return decorate
 

@@ -7,15 +7,18 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from django.urls import reverse
+from django.utils import timezone
 
-from events import unknown
-from events.conditions import ConditionError, parse
+from events import patience, unknown
+from events.audience import explaining
+from events.conditions import ConditionError, parse, seen
 from events.conditions.nodes import What
 from events.conditions.words import say
 from events.models import Event, Profile
 from events.segments import counting
 
 ABOUT = ("person", "event", "where")
+EXPLAIN_SECONDS = 3
 TYPES = (Event.Type.TRACK.value, Event.Type.PAGE.value, Event.Type.SCREEN.value)
 
 
@@ -47,6 +50,8 @@ def look(question: Question) -> dict[str, Any]:
         "warnings": [asdict(each) for each in unknown.warnings(question.condition, question.at_hand)],
         "count": None,
     }
+    if question.profile is not None:
+        answer["person"] = _person(question, question.profile)
     if question.count and question.about == "person":
         began = time.monotonic()
         try:
@@ -57,6 +62,35 @@ def look(question: Question) -> dict[str, Any]:
         except counting.TooLong:
             answer["count"] = {"too_slow": True, "message": "Counting takes too long."}
     return answer
+
+
+def _person(question: Question, pk: int) -> dict[str, Any] | None:
+    """Explain the condition about one person, or their last event of those it is asked about; None for nobody."""
+    profile = Profile.objects.filter(pk=pk).first()
+    if profile is None:
+        return None
+    shown: dict[str, Any] = {**person(profile), "matches": None, "parts": [], "note": ""}
+    try:
+        with patience.at_most(EXPLAIN_SECONDS):
+            found = _explained(question, profile, shown)
+    except patience.TooLong:
+        return shown | {"note": "Looking at this person takes too long: ask about a shorter time."}
+    if found is not None:
+        parts = [asdict(part) for part in found.parts]
+        shown |= {"matches": found.matches, "parts": parts}
+    return shown
+
+
+def _explained(question: Question, profile: Profile, shown: dict[str, Any]) -> explaining.Explanation | None:
+    what = question.at_hand
+    if what is None:
+        return explaining.of_person(question.condition, profile.pk, timezone.now())
+    event = Event.objects.filter(profile=profile, type=what.type, name=what.event).order_by("-timestamp", "-pk").first()
+    if event is None:
+        shown["note"] = f"This person has no “{what.event}” yet."
+        return None
+    shown["note"] = f"Asked about this person’s last “{what.event}”, {seen.distance(event.timestamp, timezone.now())}."
+    return explaining.of_event(question.condition, event)
 
 
 def person(profile: Profile) -> dict[str, Any]:
