@@ -53,8 +53,8 @@ def test_a_person_is_exported_erased_and_heard_again_by_keyboard(browser_path: s
         expect(page.get_by_text("Erased, with 1 event.")).to_be_visible()
 
         page.goto(f"{running.base_url}/admin/events/profile/ignored/")
-        # What is typed before the page has put the cursor there goes nowhere.
-        expect(page.locator("#value")).to_be_focused()
+        # The page puts the cursor there by itself, but on a busy machine not always before it is typed.
+        tab_to(page, "value")
         page.keyboard.type("ada")
         page.keyboard.press("Enter")
         expect(page.get_by_role("heading", name="ada is ignored")).to_be_visible()

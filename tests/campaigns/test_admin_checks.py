@@ -180,7 +180,7 @@ def test_whoever_is_turned_away_learns_the_rule(ada: Profile) -> None:
     settle()
     check = look(campaign, ada)[2]
     assert check.state == "failed"
-    assert check.text == f"{Entry.FILTERED.label}. It enters only if plan is pro" and check.advice
+    assert check.text == f"{Entry.FILTERED.label}. It enters only if plan is “pro”" and check.advice
 
 
 def test_whoever_is_in_already_is_shown_where(ada: Profile) -> None:

@@ -242,7 +242,7 @@ def test_whoever_did_not_enter_is_listed_with_the_reason(browser: Client) -> Non
     rows = table(text(browser, at(campaign, "refused/")))
     assert [row.split()[0] for row in rows] == ["ada", "bob"]
     assert Entry.NOT_AGAIN.label in rows[0] and "a single time" in rows[0]
-    assert "It enters only if plan is pro" in rows[1]
+    assert "It enters only if plan is “pro”" in rows[1]
     assert len(table(text(browser, at(campaign, "refused/?person=bob")))) == 1
     assert len(table(text(browser, at(campaign, f"refused/?reason={Entry.NOT_AGAIN}")))) == 1
     assert "Nobody fits" in text(browser, at(campaign, "refused/?person=eve"))

@@ -55,7 +55,7 @@ def test_an_event_shows_what_it_meant_to_each_campaign(ask: Callable[[str, objec
     settle()
     html = ask(panels.EVENT, event)
     assert "For all" in html and "Waiting at “Wait”" in html
-    assert "For pros" in html and "It enters only if plan is pro" in html
+    assert "For pros" in html and "It enters only if plan is “pro”" in html
 
 
 def test_an_event_that_nobody_listens_for_says_so(ask: Callable[[str, object], str]) -> None:

@@ -76,7 +76,7 @@ def test_erasing_asks_first_and_counts_what_goes_in_every_room(admin_client: Cli
     answer = admin_client.get(page_of(person, "erase"))
     weights = dict(answer.context["weights"])
     assert weights == {
-        "events in their history": 1,
+        "events in their history": 3,  # its own, and how the journey began and ended
         "ids that lead to them": 3,
         "traits": 2,
         "devices": 0,

@@ -47,7 +47,7 @@ def test_an_export_holds_everything_to_the_last_digit() -> None:
     assert {row["value"] for row in found["ids"]} == {"a/b", "anon"}
     assert found["devices"][0]["device_id"] == "d1"
     assert (found["groups"][0]["group_key"], found["groups"][0]["traits"]) == ("acme", {"role": "boss"})
-    assert [row["name"] for row in found["events"]] == ["Paid", "Signed Up"]
+    assert [row["name"] for row in found["events"]] == ["Paid", "Signed Up", "Journey Started", "Journey Ended"]
     assert "12.340000000000000001" in text
     assert {row["html"] for row in found["messages"]} == {None, "<p>Hi Ada</p>"}
     assert found["journeys"][0]["in_campaign"] == found["decisions"][0]["in_campaign"] == "Campaign 1"
