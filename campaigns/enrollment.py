@@ -16,14 +16,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from django.db import OperationalError, connection, transaction
-from django.db.models import Max, Q
+from django.db.models import Max
 from django.utils import timezone
 
-from campaigns import goals, grace, ledger, metrics, news, workflows
-from campaigns.models import CampaignVersion, Journey, LivePeriod, Metric
+from campaigns import goals, grace, ledger, listening, metrics, news, workflows
+from campaigns.models import CampaignVersion, Journey, Metric
 from campaigns.news import News
 from campaigns.reasons import Entry
-from campaigns.triggers import Candidate, judge_age, judge_conditions
+from campaigns.triggers import Candidate, Judgement, judge, judge_again
 from events import counts, log, nudges
 from events.giving_way import lost_a_deadlock
 from events.log import ClaimedEvent
@@ -68,8 +68,10 @@ def enroll_batch(limit: int, only: int | None = None) -> int:
         now = timezone.now()
         counts.record(events)
         membership.follow(events, now)
-        candidates = [judge_age(candidate) for candidate in _candidates(events)]
-        _act([*candidates, *grace.heard_of(events, now)], now)
+        judgement = judge(listening.hearings(events), now)
+        again = judge_again(grace.heard_of(events, now), now)
+        _note_unmatched(events, judgement)
+        _act([*judgement.candidates, *again])
         _convert(events)
         metrics.record_messages(events)
     return len(events)
@@ -85,37 +87,16 @@ def enroll_waiting(deadline: float) -> int:
         with transaction.atomic():
             now = timezone.now()
             candidates = grace.due(now, BATCH)
-            _act(candidates, now)
+            _act(judge_again(candidates, now))
         if not candidates:
             break
         done += len(candidates)
     return done
 
 
-def _act(candidates: Sequence[Candidate], now: datetime) -> None:
+def _act(candidates: Sequence[Candidate]) -> None:
     if candidates:
-        grace.settle(_enter(_check_reentry(judge_conditions(candidates, now))))
-
-
-def _candidates(events: Sequence[ClaimedEvent]) -> list[Candidate]:
-    """Return each event with each version that was live, for its name, when it arrived."""
-    tracked = [event for event in events if event.type == Event.Type.TRACK]
-    if not tracked:
-        return []
-    names = {event.name for event in tracked}
-    earliest = min(event.received_at for event in tracked)
-    periods = LivePeriod.objects.filter(
-        Q(ended_at=None) | Q(ended_at__gt=earliest), version__definition__trigger__event__in=names
-    ).order_by("version_id", "started_at")
-    parsed = workflows.of_versions({period.version_id for period in periods})
-    return [
-        Candidate(event, period.campaign_id, period.version_id, parsed[period.version_id])
-        for period in periods
-        for event in tracked
-        if event.name == parsed[period.version_id].trigger.event
-        and period.started_at <= event.received_at
-        and (period.ended_at is None or event.received_at < period.ended_at)
-    ]
+        grace.settle(_enter(_check_reentry(candidates)))
 
 
 def _check_reentry(candidates: Sequence[Candidate]) -> list[Candidate]:
@@ -276,6 +257,29 @@ def _convert(events: Sequence[ClaimedEvent]) -> None:
     if listening:
         people = Journey.objects.filter(profile_id__in={event.profile_id for event in events if event.name in names})
         goals.convert(goals.find(people, listening), timezone.now())
+
+
+# Most events meet the conditions of few campaigns: the versions that turned one away travel as one list.
+NOTE_UNMATCHED = """
+INSERT INTO campaigns_decision (campaign_id, version_id, profile_id, event_id, entry)
+SELECT v.campaign_id, v.id, r.profile_id, r.event_id, 'filtered'
+FROM jsonb_to_recordset(%s) AS r(event_id bigint, profile_id bigint, versions jsonb)
+CROSS JOIN LATERAL jsonb_array_elements_text(r.versions) AS version_id
+JOIN campaigns_campaignversion v ON v.id = version_id::bigint
+ORDER BY r.event_id, v.id
+"""
+
+
+def _note_unmatched(events: Sequence[ClaimedEvent], judgement: Judgement) -> None:
+    """Note the decisions about events that did not meet conditions. One statement at most."""
+    rows = [
+        {"event_id": event.id, "profile_id": event.profile_id, "versions": judgement.unmatched[event.id]}
+        for event in events
+        if event.id in judgement.unmatched
+    ]
+    if rows:
+        with connection.cursor() as cursor:
+            cursor.execute(NOTE_UNMATCHED, [json.dumps(rows)])
 
 
 def _enroll_one_by_one() -> int:

@@ -102,7 +102,6 @@ def _candidates(rows: Collection[Waiting], now: datetime, late: Collection[int] 
             parsed[row.version_id],
             Entry.FILTERED if row.pk in late else Entry.ENTERED,
             waiting_id=row.pk,
-            last=row.until <= now,
         )
         for row in rows
         if row.event_id in events

@@ -61,10 +61,14 @@ class CampaignVersion(models.Model):
 
 
 class LivePeriod(models.Model):
-    """A span of time in which a version took people in. An event belongs to the version live when it arrived."""
+    """A span of time in which a version took people in. An event belongs to the version live when it arrived.
+
+    ``event`` is the name that its trigger listens for: the index from a name to the campaigns that want it.
+    """
 
     version = models.ForeignKey(CampaignVersion, on_delete=models.CASCADE, related_name="live_periods")
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="live_periods")
+    event = models.TextField(default="", db_default="")
     started_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
 
@@ -72,6 +76,7 @@ class LivePeriod(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["campaign"], condition=models.Q(ended_at=None), name="one_open_live_period")
         ]
+        indexes: ClassVar = [models.Index(fields=["event", "ended_at"], name="live_period_event")]
 
     def __str__(self) -> str:
         return f"{self.version} from {self.started_at:%Y-%m-%d %H:%M}"

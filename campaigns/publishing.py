@@ -116,7 +116,8 @@ def _send_steps(steps: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
 def _go_live(campaign: Campaign, version: CampaignVersion) -> None:
     now = timezone.now()
     _close_period(campaign, now)
-    LivePeriod.objects.create(campaign=campaign, version=version, started_at=now)
+    event = version.definition["trigger"]["event"]
+    LivePeriod.objects.create(campaign=campaign, version=version, event=event, started_at=now)
     campaign.status = Campaign.Status.LIVE
     campaign.live_version = version
     campaign.save(update_fields=["status", "live_version", "updated_at"])

@@ -1,25 +1,29 @@
-"""Does an event start a journey? Its age and the trigger's conditions, asked of the database per version."""
+"""Does an event start a journey? Its age and the trigger's conditions, asked for many campaigns at once.
+
+What meets its conditions becomes a ``Candidate``; what does not is only a version id in ``Judgement.unmatched``.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from campaigns.engine.steps import Workflow
+from campaigns.listening import Hearing
 from campaigns.reasons import Entry
-from events.audience import EVENTS, Reading, compile_condition
-from events.conditions import Belongs, Compare, Node, walk
+from events.audience import Reading
+from events.audience.batches import meeting
+from events.conditions import Belongs, Compare, Node, Not, walk
 from events.log import ClaimedEvent
-from events.models import Event
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """One event before one version that listens for its name, and what comes of it.
 
-    ``waiting_id`` is that of the row by which it has waited for traits; ``last`` says that it waits no longer.
+    ``waiting_id`` is that of the row by which it has waited for traits.
     """
 
     event: ClaimedEvent
@@ -29,7 +33,6 @@ class Candidate:
     entry: Entry = Entry.ENTERED
     journey_id: int | None = None
     waiting_id: int | None = None
-    last: bool = False
 
     @property
     def entry_key(self) -> str:
@@ -38,57 +41,143 @@ class Candidate:
     @property
     def until(self) -> datetime:
         """Return how long it may wait for traits."""
-        return self.event.received_at + timedelta(minutes=self.workflow.trigger.grace_minutes)
+        return grace_ends(self.event, self.workflow)
 
 
-def judge_age(candidate: Candidate) -> Candidate:
-    """Turn away what is too old to answer. Counted from its arrival: how long it waits here changes nothing."""
-    event, hours = candidate.event, candidate.workflow.trigger.max_age_hours
-    old = event.timestamp < event.received_at - timedelta(hours=hours)
-    return replace(candidate, entry=Entry.TOO_OLD) if old else candidate
+@dataclass(slots=True)
+class Judgement:
+    """What a batch's events came to: candidates, and by event id the versions whose conditions it did not meet."""
+
+    candidates: list[Candidate] = field(default_factory=list)
+    unmatched: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
 
 
-def judge_conditions(candidates: Sequence[Candidate], now: datetime) -> list[Candidate]:
-    """Ask which events meet their trigger's conditions: one statement a version that has any.
+Asked = tuple[Node, Sequence[ClaimedEvent]]
+Before = tuple[Hearing, Sequence[ClaimedEvent]]
 
-    Where some do not and the version waits for traits, one more asks which could if the missing traits were there.
+
+def _meeting(asked: Sequence[Asked], reading: Reading) -> list[set[int]]:
+    """Return for each condition the ids of those of its events that meet it.
+
+    Conditions about events of one name share statements; there is never one for each event.
     """
-    asked: dict[int, list[Candidate]] = defaultdict(list)
-    for candidate in candidates:
-        if candidate.entry is Entry.ENTERED and candidate.workflow.trigger.where is not None:
-            asked[candidate.version_id].append(candidate)
-    entries: dict[tuple[int, int], Entry] = {}
-    for version_id, group in asked.items():
-        meets = _matching(group, Reading.PLAIN)
-        failed = [candidate for candidate in group if candidate.event.id not in meets]
-        waits = _matching([candidate for candidate in failed if _may_wait(candidate, now)], Reading.POSSIBLE)
-        for candidate in failed:
-            entry = Entry.WAITING if candidate.event.id in waits else Entry.FILTERED
-            entries[version_id, candidate.event.id] = entry
-    return [replace(c, entry=entries.get((c.version_id, c.event.id), c.entry)) for c in candidates]
+    named: dict[str, list[int]] = defaultdict(list)
+    for place, (_, events) in enumerate(asked):
+        named[events[0].name].append(place)
+    answers: dict[int, set[int]] = {}
+    for places in named.values():
+        everything = {event.id: event.timestamp for place in places for event in asked[place][1]}
+        found = meeting([asked[place][0] for place in places], everything.items(), reading)
+        for place, meets in zip(places, found, strict=True):
+            events = asked[place][1]
+            alike = len(events) == len(everything)
+            answers[place] = meets if alike else meets.intersection(event.id for event in events)
+    return [answers[place] for place in range(len(asked))]
 
 
-def _may_wait(candidate: Candidate, now: datetime) -> bool:
-    where = candidate.workflow.trigger.where
-    return where is not None and not candidate.last and candidate.until > now and _asks_for_traits(where)
+def judge(hearings: Iterable[Hearing], now: datetime) -> Judgement:
+    """Say of each event before each version what it comes to."""
+    judgement = Judgement()
+    asking: list[tuple[Hearing, Sequence[ClaimedEvent]]] = []
+    for hearing in hearings:
+        fresh = _of_age(hearing, judgement)
+        if hearing.workflow.trigger.where is None:
+            judgement.candidates += [_candidate(hearing, event, Entry.ENTERED) for event in fresh]
+        elif fresh:
+            asking.append((hearing, fresh))
+    failed = _ask(asking, Reading.PLAIN, Entry.ENTERED, judgement)
+    _ask(_lacking(failed, now), Reading.POSSIBLE, Entry.WAITING, judgement)
+    waits = {(c.version_id, c.event.id) for c in judgement.candidates if c.entry is Entry.WAITING}
+    for hearing, events in failed:
+        for event in events:
+            if (hearing.version_id, event.id) not in waits:
+                judgement.unmatched[event.id].append(hearing.version_id)
+    return judgement
 
 
-def _asks_for_traits(where: Node) -> bool:
-    return any(
-        isinstance(node, Belongs) or (isinstance(node, Compare) and node.subject == "trait") for node in walk(where)
-    )
+def judge_again(candidates: Sequence[Candidate], now: datetime) -> list[Candidate]:
+    """Ask once more about candidates that have waited; those that were given another entry keep it."""
+    again = {(c.version_id, c.event.id): c for c in candidates if c.entry is Entry.ENTERED}
+    versions: dict[int, list[Candidate]] = defaultdict(list)
+    for candidate in again.values():
+        versions[candidate.version_id].append(candidate)
+    hearings = [Hearing(g[0].campaign_id, v, g[0].workflow, [c.event for c in g]) for v, g in versions.items()]
+    judgement = judge(hearings, now)
+    for found in judgement.candidates:
+        key = found.version_id, found.event.id
+        again[key] = replace(again[key], entry=found.entry)
+    for event_id, version_ids in judgement.unmatched.items():
+        for version_id in version_ids:
+            again[version_id, event_id] = replace(again[version_id, event_id], entry=Entry.FILTERED)
+    return [again.get((c.version_id, c.event.id), c) for c in candidates]
 
 
-def _matching(group: Sequence[Candidate], reading: Reading) -> set[int]:
-    """Return the ids of the events, all of one version, that meet its conditions so read. One statement at most."""
-    if not group:
-        return set()
-    where = group[0].workflow.trigger.where
-    assert where is not None
-    times = [candidate.event.timestamp for candidate in group]
-    events = Event.objects.filter(
-        pk__in=[candidate.event.id for candidate in group],
-        timestamp__gte=min(times),
-        timestamp__lte=max(times),
-    )
-    return set(events.filter(compile_condition(where, EVENTS, reading)).values_list("pk", flat=True))
+def _candidate(hearing: Hearing, event: ClaimedEvent, entry: Entry) -> Candidate:
+    return Candidate(event, hearing.campaign_id, hearing.version_id, hearing.workflow, entry)
+
+
+def _of_age(hearing: Hearing, judgement: Judgement) -> Sequence[ClaimedEvent]:
+    """Turn away what is too old to answer. Counted from its arrival: how long it waits here changes nothing."""
+    limit = timedelta(hours=hearing.workflow.trigger.max_age_hours)
+    fresh = [event for event in hearing.events if event.received_at - event.timestamp <= limit]
+    if len(fresh) < len(hearing.events):
+        old = [event for event in hearing.events if event.received_at - event.timestamp > limit]
+        judgement.candidates += [_candidate(hearing, event, Entry.TOO_OLD) for event in old]
+    return fresh
+
+
+def _ask(asking: Sequence[Before], reading: Reading, entry: Entry, judgement: Judgement) -> list[Before]:
+    """Add those that meet their conditions as candidates with ``entry``; return the others."""
+    answers = _meeting([(_where(hearing.workflow), events) for hearing, events in asking], reading)
+    left: list[Before] = []
+    for (hearing, events), meets in zip(asking, answers, strict=True):
+        judgement.candidates += [_candidate(hearing, event, entry) for event in events if event.id in meets]
+        if rest := [event for event in events if event.id not in meets]:
+            left.append((hearing, rest))
+    return left
+
+
+def _lacking(failed: Sequence[Before], now: datetime) -> list[Before]:
+    """Return those whose person lacks something that the conditions speak of and that may yet come in time.
+
+    One statement, which asks about each trait once, however many conditions speak of it.
+    """
+    may = [
+        (hearing, events, traits)
+        for hearing, heard in failed
+        if (traits := _traits(_where(hearing.workflow)))
+        and (events := [event for event in heard if grace_ends(event, hearing.workflow) > now])
+    ]
+    names: dict[Node, dict[int, ClaimedEvent]] = defaultdict(dict)
+    for _, events, traits in may:
+        for trait in traits:
+            names[trait].update((event.id, event) for event in events)
+    answers = _meeting([(trait, list(events.values())) for trait, events in names.items()], Reading.PLAIN)
+    missing = dict(zip(names, answers, strict=True))
+    found: list[Before] = []
+    for hearing, events, traits in may:
+        lacking = set().union(*(missing[trait] for trait in traits))
+        if lacks := [event for event in events if event.id in lacking]:
+            found.append((hearing, lacks))
+    return found
+
+
+def _traits(where: Node) -> set[Node]:
+    """Return for each thing that may be missing the question whether it is."""
+    found: set[Node] = set()
+    for node in walk(where):
+        match node:
+            case Compare("trait", path):
+                found.add(Compare("trait", path, "exists", False))
+            case Belongs(type):
+                found.add(Not(Belongs(type, None)))
+    return found
+
+
+def _where(workflow: Workflow) -> Node:
+    assert workflow.trigger.where is not None
+    return workflow.trigger.where
+
+
+def grace_ends(event: ClaimedEvent, workflow: Workflow) -> datetime:
+    return event.received_at + timedelta(minutes=workflow.trigger.grace_minutes)

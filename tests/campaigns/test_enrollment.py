@@ -212,6 +212,56 @@ def test_a_batch_that_loses_a_deadlock_starts_anew(monkeypatch: pytest.MonkeyPat
         enrollment.enroll_pending(time.monotonic() + 60)
 
 
+MIXED: list[dict[str, Any]] = [
+    {"trait": "plan", "is": "pro"},
+    {"property": "price", "gt": 30},
+    {"event": "Signed Up", "count": {"gt": 2}, "within": "10m"},
+    {"sequence": [{"event": "Product Viewed"}, {"event": "Signed Up"}], "within": "1h"},
+    {"all": [{"not": {"event": "Order Completed", "within": "2d"}}, {"trait": "plan", "is": "pro"}]},
+]
+
+
+@pytest.mark.parametrize("campaigns", [1, 2])
+def test_conditions_share_statements_and_none_is_asked_event_by_event(campaigns: int) -> None:
+    for where in MIXED * campaigns:
+        make_campaign(delay(), trigger={"event": "Signed Up", "where": where}, reentry={"rule": "always"})
+    counted = []
+    for number in (1, 1, 50, 500):  # the first one parses the versions
+        for person in [make_profile(traits={"plan": "pro"}) for _ in range(number)]:
+            happens(person, properties={"price": 50})
+        counted.append(statements(lambda: enrollment.enroll_batch(500)))
+    assert len(set(counted[1:])) == 1 and counted[1] <= 16
+    verdicts = entries()[-len(MIXED * campaigns) :]
+    yes, no = Entry.ENTERED, Entry.FILTERED
+    assert verdicts == [yes, yes, no, no, yes] * campaigns
+
+
+def test_nobody_listening_costs_one_look_however_many_campaigns_there_are() -> None:
+    def cost() -> int:
+        happens(make_profile(), "Looked Around")
+        return statements(lambda: enrollment.enroll_batch(500))
+
+    cost()
+    alone = cost()
+    for number in range(5):
+        make_campaign(trigger={"event": f"Other {number}", "where": {"trait": "plan", "is": "pro"}})
+    assert cost() == alone
+
+
+@pytest.mark.parametrize("ways", [[0, 1, 2, 3], [3, 1, 0, 2]], ids=["in order", "out of order"])
+@pytest.mark.parametrize("limit", [500, 2, 1], ids=["one batch", "two batches", "one by one"])
+def test_a_threshold_counts_the_event_at_hand_and_goes_by_timestamps(ways: list[int], limit: int) -> None:
+    where = {"event": "Clicked", "count": {"gt": 2}, "within": "10m"}
+    make_campaign(delay(), trigger={"event": "Clicked", "where": where}, reentry={"rule": "always"})
+    ada, began = make_profile(), timezone.now() - timedelta(minutes=8)
+    happened = {happens(ada, "Clicked", timestamp=began + timedelta(minutes=2 * way)): way for way in ways}
+    while enrollment.enroll_batch(limit):
+        pass
+    found = {happened[event]: entry for event, entry in Decision.objects.values_list("event_id", "entry")}
+    assert [found[way] == Entry.FILTERED for way in range(4)] == [True, True, False, False]
+    assert sorted(entry for entry in found.values() if entry != Entry.FILTERED) == [Entry.ALREADY_IN, Entry.ENTERED]
+
+
 def test_statements_do_not_grow_with_the_batch() -> None:
     make_campaign(trigger={"event": "Signed Up", "where": {"trait": "plan", "is": "pro"}})
     make_campaign(delay(), reentry={"rule": "period", "hours": 5}, goal={"event": "Signed Up"})

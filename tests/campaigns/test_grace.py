@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from campaigns import enrollment
 from campaigns.admin import page
-from campaigns.models import Decision, Journey, Waiting
+from campaigns.models import Decision, Journey, LivePeriod, Waiting
 from campaigns.reasons import Entry
 from events import groups, privacy
 from events.audit import Actor
@@ -144,7 +144,7 @@ def test_the_campaign_says_how_long(minutes: int, entry: Entry) -> None:
     happens(make_profile("ada"), received_at=timezone.now() - timedelta(minutes=4))
     happens(make_profile("ben"), received_at=timezone.now() - timedelta(minutes=6), timestamp=timezone.now())
     # The campaign was not live then; it is the rule that is asked about.
-    enrollment.LivePeriod.objects.update(started_at=timezone.now() - timedelta(hours=1))
+    LivePeriod.objects.update(started_at=timezone.now() - timedelta(hours=1))
     settle()
     assert entries() == [entry, Entry.FILTERED]
 
