@@ -6,11 +6,11 @@ class CampaignsConfig(AppConfig):
     verbose_name = "Campaigns"
 
     def ready(self) -> None:
-        from campaigns import erasing, merging, portrait, questions, retention, segments, tasks
+        from campaigns import erasing, merging, news, portrait, questions, retention, segments, tasks
         from campaigns.admin import panels
-        from events import nudges, signals
+        from events import nudges, signals, vocabulary
         from events import retention as kept
-        from events.audience import foreign
+        from events.audience import foreign, seeing
         from events.conditions import words
         from events.segments import usage
         from messaging import interactions
@@ -22,6 +22,8 @@ class CampaignsConfig(AppConfig):
         interactions.offer_campaigns(questions.names)
         foreign.register(questions.KIND, questions.ask)
         words.teach(questions.KIND.key, questions.say)
+        seeing.teach(questions.KIND.key, questions.look)
+        vocabulary.own_events(news.NAMES)
         for kind in retention.KINDS:
             kept.register(kind)
         signals.profiles_merged.connect(merging.follow_merge, dispatch_uid="campaigns.follow_merge")

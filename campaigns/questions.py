@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, Subquery
+from django.db.models.functions import JSONObject
 
 from campaigns import news
 from campaigns.models import Campaign, Journey
 from campaigns.reasons import Ending
 from events.audience.scope import Scope
+from events.audience.seeing import Found, Look
+from events.conditions import seen
 from events.conditions.kinds import Field, Form, Kind
 
 # Each state with how it is said.
@@ -50,6 +54,27 @@ def ask(question: Question, scope: Scope) -> Q:
         case "converted":
             journeys = journeys.filter(converted_at__lte=at)
     return Q(Exists(journeys))
+
+
+def look(question: Question, scope: Scope) -> Look:
+    """Show the person's newest journey through the campaign."""
+    at = scope.inner().arrival
+    journeys = Journey.objects.filter(
+        profile_id=OuterRef(scope.profile_id), campaign__slug=question[0], entered_at__lte=at
+    )
+    newest = journeys.order_by("-entered_at", "-pk").values(
+        newest=JSONObject(entered="entered_at", ended="ended_at", converted="converted_at")
+    )
+    return Look({"newest": Subquery(newest[:1])}, _seen)
+
+
+def _seen(found: Found) -> str:
+    newest = found.values["newest"]
+    if newest is None:
+        return "never in it"
+    moments = {name: datetime.fromisoformat(text) for name, text in newest.items() if text}
+    told = [(verb, moments[verb]) for verb in ("entered", "converted", "ended") if verb in moments]
+    return ", ".join(f"{verb} {seen.distance(at, found.now)}" for verb, at in told if at <= found.now)
 
 
 def say(question: Question) -> str:

@@ -6,12 +6,12 @@ class EventsConfig(AppConfig):
     verbose_name = "People and events"
 
     def ready(self) -> None:
-        from events import nudges, panels, signals, tasks
+        from events import nudges, panels, signals, tasks, vocabulary
         from events.admin import device_panel, groups
         from events.admin import segments as segments_admin
         from events.audience import foreign, seeing
         from events.conditions import words
-        from events.segments import following, kind
+        from events.segments import changes, following, kind
 
         nudges.register("imports", tasks.run_imports)
         nudges.register("traces", tasks.search_traces)
@@ -20,6 +20,7 @@ class EventsConfig(AppConfig):
         foreign.register(kind.KIND, kind.ask)
         words.teach(kind.KIND.key, kind.say)
         seeing.teach(kind.KIND.key, kind.look)
+        vocabulary.own_events([changes.ENTERED, changes.LEFT])
         signals.profiles_merged.connect(following.follow_merge, dispatch_uid="events.segments.follow_merge")
         signals.profiles_erased.connect(following.follow_erasure, dispatch_uid="events.segments.follow_erasure")
         signals.profiles_exported.connect(following.sections, dispatch_uid="events.segments.portrait")

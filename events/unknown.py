@@ -6,7 +6,7 @@ A warning never keeps anybody from anything: a name may be new, or so rare that 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from events import vocabulary
@@ -20,15 +20,12 @@ KEYS = {"track": "event", "page": "page", "screen": "screen"}
 
 
 @dataclass(frozen=True, slots=True)
-class Warning:
-    """``message`` is a sentence or two, ``path`` the place in the tree, ``nearest`` the name that was perhaps meant."""
+class Unknown:
+    """A name that nobody has met yet. ``message`` is a sentence or two, ``nearest`` the name that was perhaps meant."""
 
     path: str
     message: str
     nearest: str = ""
-
-    def as_json(self) -> dict[str, str]:
-        return asdict(self)
 
 
 @dataclass(slots=True)
@@ -43,7 +40,7 @@ class _Known:
         return self.found[kind, about]
 
 
-def warnings(tree: Any, at_hand: What | None = None) -> list[Warning]:
+def warnings(tree: Any, at_hand: What | None = None) -> list[Unknown]:
     """Return what ``tree`` names and nobody has met, in its order. ``at_hand`` is the event it is asked about.
 
     Raises ConditionError. Reads the names of each kind once, whatever the size of the tree.
@@ -52,7 +49,7 @@ def warnings(tree: Any, at_hand: What | None = None) -> list[Warning]:
     return [found for place in places(tree) for found in _of(place, at_hand, known)]
 
 
-def _of(place: Place, at_hand: What | None, known: _Known) -> Iterator[Warning]:
+def _of(place: Place, at_hand: What | None, known: _Known) -> Iterator[Unknown]:
     node, tree, path = place.node, place.tree, place.path
     for each in named(place):
         yield from _check(KEYS[each.what.type], each.what.event, each.path, known)
@@ -72,7 +69,7 @@ def _of(place: Place, at_hand: What | None, known: _Known) -> Iterator[Warning]:
     yield from _measured(place, known)
 
 
-def _fields(place: Place, known: _Known) -> Iterator[Warning]:
+def _fields(place: Place, known: _Known) -> Iterator[Unknown]:
     """Check the names in another room's question."""
     kind = next(kind for key, kind in foreign_kinds().items() if key in place.tree)
     for each in kind.form.fields if kind.form else ():
@@ -81,7 +78,7 @@ def _fields(place: Place, known: _Known) -> Iterator[Warning]:
             yield from _check(vocabulary.of_field(kind, each), value, join(place.path, each.key), known)
 
 
-def _measured(place: Place, known: _Known) -> Iterator[Warning]:
+def _measured(place: Place, known: _Known) -> Iterator[Unknown]:
     """Check the properties that sums and "same" speak of."""
     for each in named(place)[:1]:
         about = About(event=each.what.event, type=each.what.type)
@@ -99,13 +96,13 @@ def _keys(said: Any) -> tuple[str, ...]:
     return tuple(said.split(".")) if isinstance(said, str) else tuple(said)
 
 
-def _check(kind: str, name: str, path: str, known: _Known) -> Iterator[Warning]:
+def _check(kind: str, name: str, path: str, known: _Known) -> Iterator[Unknown]:
     names = known.names(kind, vocabulary.NOTHING)
     if name not in names:
-        yield _warning(kind, name, path, names)
+        yield _unknown(kind, name, path, names)
 
 
-def _check_path(kind: str, keys: tuple[str, ...], path: str, known: _Known, about: About) -> Iterator[Warning]:
+def _check_path(kind: str, keys: tuple[str, ...], path: str, known: _Known, about: About) -> Iterator[Unknown]:
     """Check a path by the part of it that the catalogue keeps: objects to a depth, and no places in lists.
 
     Of an event or group that is itself unknown nothing more is said.
@@ -113,7 +110,7 @@ def _check_path(kind: str, keys: tuple[str, ...], path: str, known: _Known, abou
     names, name = known.names(kind, about), ".".join(keys)
     known_at_all = bool(names) or kind == "trait"
     if known_at_all and name not in names and not _is_deeper(keys, names):
-        yield _warning(kind, name, path, names, about)
+        yield _unknown(kind, name, path, names, about)
 
 
 def _is_deeper(keys: tuple[str, ...], names: list[str]) -> bool:
@@ -125,9 +122,9 @@ def _is_deeper(keys: tuple[str, ...], names: list[str]) -> bool:
     return False
 
 
-def _warning(kind: str, name: str, path: str, names: list[str], about: About = vocabulary.NOTHING) -> Warning:
+def _unknown(kind: str, name: str, path: str, names: list[str], about: About = vocabulary.NOTHING) -> Unknown:
     near = vocabulary.nearest(name, names)
-    return Warning(path, _said(kind, name, about) + (f" Did you mean “{near}”?" if near else ""), near)
+    return Unknown(path, _said(kind, name, about) + (f" Did you mean “{near}”?" if near else ""), near)
 
 
 def _said(kind: str, name: str, about: About) -> str:

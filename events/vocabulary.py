@@ -59,6 +59,12 @@ def register(kind: str, find: Find) -> None:
     _finders[kind].append(find)
 
 
+def own_events(names: Iterable[str]) -> None:
+    """Have the events that we tell of ourselves be known before the first of them has come."""
+    told = [Word(name, seen="told by Cuebird itself") for name in sorted(set(names))]
+    register("event", lambda about: told)
+
+
 def kinds() -> list[str]:
     """Return all kinds of names, those of other rooms' fields included."""
     return [*_finders, *_fields()]

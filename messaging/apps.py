@@ -6,7 +6,7 @@ class MessagingConfig(AppConfig):
     verbose_name = "Messages"
 
     def ready(self) -> None:
-        from events import nudges, panels, signals
+        from events import nudges, panels, signals, vocabulary
         from events import retention as kept
         from events.conditions import kinds
         from messaging import consent, erasing, interactions, merging, portrait, reported, retention, tasks
@@ -15,6 +15,7 @@ class MessagingConfig(AppConfig):
         nudges.register("messages", tasks.deliver)
         kinds.add(interactions.KIND)
         interactions.teach()
+        vocabulary.own_events(name for name, *_ in interactions.DEEDS.values())
         for kind in retention.KINDS:
             kept.register(kind)
         signals.profiles_merged.connect(merging.follow_merge, dispatch_uid="messaging.follow_merge")

@@ -11,7 +11,7 @@ from django.contrib import messages
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
-from campaigns import publishing
+from campaigns import publishing, unknown
 from campaigns.admin import cards, compare, page
 from campaigns.admin import draft as drafts
 from campaigns.engine.definition import Problem
@@ -63,6 +63,7 @@ def _ask(request: HttpRequest, campaign: Campaign, reason: str, error: str, foun
         **page.head(request, campaign),
         "tabs": page.tabs(campaign, ""),
         "obstacles": found,
+        "warnings": obstacles(campaign, unknown.warnings(campaign.draft)),
         "changes": changes,
         "next_number": live.number + 1 if live else 1,
         "reason": reason,

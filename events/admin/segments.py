@@ -19,7 +19,7 @@ from django.views.decorators.http import require_POST
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
-from events import audit, nudges, panels, people
+from events import audit, nudges, panels, people, unknown
 from events.admin.condition_field import ConditionField
 from events.audit import Actor
 from events.conditions import ConditionError, parse
@@ -174,6 +174,8 @@ class SegmentAdmin(ModelAdmin):
             nudges.nudge("segments")
         super().save_model(request, obj, form, change)
         audit.note(Actor.of_user(request.user), "segment", segment=obj.slug, changed=form.changed_data)
+        for warning in unknown.warnings(obj.condition) if obj.condition is not None else ():
+            messages.warning(request, warning.message)
 
     def has_delete_permission(self, request: HttpRequest, obj: Segment | None = None) -> bool:
         """Nobody takes a segment from under those who use it: its page says who does."""

@@ -183,18 +183,19 @@ IMPORT = fields(
     created_at=TIME,
     finished_at=maybe(TIME),
 )
-SEGMENT = fields(
-    "slug",
-    slug=TEXT,
-    name=TEXT,
-    description=TEXT,
-    kind={"enum": ["dynamic", "manual"]},
-    condition=maybe(OBJECT),
-    state={"enum": ["building", "live"]},
-    size=WHOLE,
-    changed_at=maybe(TIME),
-    changed_by=TEXT,
-)
+_SEGMENT: dict[str, Schema] = {
+    "slug": TEXT,
+    "name": TEXT,
+    "description": TEXT,
+    "kind": {"enum": ["dynamic", "manual"]},
+    "condition": maybe(OBJECT),
+    "state": {"enum": ["building", "live"]},
+    "size": WHOLE,
+    "changed_at": maybe(TIME),
+    "changed_by": TEXT,
+}
+SEGMENT = fields("slug", **_SEGMENT)
+WARNED_SEGMENT = fields("slug", **_SEGMENT, warnings=listed(fields(path=TEXT, message=TEXT, nearest=TEXT)))
 MEMBER = fields(user_id=maybe(TEXT), email=TEXT, since=TIME)
 LIST_CHANGE = fields(add=listed(TEXT), remove=listed(TEXT))
 LIST_CHANGED = fields("added", "removed", "unknown", added=WHOLE, removed=WHOLE, unknown=listed(TEXT))

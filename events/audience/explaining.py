@@ -1,12 +1,13 @@
 """Why does a person meet a condition, or not? Every part's verdict, what was seen there, and which parts decide.
 
-There is no second evaluator: each part is compiled as it is where it stands, and all are asked in one statement, about
-one person or one event at hand.
+There is no second evaluator: whatever asks something is compiled as it is where it stands, and all are asked in one
+statement, about one person or one event at hand. Only "all", "any" and "not" of what the database has answered are put
+together here, as compiling them would compile everything below them once more for each level.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,7 +17,7 @@ from django.db.models import BooleanField, ExpressionWrapper, QuerySet
 from events.audience.compiler import compile_condition
 from events.audience.scope import EVENTS, Scope, profiles
 from events.audience.seeing import Found, Look, look
-from events.conditions.nodes import AllOf, AnyOf
+from events.conditions.nodes import AllOf, AnyOf, Not
 from events.conditions.places import Place, parts, places
 from events.conditions.words import say
 from events.models import Event, Profile
@@ -62,45 +63,56 @@ def of_event(tree: Any, event: Event) -> Explanation | None:
 
 def _explain(tree: Any, asked: QuerySet[Any], scope: Scope, now: datetime) -> Explanation | None:
     found = [place for place in places(tree) if place.what is None]
-    looks = [None if parts(place) else look(place.node, scope) for place in found]
-    row: Mapping[str, Any] | None = (
-        asked.annotate(**dict(_expressions(found, looks, scope))).values(*_names(looks)).first()
-    )
+    looks = {
+        place.path: (f"part_{index}", look(place.node, scope)) for index, place in enumerate(found) if _asks(place)
+    }
+    expressions = dict(_expressions(found, looks, scope))
+    row: Mapping[str, Any] | None = asked.annotate(**expressions).values(*expressions).first()
     if row is None:
         return None
-    verdicts = {place.path: bool(row[f"part_{index}"]) for index, place in enumerate(found)}
+    verdicts = {path: bool(row[name]) for path, (name, _) in looks.items()}
+    matches = _join(found[0], verdicts)
+    seen = {path: _seen(name, one, row, verdicts[path], now) for path, (name, one) in looks.items()}
     tipping = set(_deciding(found[0], verdicts))
     return Explanation(
-        verdicts[""],
+        matches,
         tuple(
-            Part(
-                place.path,
-                say(place.node),
-                verdicts[place.path],
-                _seen(index, one, row, verdicts[place.path], now) if one else "",
-                place.path in tipping,
-            )
-            for index, (place, one) in enumerate(zip(found, looks, strict=True))
+            Part(place.path, say(place.node), verdicts[place.path], seen.get(place.path, ""), place.path in tipping)
+            for place in found
         ),
     )
 
 
-def _expressions(found: list[Place], looks: list[Look | None], scope: Scope) -> Iterator[tuple[str, Any]]:
-    for index, (place, one) in enumerate(zip(found, looks, strict=True)):
-        yield f"part_{index}", ExpressionWrapper(compile_condition(place.node, scope), BooleanField())
-        for name, expression in one.expressions.items() if one else ():
-            yield f"seen_{index}_{name}", expression
+def _asks(place: Place) -> bool:
+    """Say whether the part asks something rather than join others."""
+    return not parts(place)
 
 
-def _names(looks: list[Look | None]) -> Iterator[str]:
-    for index, one in enumerate(looks):
-        yield f"part_{index}"
-        yield from (f"seen_{index}_{name}" for name in (one.expressions if one else ()))
+def _expressions(
+    found: Sequence[Place], looks: Mapping[str, tuple[str, Look]], scope: Scope
+) -> Iterator[tuple[str, Any]]:
+    for place in found:
+        if place.path in looks:
+            name, one = looks[place.path]
+            yield name, ExpressionWrapper(compile_condition(place.node, scope), BooleanField())
+            yield from ((f"{name}_{seen}", expression) for seen, expression in one.expressions.items())
 
 
-def _seen(index: int, one: Look, row: Mapping[str, Any], matches: bool, now: datetime) -> str:
-    values = {name: row[f"seen_{index}_{name}"] for name in one.expressions}
-    return one.words(Found(values, matches, now))
+def _seen(name: str, one: Look, row: Mapping[str, Any], matches: bool, now: datetime) -> str:
+    return one.words(Found({seen: row[f"{name}_{seen}"] for seen in one.expressions}, matches, now))
+
+
+def _join(place: Place, verdicts: dict[str, bool]) -> bool:
+    """Return the verdict of ``place``, and note those of all that join others."""
+    below = [_join(part, verdicts) for part in parts(place)]
+    match place.node:
+        case AllOf() if below:
+            verdicts[place.path] = all(below)
+        case AnyOf() if below:
+            verdicts[place.path] = any(below)
+        case Not() if below:
+            verdicts[place.path] = not below[0]
+    return verdicts[place.path]
 
 
 def _deciding(place: Place, verdicts: Mapping[str, bool]) -> Iterator[str]:

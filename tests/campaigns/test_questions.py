@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from campaigns import questions, runner
 from campaigns.models import Decision, Journey
-from events.audience import compile_condition, profiles
+from events.audience import compile_condition, explaining, profiles
 from events.conditions import ConditionError, parse
 from events.conditions.kinds import known
 from events.conditions.words import say
@@ -158,3 +158,22 @@ def test_they_are_said_in_words_and_offered() -> None:
     for field in form.fields:
         for value, _ in field.choices:
             parse({"journey": "welcome", field.key: value})
+
+
+def test_an_explanation_shows_the_newest_journey() -> None:
+    campaign = make_campaign(delay(), event="Signed Up")
+    ada = make_profile()
+    tree = {"journey": campaign.slug, "is": "in"}
+
+    def seen(at: datetime) -> str:
+        found = explaining.of_person(tree, ada.pk, at)
+        assert found is not None
+        return found.parts[0].seen
+
+    now = timezone.now()
+    assert seen(now) == "never in it"
+    happens(ada)
+    settle()
+    Journey.objects.update(entered_at=now - timedelta(days=3), converted_at=now - timedelta(days=1))
+    assert seen(now) == "entered 3 days ago, converted 1 day ago"
+    assert seen(now - timedelta(days=2)) == "entered 1 day ago"

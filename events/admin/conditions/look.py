@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from events import patience, unknown
 from events.audience import explaining
-from events.conditions import ConditionError, parse, seen
+from events.conditions import ConditionError, Node, parse, seen
 from events.conditions.nodes import What
 from events.conditions.words import say
 from events.models import Event, Profile
@@ -19,6 +19,10 @@ from events.segments import counting
 
 ABOUT = ("person", "event", "where")
 EXPLAIN_SECONDS = 3
+TOO_SLOW = (
+    "Counting takes too long. Ask about a shorter time or fewer kinds of events; "
+    "or save it as a segment, which looks through everybody in the background."
+)
 TYPES = (Event.Type.TRACK.value, Event.Type.PAGE.value, Event.Type.SCREEN.value)
 
 
@@ -49,19 +53,34 @@ def look(question: Question) -> dict[str, Any]:
         "sentence": say(node),
         "warnings": [asdict(each) for each in unknown.warnings(question.condition, question.at_hand)],
         "count": None,
+        "sample": [],
     }
     if question.profile is not None:
         answer["person"] = _person(question, question.profile)
-    if question.count and question.about == "person":
-        began = time.monotonic()
-        try:
-            people = counting.count(node)
-            of = Profile.objects.filter(is_test=False).count()
-            took = round((time.monotonic() - began) * 1000)
-            answer["count"] = {"people": people, "of": of, "exact": True, "took_ms": took}
-        except counting.TooLong:
-            answer["count"] = {"too_slow": True, "message": "Counting takes too long."}
+    if question.count and question.about != "where":
+        answer |= _count(node, question)
     return answer
+
+
+def _count(node: Node, question: Question) -> dict[str, Any]:
+    """Return ``count`` and ``sample``: who meets the condition, or whose last event does."""
+    began = time.monotonic()
+    if question.about == "event" and question.at_hand is None:
+        return {"count": {"too_slow": True, "message": "Choose the event first: its people are counted."}}
+    try:
+        found = counting.find(node, question.at_hand)
+    except patience.TooLong:
+        return {"count": {"too_slow": True, "message": TOO_SLOW}}
+    people = Profile.objects.in_bulk(list(found.some))
+    count: dict[str, Any] = {
+        "people": found.people,
+        "of": found.of,
+        "exact": found.exact,
+        "took_ms": round((time.monotonic() - began) * 1000),
+    }
+    if question.at_hand is not None:
+        count["about"] = f"those whose last “{question.event}” within {counting.LATELY.days} days meets it"
+    return {"count": count, "sample": [person(people[pk]) for pk in found.some if pk in people]}
 
 
 def _person(question: Question, pk: int) -> dict[str, Any] | None:

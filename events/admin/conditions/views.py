@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -15,14 +17,18 @@ from django.views.decorators.http import require_GET, require_POST
 
 from events import vocabulary
 from events.admin.conditions import look as looking
+from events.admin.conditions import spreading
 from events.admin.conditions.grammar import grammar as describe
 from events.admin.found import found_by
+from events.conditions.reading import ORDERINGS
 from events.models import Event, Profile
+from events.patience import TooLong
 from events.vocabulary import About
 
 PERMISSION = "events.view_profile"
 MAX_WORDS = 50
 MAX_PEOPLE = 8
+MAX_DAYS = 365
 # A tree that anybody wrote by hand or clicked together is far smaller.
 MAX_BYTES = 256 * 1024
 
@@ -45,6 +51,8 @@ def _json(view: Callable[[HttpRequest], dict[str, Any]]) -> View:
             return JsonResponse(view(request))
         except BadRequest as error:
             return JsonResponse({"error": str(error)}, status=400)
+        except TooLong:
+            return JsonResponse({"error": "This takes too long right now. Ask about fewer days."}, status=503)
 
     return answer
 
@@ -67,7 +75,7 @@ def _question(request: HttpRequest) -> looking.Question:
     about, event, type_, profile = (said.get(key) for key in ("about", "event", "type", "profile"))
     if about not in (None, *looking.ABOUT):
         raise BadRequest(f"about: has to be one of {', '.join(looking.ABOUT)}.")
-    if event is not None and not isinstance(event, str):
+    if event is not None and not (isinstance(event, str) and _can_be_stored(event)):
         raise BadRequest("event: has to be the name of an event.")
     if type_ not in (None, *looking.TYPES):
         raise BadRequest(f"type: has to be one of {', '.join(looking.TYPES)}.")
@@ -76,6 +84,10 @@ def _question(request: HttpRequest) -> looking.Question:
     return looking.Question(
         said["condition"], about or "person", event or "", type_ or "track", profile, bool(said.get("count"))
     )
+
+
+def _can_be_stored(text: str) -> bool:
+    return not re.search("[\0\ud800-\udfff]", text)
 
 
 @_json
@@ -99,6 +111,43 @@ def people(request: HttpRequest) -> dict[str, Any]:
     if not _text(request, "q").strip():
         found = found.order_by("-pk")
     return {"people": [looking.person(profile) for profile in found[:MAX_PEOPLE]]}
+
+
+@_json
+def values(request: HttpRequest) -> dict[str, Any]:
+    """List frequent values of ``?kind=&name=`` that have ``?q=`` in them."""
+    return spreading.values(_of_values(request), _text(request, "q"))
+
+
+@_json
+def spread(request: HttpRequest) -> dict[str, Any]:
+    """Say how the numbers of ``?kind=&name=`` are spread, and the share that ``?cut=&op=`` would leave."""
+    return spreading.spread(_of_values(request))
+
+
+def _of_values(request: HttpRequest) -> spreading.Question:
+    kind = _one_of(request, "kind", ["trait", "property", "group_trait"])
+    name = _text(request, "name").strip()
+    if not name:
+        raise BadRequest("name: has to name a trait or property.")
+    days = request.GET.get("days") or "30"
+    if not (days.isascii() and days.isdigit() and 1 <= int(days[:5]) <= MAX_DAYS):
+        raise BadRequest(f"days: has to be a whole number from 1 to {MAX_DAYS}.")
+    operator = _one_of(request, "op", list(ORDERINGS)) if request.GET.get("op") else "gte"
+    return spreading.Question(kind, name, _about(request), int(days), operator, _number(request, "cut"))
+
+
+def _number(request: HttpRequest, key: str) -> float | None:
+    said = request.GET.get(key)
+    if not said:
+        return None
+    try:
+        number = float(said)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise BadRequest(f"{key}: has to be a number.")
+    return number
 
 
 def _word(word: vocabulary.Word) -> dict[str, Any]:
@@ -136,6 +185,8 @@ def urls(wrap: Callable[[View], View]) -> list[URLPattern]:
         "look": require_POST(look),
         "grammar": require_GET(grammar),
         "words": require_GET(words),
+        "values": require_GET(values),
+        "spread": require_GET(spread),
         "people": require_GET(people),
     }
     return [path(f"conditions/{name}/", wrap(view), name=f"events_conditions_{name}") for name, view in views.items()]

@@ -7,17 +7,19 @@ that are kept by hand are filled.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from django.http import Http404, HttpResponse
 from django.urls import URLPattern, re_path
 from rest_framework.request import Request
 
-from events import audit, people
+from events import audit, people, unknown
 from events.api.manage.base import ManagementView, before_id, limit_of, page, read_body, respond, token_of
 from events.api.openapi import CURSOR, Shape
 from events.api.refusal import Refusal
-from events.api.shapes import LIST_CHANGE, LIST_CHANGED, MEMBER, SEGMENT, pages
+from events.api.shapes import LIST_CHANGE, LIST_CHANGED, MEMBER, SEGMENT, WARNED_SEGMENT, pages
 from events.audit import Actor
+from events.conditions import ConditionError
 from events.models import Segment, SegmentMember
 from events.segments import lists
 
@@ -36,13 +38,17 @@ class SegmentsView(ManagementView):
 
 
 class SegmentView(ManagementView):
-    """Show a segment: its condition, its size, when and by what it last changed."""
+    """Show a segment: its condition, its size, when and by what it last changed.
+
+    ``warnings`` are names in the condition that nobody has met yet, each with its place and the nearest known name.
+    """
 
     area = "segments"
-    shapes = {"GET": Shape(SEGMENT)}
+    shapes = {"GET": Shape(WARNED_SEGMENT)}
 
     def get(self, request: Request, slug: str) -> HttpResponse:
-        return respond(_segment(_find(slug)))
+        segment = _find(slug)
+        return respond(_segment(segment) | {"warnings": _warnings(segment)})
 
 
 class MembersView(ManagementView):
@@ -117,3 +123,11 @@ urlpatterns: list[URLPattern] = [
     re_path(r"^segments/(?P<slug>[a-z0-9-]{1,60})/?\Z", SegmentView.as_view(), name="manage-segment"),
     re_path(r"^segments/(?P<slug>[a-z0-9-]{1,60})/people/?\Z", MembersView.as_view(), name="manage-segment-people"),
 ]
+
+
+def _warnings(segment: Segment) -> list[dict[str, str]]:
+    """Return none for a list, nor for a condition that can no longer be read because a room has left."""
+    try:
+        return [asdict(each) for each in unknown.warnings(segment.condition)] if segment.condition is not None else []
+    except ConditionError:
+        return []

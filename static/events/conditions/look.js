@@ -54,8 +54,10 @@ export const lookPanel = (ask, { question, state, onanswer, empty }) => {
   const showPerson = (found) => {
     verdict.replaceChildren();
     if (!found) return;
+    if (found.matches === null) return verdict.append(found.note);
     verdict.append(el("span", { class: `cb-badge cb-badge--${found.matches ? "ok" : "muted"}` }, found.matches ? "matches" : "does not match"),
-      " ", found.name, found.matches ? " meets the condition." : " does not meet the condition. The rules above say what was seen.");
+      " ", found.name, found.matches ? " meets the condition." : " does not meet the condition. The rules above say what was seen.",
+      found.note ? ` ${found.note}` : "");
   };
 
   const showSample = (people) => {

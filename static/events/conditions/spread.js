@@ -50,7 +50,7 @@ const table = (spread) => el("details", { class: "cb-details cb-details--quiet" 
   el("table", { class: "cb-table cbb-table" },
     el("caption", { class: "cb-visually-hidden" }, `How many ${spread.unit} have which number`),
     el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "From"), el("th", { scope: "col" }, "to"), el("th", { scope: "col", class: "cb-number" }, spread.unit))),
-    el("tbody", {}, spread.bins.map((bin) => el("tr", {}, el("td", {}, short(bin.from)), el("td", {}, short(bin.to)), el("td", { class: "cb-number" }, short(bin.n)))))));
+    el("tbody", {}, spread.bins.map((bin) => el("tr", {}, el("td", {}, short(bin.from)), el("td", {}, bin.open ? "and more" : short(bin.to)), el("td", { class: "cb-number" }, short(bin.n)))))));
 
 const advice = (spread, operator, choose) => (spread.advice?.length && HOLDS[operator] === "above"
   ? el("p", { class: "cbb-advice" }, "To reach the top ", spread.advice.map((each) => el("button", {

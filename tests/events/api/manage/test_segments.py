@@ -42,6 +42,18 @@ def test_segments_and_who_is_in_them_are_read(vip: Segment) -> None:
     assert manage("segments/none/").status_code == 404
 
 
+def test_a_segment_tells_which_names_nobody_has_met(vip: Segment) -> None:
+    Segment.objects.create(slug="odd", name="Odd", condition={"all": [{"segment": "vipp"}]})
+    Segment.objects.create(slug="unread", name="Unread", condition={"left": "room"})
+    (warning,) = manage("segments/odd/").json()["warnings"]
+    assert warning == {
+        "path": "all[0].segment",
+        "message": "There is no segment “vipp”. Did you mean “vip”?",
+        "nearest": "vip",
+    }
+    assert manage("segments/vip/").json()["warnings"] == [] == manage("segments/unread/").json()["warnings"]
+
+
 def test_people_are_added_and_removed_by_id_or_email(vip: Segment) -> None:
     ada, ben = make_profile("ada"), make_profile("ben", traits={"email": "Ben@example.com"})
     SegmentMember.objects.create(segment=vip, profile=ada)

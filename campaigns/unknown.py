@@ -1,0 +1,47 @@
+"""Warn of names in a campaign's draft that nobody has met yet. A warning keeps nobody from publishing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from campaigns.engine.definition import Problem
+from events import unknown
+from events.conditions import ConditionError
+from events.conditions.nodes import What
+
+
+def warnings(draft: dict[str, Any]) -> list[Problem]:
+    """Return what the draft names and nobody has met, each at its place; what cannot be read is passed over."""
+    return [found for path, tree, at_hand in _conditions(draft) for found in _of(path, tree, at_hand)]
+
+
+def _of(path: str, tree: Any, at_hand: What | None) -> Iterator[Problem]:
+    try:
+        for each in unknown.warnings(tree, at_hand):
+            yield Problem(f"{path}.{each.path}" if each.path else path, each.message)
+    except ConditionError:
+        return
+
+
+def _conditions(draft: dict[str, Any]) -> Iterator[tuple[str, Any, What | None]]:
+    """Yield place, tree and event at hand of all conditions, and of the events that start a journey or are its goal."""
+    for key in ("trigger", "goal"):
+        part = draft.get(key)
+        event = part.get("event") if isinstance(part, dict) else None
+        if isinstance(part, dict) and isinstance(event, str) and event.strip():
+            yield key, {"event": event}, None
+            if part.get("where") is not None:
+                yield f"{key}.where", part["where"], What(event)
+    yield from _branches(draft.get("steps"), "steps")
+
+
+def _branches(steps: Any, path: str) -> Iterator[tuple[str, Any, None]]:
+    for index, step in enumerate(steps if isinstance(steps, list) else []):
+        ways = step.get("paths") if isinstance(step, dict) else None
+        for number, way in enumerate(ways if isinstance(ways, list) else []):
+            if isinstance(way, dict):
+                here = f"{path}[{index}].paths[{number}]"
+                if way.get("if") is not None:
+                    yield f"{here}.if", way["if"], None
+                yield from _branches(way.get("steps"), f"{here}.steps")
