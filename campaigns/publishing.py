@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
+from campaigns import places
 from campaigns.engine import definition as definitions
 from campaigns.engine.definition import Problem
 from campaigns.models import Campaign, CampaignVersion, Journey, LivePeriod
@@ -102,15 +103,11 @@ def send_steps(definition: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]
 
 
 def _send_steps(steps: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    for index, step in enumerate(steps if isinstance(steps, list) else []):
-        if not isinstance(step, dict):
-            continue
-        here = f"{path}[{index}]"
+    for place, step in places.steps(steps, path):
         if step.get("kind") == "send":
-            yield here, step
-        for number, way in enumerate(step.get("paths") or []):
-            if isinstance(way, dict):
-                yield from _send_steps(way.get("steps"), f"{here}.paths[{number}].steps")
+            yield place, step
+        for way_place, way in places.paths(step, place):
+            yield from _send_steps(way.get("steps"), f"{way_place}.steps")
 
 
 def _go_live(campaign: Campaign, version: CampaignVersion) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q, Subquery
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import JSONObject
 
 from campaigns import news
@@ -45,7 +45,7 @@ def ask(question: Question, scope: Scope) -> Q:
     """Return whether the person has such a journey. Who was merged takes theirs along."""
     slug, state = question
     at = scope.inner().arrival
-    journeys = Journey.objects.filter(profile_id=OuterRef(scope.profile_id), campaign__slug=slug, entered_at__lte=at)
+    journeys = _journeys(slug, scope)
     match state:
         case "in":
             journeys = journeys.filter(Q(ended_at=None) | Q(ended_at__gt=at))
@@ -56,14 +56,19 @@ def ask(question: Question, scope: Scope) -> Q:
     return Q(Exists(journeys))
 
 
+def _journeys(slug: str, scope: Scope) -> QuerySet[Journey]:
+    """Return the person's journeys through a campaign that had begun by the moment asked about."""
+    return Journey.objects.filter(
+        profile_id=OuterRef(scope.profile_id), campaign__slug=slug, entered_at__lte=scope.inner().arrival
+    )
+
+
 def look(question: Question, scope: Scope) -> Look:
     """Show the person's newest journey through the campaign."""
-    at = scope.inner().arrival
-    journeys = Journey.objects.filter(
-        profile_id=OuterRef(scope.profile_id), campaign__slug=question[0], entered_at__lte=at
-    )
-    newest = journeys.order_by("-entered_at", "-pk").values(
-        newest=JSONObject(entered="entered_at", ended="ended_at", converted="converted_at")
+    newest = (
+        _journeys(question[0], scope)
+        .order_by("-entered_at", "-pk")
+        .values(newest=JSONObject(entered="entered_at", ended="ended_at", converted="converted_at"))
     )
     return Look({"newest": Subquery(newest[:1])}, _seen)
 

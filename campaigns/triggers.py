@@ -78,7 +78,7 @@ def _meeting(asked: Sequence[Asked], reading: Reading) -> list[set[int]]:
 def judge(hearings: Iterable[Hearing], now: datetime) -> Judgement:
     """Say of each event before each version what it comes to."""
     judgement = Judgement()
-    asking: list[tuple[Hearing, Sequence[ClaimedEvent]]] = []
+    asking: list[Before] = []
     for hearing in hearings:
         fresh = _of_age(hearing, judgement)
         if hearing.workflow.trigger.where is None:

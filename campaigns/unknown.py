@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from campaigns import places
 from campaigns.engine.definition import Problem
 from events import unknown
 from events.conditions import ConditionError
@@ -37,11 +38,8 @@ def _conditions(draft: dict[str, Any]) -> Iterator[tuple[str, Any, What | None]]
 
 
 def _branches(steps: Any, path: str) -> Iterator[tuple[str, Any, None]]:
-    for index, step in enumerate(steps if isinstance(steps, list) else []):
-        ways = step.get("paths") if isinstance(step, dict) else None
-        for number, way in enumerate(ways if isinstance(ways, list) else []):
-            if isinstance(way, dict):
-                here = f"{path}[{index}].paths[{number}]"
-                if way.get("if") is not None:
-                    yield f"{here}.if", way["if"], None
-                yield from _branches(way.get("steps"), f"{here}.steps")
+    for place, step in places.steps(steps, path):
+        for here, way in places.paths(step, place):
+            if way.get("if") is not None:
+                yield f"{here}.if", way["if"], None
+            yield from _branches(way.get("steps"), f"{here}.steps")

@@ -114,8 +114,11 @@ def traits() -> list[PropertyStat]:
 def nearest(name: str) -> str:
     """Return the known name that is spelled most like ``name``; "" for none, or when it is known itself."""
     known = names(limit=MAX_NAMES)
-    if name in known:
-        return ""
+    return "" if name in known else spelled_like(name, known)
+
+
+def spelled_like(name: str, known: Iterable[str]) -> str:
+    """Return the one of the ``known`` names that is spelled most like ``name``; "" for none."""
     by_letters = {each.casefold(): each for each in known}
     close = difflib.get_close_matches(name.casefold(), by_letters, 1, 0.7)
     return by_letters[close[0]] if close else ""

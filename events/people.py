@@ -5,9 +5,10 @@ An id that was merged away leads to the person it became.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Collection, Iterable
 
-from django.db.models import QuerySet
+from django.db.models import Max, QuerySet
 from django.db.models.functions import Lower
 
 from events import sandbox
@@ -21,6 +22,13 @@ MAX_OWN = 2**63 - 1
 def own_id(profile: Profile) -> str:
     """Return the id that we gave a person, as Customer.io's libraries know it."""
     return f"{OWN_PREFIX}{profile.pk}"
+
+
+def ids_at_random(number: int) -> set[int]:
+    """Return up to ``number`` ids of people, each as likely as any; some may be nobody's. One statement."""
+    newest = Profile.objects.aggregate(newest=Max("pk"))["newest"] or 0
+    chance = random.SystemRandom()
+    return {chance.randint(1, newest) for _ in range(number)} if newest else set()
 
 
 def by_any(identifier: str) -> Profile | None:

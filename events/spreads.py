@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import random
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -19,7 +18,7 @@ from typing import Any
 from django.db.models import Max, TextField
 from django.db.models.functions import Cast
 
-from events import catalog, patience
+from events import catalog, patience, people
 from events.audience.values import JsonAt
 from events.models import Event, Group, Profile
 from events.vocabulary import About
@@ -74,13 +73,11 @@ def sample(kind: str, path: tuple[str, ...], about: About, now: datetime, days: 
 
 
 def _of_people(path: tuple[str, ...]) -> Sample:
-    people = Profile.objects.filter(is_test=False)
-    newest = Profile.objects.aggregate(newest=Max("pk"))["newest"] or 0
-    if newest <= SAMPLE:
-        return _read(people, "pk", "traits", path)
-    chance = random.SystemRandom()
-    ids = {chance.randint(1, newest) for _ in range(SAMPLE)}
-    return Sample(_read(people.filter(pk__in=ids), "pk", "traits", path).rows, cut_off=True)
+    everybody = Profile.objects.filter(is_test=False)
+    if (Profile.objects.aggregate(newest=Max("pk"))["newest"] or 0) <= SAMPLE:
+        return _read(everybody, "pk", "traits", path)
+    chosen = everybody.filter(pk__in=people.ids_at_random(SAMPLE))
+    return Sample(_read(chosen, "pk", "traits", path).rows, cut_off=True)
 
 
 def _read(rows: Any, owner: str, column: str, path: tuple[str, ...]) -> Sample:

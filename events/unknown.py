@@ -9,14 +9,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from events import vocabulary
+from events import catalog, vocabulary
 from events.conditions import Belongs, Compare
 from events.conditions.kinds import known as foreign_kinds
-from events.conditions.nodes import What
+from events.conditions.nodes import Performed, Sequence, Total, What
 from events.conditions.places import Place, is_foreign, join, named, places
+from events.conditions.reading import TYPES
 from events.vocabulary import About
 
-KEYS = {"track": "event", "page": "page", "screen": "screen"}
+KEYS = {type_: key for key, type_ in TYPES.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,21 +80,16 @@ def _fields(place: Place, known: _Known) -> Iterator[Unknown]:
 
 
 def _measured(place: Place, known: _Known) -> Iterator[Unknown]:
-    """Check the properties that sums and "same" speak of."""
-    for each in named(place)[:1]:
-        about = About(event=each.what.event, type=each.what.type)
-        for key in ("sum", "min", "max", "avg"):
-            measure = place.tree.get(key)
-            if isinstance(measure, dict):
-                yield from _check_path(
-                    "property", _keys(measure["property"]), join(place.path, f"{key}.property"), known, about
-                )
-        if place.tree.get("same") is not None:
-            yield from _check_path("property", _keys(place.tree["same"]), join(place.path, "same"), known, about)
-
-
-def _keys(said: Any) -> tuple[str, ...]:
-    return tuple(said.split(".")) if isinstance(said, str) else tuple(said)
+    """Check the property that a sum or "same" speaks of."""
+    match place.node:
+        case Performed(what, measure=Total(function, keys)):
+            key = f"{function}.property"
+        case Sequence((what, *_), same=(_, *_) as keys):
+            key = "same"
+        case _:
+            return
+    about = About(event=what.event, type=what.type)
+    yield from _check_path("property", keys, join(place.path, key), known, about)
 
 
 def _check(kind: str, name: str, path: str, known: _Known) -> Iterator[Unknown]:
@@ -123,7 +119,7 @@ def _is_deeper(keys: tuple[str, ...], names: list[str]) -> bool:
 
 
 def _unknown(kind: str, name: str, path: str, names: list[str], about: About = vocabulary.NOTHING) -> Unknown:
-    near = vocabulary.nearest(name, names)
+    near = catalog.spelled_like(name, names)
     return Unknown(path, _said(kind, name, about) + (f" Did you mean “{near}”?" if near else ""), near)
 
 

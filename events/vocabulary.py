@@ -110,13 +110,6 @@ def search(found: Sequence[Word], query: str, limit: int) -> list[Word]:
     return chosen[:limit]
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Return the one of the ``known`` names that is spelled most like ``name``; "" for none."""
-    by_letters = {each.casefold(): each for each in known}
-    close = difflib.get_close_matches(name.casefold(), by_letters, 1, 0.7)
-    return by_letters[close[0]] if close else ""
-
-
 # --- What this room knows ----------------------------------------------------------------------------------------
 
 

@@ -292,9 +292,14 @@ def _name(value: object, path: str, message: str) -> str:
     return _text(value, path)
 
 
+def storable(text: str) -> bool:
+    """Say whether the database has room for every character of ``text``."""
+    return "\x00" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
 def _text(value: str, path: str) -> str:
     """Refuse what no event and no trait can contain, as the database has no room for it."""
-    if "\x00" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
+    if not storable(value):
         raise ConditionError(path, "contains a character that cannot be stored")
     return value
 

@@ -77,7 +77,7 @@ def groups_changed(
 
     In the transaction that changed them. Two statements.
     """
-    watching = [segment.pk for segment in live.current() if Event.Type.GROUP in segment.interest.types]
+    watching = live.watching_groups(live.current())
     if watching:
         groups = msgspec.json.encode([{"type": type_, "key": key} for type_, key in keys]).decode()
         _turn(MEMBERS, {"groups": groups, "people": sorted(people)}, watching, cause, quiet=quiet)

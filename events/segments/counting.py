@@ -6,24 +6,22 @@ the condition.
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection
-from django.db.models import Exists, Max, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from events import patience
+from events import patience, people
 from events.audience import EVENTS, compile_condition, profiles
 from events.conditions import Node
 from events.conditions.nodes import What
 from events.models import Event, Profile
 from events.patience import TooLong
 
-SECONDS = 15
 # What the builder waits for: an exact count, then one of a sample, and names of a few.
 EXACT_SECONDS = 5
 SAMPLE_SECONDS = 3
@@ -49,7 +47,7 @@ class Found:
     some: Sequence[int]
 
 
-def count(node: Node, seconds: float = SECONDS) -> int:
+def count(node: Node, seconds: float = EXACT_SECONDS) -> int:
     """Return how many people meet ``node`` now, test people left out. Raises TooLong after ``seconds``."""
     with patience.at_most(seconds, SETTINGS):
         return _people(node, timezone.now(), everyone=True).count()
@@ -64,7 +62,7 @@ def find(node: Node, at_hand: What | None = None) -> Found:
     now = timezone.now()
     of = everybody()
     try:
-        number = count(node, EXACT_SECONDS) if at_hand is None else _count_events(node, at_hand, now)
+        number = count(node) if at_hand is None else _count_events(node, at_hand, now)
     except TooLong:
         with patience.at_most(EXACT_SECONDS, SETTINGS):
             return _estimate(node, at_hand, now, of)
@@ -83,14 +81,14 @@ def _people(node: Node, now: datetime, *, everyone: bool) -> QuerySet[Profile]:
     return Profile.objects.filter(compile_condition(node, profiles(now, everyone=everyone)), is_test=False)
 
 
-def _events(what: What, now: datetime, people: Sequence[int] | None = None) -> QuerySet[Event]:
+def _events(what: What, now: datetime, asked: Sequence[int] | None = None) -> QuerySet[Event]:
     """Return each person's last event of the kind, of those within ``LATELY``."""
     lately = Event.objects.filter(type=what.type, name=what.event, timestamp__gt=now - LATELY)
     later = lately.filter(profile_id=OuterRef("profile_id")).filter(
         Q(timestamp__gt=OuterRef("timestamp")) | Q(timestamp=OuterRef("timestamp"), pk__gt=OuterRef("pk"))
     )
-    if people is not None:
-        lately = lately.filter(profile_id__in=people)
+    if asked is not None:
+        lately = lately.filter(profile_id__in=asked)
     return lately.filter(~Exists(later), profile__is_test=False)
 
 
@@ -104,10 +102,7 @@ def _meets(node: Node) -> Q:
 
 
 def _estimate(node: Node, at_hand: What | None, now: datetime, of: int) -> Found:
-    newest = Profile.objects.aggregate(newest=Max("pk"))["newest"] or 0
-    chance = random.SystemRandom()
-    ids = {chance.randint(1, newest) for _ in range(ASKED)}
-    asked = list(Profile.objects.filter(pk__in=ids, is_test=False).values_list("pk", flat=True))
+    asked = list(Profile.objects.filter(pk__in=people.ids_at_random(ASKED), is_test=False).values_list("pk", flat=True))
     if at_hand is None:
         meets = list(_people(node, now, everyone=False).filter(pk__in=asked).values_list("pk", flat=True))
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q, Subquery
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
 from events.audience.scope import Scope
 from events.audience.seeing import Found, Look
@@ -24,14 +24,17 @@ def _read(tree: Mapping[str, Any]) -> str:
 
 def ask(slug: str, scope: Scope) -> Q:
     """Return whether the person is in the segment. Membership is known as of now alone, whatever ``scope`` says."""
-    return Q(Exists(SegmentMember.objects.filter(profile_id=OuterRef(scope.profile_id), segment__slug=slug)))
+    return Q(Exists(_membership(slug, scope)))
+
+
+def _membership(slug: str, scope: Scope) -> QuerySet[SegmentMember]:
+    return SegmentMember.objects.filter(profile_id=OuterRef(scope.profile_id), segment__slug=slug)
 
 
 def look(slug: str, scope: Scope) -> Look:
     """Show since when the person is in the segment."""
-    member = SegmentMember.objects.filter(profile_id=OuterRef(scope.profile_id), segment__slug=slug)
-    segment = Segment.objects.filter(slug=slug)
-    expressions = {"since": Subquery(member.values("since")[:1]), "known": Exists(segment)}
+    since = _membership(slug, scope).values("since")
+    expressions = {"since": Subquery(since[:1]), "known": Exists(Segment.objects.filter(slug=slug))}
 
     def words(found: Found) -> str:
         if not found.values["known"]:

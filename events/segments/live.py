@@ -40,6 +40,11 @@ class Live:
     built_to: int | None
 
 
+def watching_groups(segments: Iterable[Live]) -> list[int]:
+    """Return the ids of the segments that ask about groups."""
+    return [segment.pk for segment in segments if Event.Type.GROUP in segment.interest.types]
+
+
 def interest(node: Node) -> Interest:
     """Return which events may change what ``node`` says of the person they are about."""
     names: set[tuple[str, str]] = set()

@@ -44,7 +44,7 @@ def follow(events: Sequence[ClaimedEvent], now: datetime) -> None:
         {segment.pk: _cause(heard[name] for name in names) for segment, names in wanted.items()},
     )
     told = [event for event in events if event.type == Event.Type.GROUP]
-    watching = [segment.pk for segment in segments if Event.Type.GROUP in segment.interest.types]
+    watching = live.watching_groups(segments)
     if told and watching:
         since = min(event.received_at for event in told) - CLOCKS
         people = list({event.profile_id for event in told})

@@ -60,11 +60,11 @@ def populate() -> list[Profile]:
         )
         for _ in range(PEOPLE)
     ]
-    past = [(person, now - timedelta(minutes=chance.randrange(1, 60 * 24 * 25))) for person in people] * HISTORY
+    past = ((person, now - timedelta(minutes=chance.randrange(1, 36_000))) for person in people * HISTORY)
     Event.objects.bulk_create(
         [
             Event(profile=person, type="track", name=chance.choice(NAMES), timestamp=at, received_at=at)
-            for person, at in ((p, now - timedelta(minutes=chance.randrange(1, 36_000))) for p, _ in past)
+            for person, at in past
         ],
         batch_size=5_000,
     )

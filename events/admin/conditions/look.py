@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from events import patience, unknown
 from events.audience import explaining
-from events.conditions import ConditionError, Node, parse, seen
+from events.conditions import ConditionError, Node, parse, reading, seen
 from events.conditions.nodes import What
 from events.conditions.words import say
 from events.models import Event, Profile
@@ -23,7 +23,7 @@ TOO_SLOW = (
     "Counting takes too long. Ask about a shorter time or fewer kinds of events; "
     "or save it as a segment, which looks through everybody in the background."
 )
-TYPES = (Event.Type.TRACK.value, Event.Type.PAGE.value, Event.Type.SCREEN.value)
+TYPES = tuple(reading.TYPES.values())
 
 
 @dataclass(frozen=True, slots=True)

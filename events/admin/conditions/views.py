@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -20,7 +19,7 @@ from events.admin.conditions import look as looking
 from events.admin.conditions import spreading
 from events.admin.conditions.grammar import grammar as describe
 from events.admin.found import found_by
-from events.conditions.reading import ORDERINGS
+from events.conditions.reading import ORDERINGS, storable
 from events.models import Event, Profile
 from events.patience import TooLong
 from events.vocabulary import About
@@ -75,7 +74,7 @@ def _question(request: HttpRequest) -> looking.Question:
     about, event, type_, profile = (said.get(key) for key in ("about", "event", "type", "profile"))
     if about not in (None, *looking.ABOUT):
         raise BadRequest(f"about: has to be one of {', '.join(looking.ABOUT)}.")
-    if event is not None and not (isinstance(event, str) and _can_be_stored(event)):
+    if event is not None and not (isinstance(event, str) and storable(event)):
         raise BadRequest("event: has to be the name of an event.")
     if type_ not in (None, *looking.TYPES):
         raise BadRequest(f"type: has to be one of {', '.join(looking.TYPES)}.")
@@ -84,10 +83,6 @@ def _question(request: HttpRequest) -> looking.Question:
     return looking.Question(
         said["condition"], about or "person", event or "", type_ or "track", profile, bool(said.get("count"))
     )
-
-
-def _can_be_stored(text: str) -> bool:
-    return not re.search("[\0\ud800-\udfff]", text)
 
 
 @_json

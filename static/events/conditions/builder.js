@@ -4,13 +4,16 @@ import { button, el, icon, select, toolbar } from "./dom.js";
 import { complete, lacks } from "./missing.js";
 import { lookPanel } from "./look.js";
 import { fieldsOf } from "./rules.js";
-import { changedAt, copyOf, foreignKeys, group, parse, read, rule, step, walk, write } from "./tree.js";
+import { changedAt, copyOf, foreignKeys, group, parse, read, rule, walk, write } from "./tree.js";
 import { JOINTS, KINDS, MODES } from "./vocabulary.js";
 
 const KEYS = "Alt+Shift with ↑ or ↓ moves a rule or group, with Enter adds a rule below it, with Delete removes it; the arrow keys go along its buttons.";
 
 // Open panels, the chosen person, the JSON view: kept by the field's name while the page around is redrawn.
 const remembered = new Map();
+
+// The key of the first control of a rule or group.
+const firstKey = (node) => `${node.id}:${node.kind === "group" ? "mode" : "kind"}`;
 
 export class Builder {
   constructor(host, ask) {
@@ -164,10 +167,9 @@ export class Builder {
     setTimeout(() => { this.live.textContent = words; }, 50);
   }
 
-  addRule(list, kind) {
+  addRule(list, { at = list.parts.length, kind = this.usualKind(list) } = {}) {
     const added = rule(kind);
-    if (kind === "sequence") added.steps = [step(), step()];
-    list.parts.push(added);
+    list.parts.splice(at, 0, added);
     this.store();
     this.redraw(`${added.id}:kind`);
     this.say("Rule added.");
@@ -221,7 +223,7 @@ export class Builder {
     parent.parts.splice(at, 1);
     this.store();
     const next = parent.parts[at] || parent.parts[at - 1];
-    this.redraw(next ? `${next.id}:${next.kind === "group" ? "mode" : "kind"}` : `${parent.id}:add`);
+    this.redraw(next ? firstKey(next) : `${parent.id}:add`);
     this.offerUndo(node.kind === "group" ? "Group removed." : "Rule removed.");
   }
 
@@ -231,7 +233,7 @@ export class Builder {
       const { parent, at, node } = this.undo;
       parent.parts.splice(at, 0, node);
       this.store();
-      this.redraw(`${node.id}:${node.kind === "group" ? "mode" : "kind"}`);
+      this.redraw(firstKey(node));
       this.say("Brought back.");
     }, { symbol: "undo" }));
   }
@@ -241,7 +243,7 @@ export class Builder {
     const copy = copyOf(node);
     parent.parts.splice(parent.parts.indexOf(node) + 1, 0, copy);
     this.store();
-    this.redraw(`${copy.id}:${copy.kind === "group" ? "mode" : "kind"}`);
+    this.redraw(firstKey(copy));
     this.say("Duplicated.");
   }
 
@@ -283,12 +285,7 @@ export class Builder {
 
   addBelow(node) {
     const parent = this.parentOf(node);
-    const added = rule(this.usualKind(parent));
-    if (added.kind === "sequence") added.steps = [step(), step()];
-    parent.parts.splice(parent.parts.indexOf(node) + 1, 0, added);
-    this.store();
-    this.redraw(`${added.id}:kind`);
-    this.say("Rule added.");
+    this.addRule(parent, { at: parent.parts.indexOf(node) + 1 });
   }
 
   find(id) {
@@ -332,7 +329,7 @@ export class Builder {
         this.slots(node), outermost ? null : this.tools(node, `Group ${place}`)) : null,
       el("ul", { class: "cbb-items" }, parts),
       el("div", { class: "cbb-adds" },
-        button(context.about === "where" ? "Add a property" : "Add a rule", () => this.addRule(node, this.usualKind(node)), { symbol: "add", key: `${node.id}:add` }),
+        button(context.about === "where" ? "Add a property" : "Add a rule", () => this.addRule(node), { symbol: "add", key: `${node.id}:add` }),
         button("Add a group", () => this.addGroup(node), { symbol: "add_box", key: `${node.id}:add-group` }),
         context.owner && outermost ? button("Without this filter", () => this.set(context.owner, { where: null }, `${context.owner.id}:filter`), { symbol: "filter_alt_off", key: `${node.id}:off` }) : null));
   }
@@ -368,7 +365,7 @@ export class Builder {
     const { name } = node;
     for (const key of Object.keys(node)) if (key !== "id") delete node[key];
     const { id, ...rest } = fresh;
-    if (kind === "sequence") rest.steps = [step("event", name || ""), step()];
+    if (kind === "sequence") rest.steps[0].name = name || "";
     this.set(node, { ...rest, ...(name && "name" in rest ? { name } : {}) }, true);
   }
 

@@ -55,7 +55,7 @@ export const toolbar = (label, buttons) => {
   return bar;
 };
 
-/** Call `work` once nothing has been asked for `wait` ms; .now() does not wait, .stop() forgets it. */
+/** Call `work` once nothing has been asked for `wait` ms; .stop() forgets it. */
 export const later = (work, wait) => {
   let timer = 0;
   const ask = () => { clearTimeout(timer); timer = setTimeout(work, wait); };

@@ -88,9 +88,8 @@ const filter = (ui, what) => (what.where
   : null);
 
 const filterButton = (ui, what) => (what.where ? null : button("Only with …", () => {
-  const where = group();
-  what.where = where;
-  ui.addRule(where, "property");
+  what.where = group();
+  ui.addRule(what.where, { kind: "property" });
 }, { symbol: "filter_alt", key: `${what.id}:filter`, "aria-label": "Only events with certain properties" }));
 
 const measureFields = (ui, node) => {

@@ -51,7 +51,8 @@ export const group = (mode = "all", parts = []) => made({ kind: "group", mode, p
 /** Return an empty rule of a kind: trait, property, member, event, page, screen, sequence, segment, raw, or foreign:key. */
 export const rule = (kind) => {
   if (kind.startsWith("foreign:")) return made({ kind: "foreign", key: kind.slice(8), tree: { [kind.slice(8)]: "" } });
-  return made({ kind, ...structuredClone(EMPTY[kind]) });
+  const empty = made({ kind, ...structuredClone(EMPTY[kind]) });
+  return kind === "sequence" ? { ...empty, steps: [step(), step()] } : empty;
 };
 
 const EMPTY = {
