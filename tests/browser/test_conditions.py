@@ -276,6 +276,26 @@ def test_everybody_is_counted_only_when_asked_and_then_at_each_change(drive: Dri
     drive(work)
 
 
+def test_beside_each_rule_stands_whether_it_holds_for_a_person_and_what_was_seen(drive: Drive) -> None:
+    person = make_profile("ada", traits={"plan": "pro"})
+    make_event(person, "Order Completed")
+    never = {"not": {"event": "Order Completed", "within": "30d"}}
+    none = {"not": {"any": [{"trait": "plan", "is": "free"}, {"event": "Order Completed"}]}}
+
+    def work(context: BrowserContext, base: str) -> None:
+        page = new_segment(context, base)
+        put(page, {"any": [{"trait": "plan", "is": "pro"}, never, none]})
+        page.get_by_role("combobox", name="Does this person match").click()
+        page.get_by_role("option", name="ada").click()
+        expect(page.locator(".cbb-verdict")).to_have_text("matches ada meets the condition.")
+        seen = page.locator(".cbb-seen")
+        expect(seen).to_contain_text(["Yes", "Yes: “pro”", "No: once", "No", "No: “pro”", "Yes: once"])
+        expect(seen.filter(has_text="decides")).to_have_count(2)
+        assert "decides" in seen.nth(0).inner_text() and "decides" in seen.nth(1).inner_text()
+
+    drive(work)
+
+
 def test_every_control_has_a_name_and_nothing_is_wider_than_a_telephone(drive: Drive) -> None:
     nameless = """() => [...document.querySelectorAll('.cbb :is(button, input, select, textarea)')]
         .filter((each) => !each.ariaLabel && !each.labels.length && !(each.matches('button') && each.innerText.trim()))

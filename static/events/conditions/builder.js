@@ -387,10 +387,17 @@ export class Builder {
     this.verdicts.clear();
     this.warnings.clear();
     if (!this.memory.json) {
-      for (const part of answer.person?.parts || []) if (places.has(part.path)) this.verdicts.set(places.get(part.path), part);
+      for (const part of answer.person?.parts || []) if (places.has(part.path)) this.judge(places.get(part.path), part);
       for (const each of [...(answer.warnings || []), ...(answer.errors || []).map((error) => ({ ...error, wrong: true }))]) this.noteAt(each, places);
     }
     this.mark();
+  }
+
+  // What is one rule here may be two parts of the tree, such as "not" and what it is about: the outer one, which comes
+  // first, has the verdict, and what was seen is told by the inner one.
+  judge(id, part) {
+    const outer = this.verdicts.get(id);
+    this.verdicts.set(id, outer ? { ...outer, seen: outer.seen || part.seen } : part);
   }
 
   // A warning names a key of a rule: find the rule, and keep the rest of the path for the fix.
