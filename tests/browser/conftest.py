@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Playwright, sync_playwright
 
 from tests.browser.visiting import OPTIONS, Shop, Visitor, shop_open
+from tests.stack import wait_for
 
 
 @pytest.fixture(scope="module")
@@ -28,10 +30,16 @@ def chromium(browser_path: str) -> Iterator[tuple[ThreadPoolExecutor, Browser]]:
         hands.submit(playwright.stop).result(60)
 
 
+def nothing_is_served() -> bool:
+    """Say whether the servers of this process have let go of all connections: the tables are about to be emptied."""
+    return not any("process_request_thread" in thread.name for thread in threading.enumerate())
+
+
 @pytest.fixture
 def visitor(chromium: tuple[ThreadPoolExecutor, Browser], shop: Shop) -> Iterator[Visitor]:
     hands, browser = chromium
     visitor = Visitor(hands, hands.submit(browser.new_context).result(60), shop)
     yield visitor
     visitor.do(visitor.context.close)
+    wait_for(nothing_is_served, 15, "the last answers")
     assert visitor.complaints == [], "nothing throws into the page"
