@@ -12,7 +12,7 @@ are safe; see ``events.identities`` for the order of locks.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -167,9 +167,9 @@ def _store(parcels: Sequence[Parcel], lock_ms: int | None) -> list[Result]:
     arrivals = [(parcel, *pair) for parcel, pairs in zip(parcels, timely, strict=True) for pair in pairs]
     if arrivals:
         log.write([_row(*arrival) for arrival in arrivals])
-        _remember(arrivals)
+        moved = _remember(arrivals)
         groups.apply(arrivals, is_sandbox=parcels[0].source.is_sandbox)
-        _let_segments_follow(arrivals)
+        _let_segments_follow(arrivals, moved)
     return [
         Result(len(kept), len(parcel.items) - len(items), len(pairs) - len(kept), tuple(parcel.refused))
         for parcel, items, pairs, kept in zip(parcels, new, stored, timely, strict=True)
@@ -270,8 +270,11 @@ def _row(parcel: Parcel, item: Item, person: Person) -> log.Row:
     )
 
 
-def _let_segments_follow(arrivals: Iterable[tuple[Parcel, Item, Person]]) -> None:
-    """Have segments ask about the people of what is stored for no campaign, since nobody will claim it."""
+def _let_segments_follow(arrivals: Iterable[tuple[Parcel, Item, Person]], moved: Set[int]) -> None:
+    """Have segments ask about the people of what is stored for no campaign, since nobody will claim it.
+
+    And about those who have ``moved`` to another time zone, which comes with calls of any name.
+    """
     heard: dict[tuple[str, str], set[int]] = {}
     for _, item, person in arrivals:
         if not item.pending and person.profile_id is not None:
@@ -279,10 +282,16 @@ def _let_segments_follow(arrivals: Iterable[tuple[Parcel, Item, Person]]) -> Non
     asking.hear(heard, "what was stored as history")
     if told := set().union(*(people for what, people in heard.items() if what[0] == Event.Type.GROUP)):
         asking.groups_changed((), told, groups.CAUSE, quiet=True)
+    current = {person.profile_id for _, item, person in arrivals if item.pending}
+    asking.zones_changed(moved & current)
+    asking.zones_changed(moved - current, quiet=True)
 
 
-def _remember(arrivals: Iterable[tuple[Parcel, Item, Person]]) -> None:
-    """Fold what the items say about each person, in their order, and write it where it says anything new."""
+def _remember(arrivals: Iterable[tuple[Parcel, Item, Person]]) -> set[int]:
+    """Fold what the items say about each person, in their order, and write it where it says anything new.
+
+    Returns whose time zone is another now.
+    """
     news: dict[Person, traits.News] = {}
     for parcel, item, person in arrivals:
         about = news.get(person) or news.setdefault(person, traits.News())
@@ -293,4 +302,4 @@ def _remember(arrivals: Iterable[tuple[Parcel, Item, Person]]) -> None:
             # Not later than now, whatever the sender's clock says.
             seen_at = min(item.timestamp, parcel.received_at)
             about.seen_at = max(about.seen_at or seen_at, seen_at)
-    traits.apply({person: about for person, about in news.items() if about.matters_to(person)})
+    return traits.apply({person: about for person, about in news.items() if about.matters_to(person)})

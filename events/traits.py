@@ -60,7 +60,8 @@ WITH news AS MATERIALIZED (
                     p.language) AS language,
            CASE WHEN p.last_seen_at + %s * interval '1 second' >= n.seen_at THEN p.last_seen_at
                 ELSE greatest(p.last_seen_at, n.seen_at) END AS last_seen_at,
-           (p.traits, p.email, p.phone, p.time_zone, p.language) AS before, p.last_seen_at AS seen_before
+           (p.traits, p.email, p.phone, p.time_zone, p.language) AS before, p.last_seen_at AS seen_before,
+           p.time_zone AS zone_before
     FROM person p JOIN news n USING (id)
 )
 UPDATE events_profile p SET
@@ -72,16 +73,18 @@ FROM merged m
 WHERE p.id = m.id
   AND ((m.traits, m.email, m.phone, m.time_zone, m.language) IS DISTINCT FROM m.before
        OR m.last_seen_at IS DISTINCT FROM m.seen_before)
+RETURNING p.id, m.time_zone IS DISTINCT FROM m.zone_before
 """
 
 
-def apply(news: Mapping[Person, News]) -> None:
-    """Write the news of each person, in the caller's transaction. One statement."""
+def apply(news: Mapping[Person, News]) -> set[int]:
+    """Write the news of each person, in the caller's transaction; return whose time zone has changed. One statement."""
     if not news:
-        return
+        return set()
     records = msgspec.json.encode([_record(person, about) for person, about in news.items()]).decode()
     with connection.cursor() as cursor:
         cursor.execute(APPLY, [records, list(ZONE_TRAITS), list(LANGUAGE_TRAITS), SEEN_GRAIN.total_seconds()])
+        return {pk for pk, has_moved in cursor.fetchall() if has_moved}
 
 
 def _record(person: Person, about: News) -> dict[str, object]:

@@ -15,7 +15,8 @@ class Segment(models.Model):
     """People with something in common. Conditions and the API name it by its ``slug``, which stays as it is.
 
     ``revision`` counts the changes of its condition. While it is *building*, people up to the id ``built_to`` have been
-    asked. ``size`` follows with the beat; test people are members and are not counted.
+    asked. ``size`` follows with the beat; test people are members and are not counted. ``reckoned_in`` is the
+    installation's time zone when everybody was asked.
     """
 
     class Kind(models.TextChoices):
@@ -39,6 +40,7 @@ class Segment(models.Model):
     revision = models.PositiveIntegerField(default=1, db_default=1, editable=False)
     state = models.CharField(max_length=10, choices=State, default=State.LIVE, db_default=State.LIVE, editable=False)
     built_to = models.BigIntegerField(default=0, db_default=0, editable=False)
+    reckoned_in = models.TextField(default="", db_default="", editable=False)
     build_started_at = models.DateTimeField(null=True, editable=False)
     build_seconds = models.FloatField(null=True, editable=False, help_text="How long asking everybody took.")
     size = models.BigIntegerField(default=0, db_default=0, editable=False)

@@ -70,6 +70,7 @@ class Import(models.Model):
     error = models.TextField(blank=True, default="")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
     created_at = models.DateTimeField(auto_now_add=True)
+    begun_at = models.DateTimeField(null=True, editable=False, help_text="When it was last begun.")
     finished_at = models.DateTimeField(null=True, blank=True)
 
     def __str__(self) -> str:

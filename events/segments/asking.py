@@ -1,7 +1,8 @@
 """Have people asked again at once, where something about them changed that no claimed event will tell of.
 
-Events that are not for campaigns, what is said of a group beside its members' events, segments that are filled without
-a word: each leaves turns that are due now, and the sweep takes them within a second. It does not ask by itself: whoever
+Events that are not for campaigns, what is said of a group beside its members' events, a time zone that came with
+whatever call, segments that are filled without a word: each leaves turns that are due now, and the sweep takes them
+within a second. It does not ask by itself: whoever
 asks holds the people, and who is in the middle of other locks must not.
 """
 
@@ -81,6 +82,16 @@ def groups_changed(
     if watching:
         groups = msgspec.json.encode([{"type": type_, "key": key} for type_, key in keys]).decode()
         _turn(MEMBERS, {"groups": groups, "people": sorted(people)}, watching, cause, quiet=quiet)
+
+
+def zones_changed(people: Collection[int], *, quiet: bool = False) -> None:
+    """Have ``people``, whose time zone is another now, asked where days and times of day count.
+
+    Their minute has moved as well: it is reckoned anew. In the transaction that changed them. Two statements at most.
+    """
+    watching = live.watching_zones(live.current()) if people else ()
+    if watching:
+        _turn(ASK, {"people": sorted(people)}, watching, "their time zone", quiet=quiet)
 
 
 def _turn(statement: str, parameters: dict[str, Any], segments: Collection[int], cause: str, *, quiet: bool) -> None:

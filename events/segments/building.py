@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from django.conf import settings
 from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
@@ -17,6 +18,7 @@ NEXT = "SELECT id FROM events_profile WHERE id > %s ORDER BY id LIMIT %s FOR NO 
 
 def build(deadline: float) -> bool:
     """Go on building until all is done or ``time.monotonic()`` passes ``deadline``. Returns whether more is left."""
+    begin_in_zone()
     while time.monotonic() < deadline:
         try:
             if not build_slice():
@@ -25,6 +27,21 @@ def build(deadline: float) -> bool:
             if not lost_a_deadlock(error):
                 raise
     return True
+
+
+def begin_in_zone() -> None:
+    """Have everybody asked again where days count, once the installation reckons in another time zone.
+
+    One statement as long as it does not.
+    """
+    zone = settings.FALLBACK_TIME_ZONE
+    others = Segment.objects.exclude(reckoned_in=zone).filter(kind=Segment.Kind.DYNAMIC)
+    known = dict(others.values_list("pk", "reckoned_in"))
+    if known:
+        moved = [pk for pk in live.watching_zones(live.current(known)) if known[pk]]
+        building = {"state": Segment.State.BUILDING, "built_to": 0, "build_started_at": timezone.now()}
+        others.filter(pk__in=moved).update(**building)
+        others.filter(pk__in=known).update(reckoned_in=zone)
 
 
 @transaction.atomic

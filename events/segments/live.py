@@ -4,25 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from events.conditions import Belongs, Compare, ConditionError, Foreign, Node, Performed, parse, walk
 from events.conditions import Sequence as InOrder
 from events.conditions.kinds import known
-from events.conditions.nodes import whats
+from events.conditions.nodes import Edge, whats
 from events.models import Event, Segment
 
 # What may change traits, and who somebody is.
 BRINGS_TRAITS = frozenset({Event.Type.IDENTIFY, Event.Type.ALIAS})
 BRINGS_GROUPS = frozenset({Event.Type.GROUP, Event.Type.ALIAS})
+# What compares dates: a trait or property without an offset is meant in the person's time zone.
+DATES = frozenset({"before", "after", "within_last", "within_next"})
 
 
 @dataclass(frozen=True, slots=True)
 class Interest:
-    """Which events may change what a condition says: (type, name) pairs, and types of calls whatever their names."""
+    """Which events may change what a condition says: (type, name) pairs, and types of calls whatever their names.
+
+    With ``zone`` another time zone of the person may as well, whatever it comes with.
+    """
 
     names: frozenset[tuple[str, str]]
     types: frozenset[str]
+    zone: bool = False
 
     def includes(self, type: str, name: str) -> bool:
         return (type, name) in self.names or type in self.types
@@ -45,6 +52,11 @@ def watching_groups(segments: Iterable[Live]) -> list[int]:
     return [segment.pk for segment in segments if Event.Type.GROUP in segment.interest.types]
 
 
+def watching_zones(segments: Iterable[Live]) -> list[int]:
+    """Return the ids of the segments that reckon with days and times in the person's time zone."""
+    return [segment.pk for segment in segments if segment.interest.zone]
+
+
 def interest(node: Node) -> Interest:
     """Return which events may change what ``node`` says of the person they are about."""
     names: set[tuple[str, str]] = set()
@@ -59,7 +71,24 @@ def interest(node: Node) -> Interest:
                 types |= BRINGS_GROUPS
             case Foreign(key):
                 names |= {(Event.Type.TRACK, name) for name in known()[key].wakes}
-    return Interest(frozenset(names), frozenset(types))
+    return Interest(frozenset(names), frozenset(types), any(map(_needs_zone, walk(node))))
+
+
+def _needs_zone(part: Node) -> bool:
+    """Say whether a day or a time of day stands in it, or may stand in what it looks at."""
+    match part:
+        case Compare():
+            return part.operator in DATES
+        case Performed(measure=Edge() as edge):
+            return _is_local(part.since) or _is_local(edge.value)
+        case Performed() | InOrder():
+            return _is_local(part.since)
+        case _:
+            return False
+
+
+def _is_local(moment: object) -> bool:
+    return isinstance(moment, datetime) and moment.tzinfo is None
 
 
 _parsed: dict[int, tuple[int, Node, Interest]] = {}

@@ -16,13 +16,14 @@ from typing import Any
 
 import msgspec
 from django.db import OperationalError, transaction
+from django.db.models import DateTimeField, Exists, Func, OuterRef, Q
 from django.utils import timezone
 
 from events import ingest, nudges
 from events.api.customerio.identifiers import is_email
 from events.api.refusal import Refusal
 from events.ingest import Item
-from events.models import Identity, Import, ImportChunk, ImportFailure, ImportPerson
+from events.models import Identity, Import, ImportChunk, ImportFailure, ImportPerson, Segment
 from events.transfers import listing, reading, rows
 from events.transfers.reading import RawRow, RowError
 
@@ -136,8 +137,12 @@ def _layout(upload: Import, named_by: str) -> dict[str, Any]:
 def begin(upload: Import, state: str) -> bool:
     """Let workers check (CHECKING) or run (RUNNING) an upload from its beginning. False when it is under way."""
     with transaction.atomic():
+        # Files for one list begin one after the other, so that all agree on which came first.
+        if upload.segment_id is not None:
+            Segment.objects.select_for_update(no_key=True).filter(pk=upload.segment_id).first()
         found = Import.objects.filter(pk=upload.pk, state__in=(State.UPLOADED, State.CHECKED)).update(
             state=state,
+            begun_at=Func(function="clock_timestamp", output_field=DateTimeField()),
             position=upload.columns.get("begin", 0),
             rows_done=0,
             rows_failed=0,
@@ -176,10 +181,13 @@ def work(deadline: float) -> bool:
 def work_slice() -> bool:
     """Check or store the next rows of one import, in one transaction. False when nothing waits.
 
-    It is the turn of the one that is least far: nobody waits an hour for somebody else's large file.
+    It is the turn of the one that is least far: nobody waits an hour for somebody else's large file. Only files for the
+    same list wait for each other, as if they had been sent one by one.
     """
+    before = Import.objects.filter(state=State.RUNNING, segment=OuterRef("segment"), begun_at__lt=OuterRef("begun_at"))
     with transaction.atomic():
-        waiting = Import.objects.select_for_update(skip_locked=True).filter(state__in=ACTIVE)
+        active = Import.objects.select_for_update(skip_locked=True).filter(state__in=ACTIVE)
+        waiting = active.exclude(Q(Exists(before), state=State.RUNNING))
         upload = waiting.order_by("rows_done", "pk").first()
         if upload is None:
             return False
