@@ -25,6 +25,7 @@ from campaigns.news import News
 from campaigns.reasons import Entry
 from campaigns.triggers import Candidate, Judgement, judge, judge_again
 from events import counts, log, nudges
+from events.computed import following as computed
 from events.giving_way import lost_a_deadlock
 from events.log import ClaimedEvent
 from events.models import Event, Pending
@@ -67,7 +68,7 @@ def enroll_batch(limit: int, only: int | None = None) -> int:
     if events:
         now = timezone.now()
         counts.record(events)
-        membership.follow(events, now)
+        membership.follow(events, now, computed.follow(events, now))
         judgement = judge(listening.hearings(events), now)
         again = judge_again(grace.heard_of(events, now), now)
         _note_unmatched(events, judgement)

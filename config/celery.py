@@ -34,6 +34,8 @@ app.conf.beat_schedule = {
     "learn events and properties": every(10.0, "events.tasks.learn_catalog"),
     "check and run imports": every(5.0, "events.tasks.run_imports"),
     "let time move people between segments": every(1.0, "events.tasks.turn_segments"),
+    "let time change computed traits": every(1.0, "events.tasks.turn_computed"),
+    "reckon computed traits for everybody": every(5.0, "events.tasks.build_computed"),
     "build segments": every(5.0, "events.tasks.build_segments"),
     "search for traces of erased people": every(10.0, "events.tasks.search_traces"),
     "show that beat and worker live": every(5.0, "config.health.heartbeat"),

@@ -23,6 +23,7 @@ from django.db import OperationalError, connection, transaction
 
 from events import counts, groups, identities, log, origin, plan, repetitions, suppression, throttle, traits
 from events.api.refusal import Refusal
+from events.computed import following
 from events.giving_way import lost_a_deadlock
 from events.identifying import Person
 from events.models import Event, InboundRequest, Source
@@ -169,7 +170,7 @@ def _store(parcels: Sequence[Parcel], lock_ms: int | None) -> list[Result]:
         log.write([_row(*arrival) for arrival in arrivals])
         moved = _remember(arrivals)
         groups.apply(arrivals, is_sandbox=parcels[0].source.is_sandbox)
-        _let_segments_follow(arrivals, moved)
+        _let_others_follow(arrivals, moved)
     return [
         Result(len(kept), len(parcel.items) - len(items), len(pairs) - len(kept), tuple(parcel.refused))
         for parcel, items, pairs, kept in zip(parcels, new, stored, timely, strict=True)
@@ -270,15 +271,16 @@ def _row(parcel: Parcel, item: Item, person: Person) -> log.Row:
     )
 
 
-def _let_segments_follow(arrivals: Iterable[tuple[Parcel, Item, Person]], moved: Set[int]) -> None:
-    """Have segments ask about the people of what is stored for no campaign, since nobody will claim it.
+def _let_others_follow(arrivals: Iterable[tuple[Parcel, Item, Person]], moved: Set[int]) -> None:
+    """Have segments and computed traits ask about people of what no campaign hears of: nobody will claim it.
 
-    And about those who have ``moved`` to another time zone, which comes with calls of any name.
+    And segments about those who have ``moved`` to another time zone, which comes with calls of any name.
     """
     heard: dict[tuple[str, str], set[int]] = {}
     for _, item, person in arrivals:
         if not item.pending and person.profile_id is not None:
             heard.setdefault((item.type, item.name), set()).add(person.profile_id)
+    following.hear(heard)
     asking.hear(heard, "what was stored as history")
     if told := set().union(*(people for what, people in heard.items() if what[0] == Event.Type.GROUP)):
         asking.groups_changed((), told, groups.CAUSE, quiet=True)

@@ -23,7 +23,8 @@ class CannotMerge(ValueError):
 
 PAIRS = "unnest(%(losers)s::bigint[], %(winners)s::bigint[]) AS pair(loser, winner)"
 
-# What is known of the winner wins; of several losers, the one that changed last.
+# What is known of the winner wins; of several losers, the one that changed last. What is computed follows from the
+# joined history: see ``events.computed``.
 GIVE_TRAITS = f"""
 WITH given AS (
     SELECT pair.winner,
@@ -35,7 +36,7 @@ WITH given AS (
     GROUP BY pair.winner
 )
 UPDATE events_profile w SET
-    traits = given.traits || w.traits,
+    traits = (given.traits - ARRAY(SELECT name::text FROM events_computedtrait)) || w.traits,
     email = CASE w.email WHEN '' THEN given.email ELSE w.email END,
     phone = CASE w.phone WHEN '' THEN given.phone ELSE w.phone END,
     time_zone = CASE w.time_zone WHEN '' THEN given.time_zone ELSE w.time_zone END,

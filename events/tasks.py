@@ -8,6 +8,9 @@ from celery import shared_task
 from django.utils import timezone
 
 from events import catalog, counts, nudges, partitions, retention, traces
+from events.computed import building as computed_building
+from events.computed import reach
+from events.computed import turning as computed_turning
 from events.segments import building, changes, turning
 from events.transfers import imports
 
@@ -39,7 +42,8 @@ def make_partitions() -> None:
 
 @shared_task
 def forget() -> None:
-    """Delete message ids and kept calls that have had their time; the rest is for the next run."""
+    """Delete what has had its time; the rest is for the next run. Computed traits look no further back first."""
+    reach.follow()
     retention.forget(timezone.now(), time.monotonic() + FORGET_SECONDS)
     imports.forget_files(timezone.now() - imports.KEEP_FILES)
 
@@ -73,3 +77,18 @@ def build_segments() -> None:
     nudges.begin("segments")
     if building.build(time.monotonic() + SEGMENT_SECONDS):
         nudges.nudge("segments")
+
+
+@shared_task
+def turn_computed() -> None:
+    """Reckon computed traits anew whose time has come."""
+    nudges.begin("computed turns")
+    computed_turning.turn_due(time.monotonic() + SEGMENT_SECONDS)
+
+
+@shared_task
+def build_computed() -> None:
+    """Reckon computed traits that are new for everybody, and remove those that go, for a slice of time."""
+    nudges.begin("computed")
+    if computed_building.build(time.monotonic() + SEGMENT_SECONDS):
+        nudges.nudge("computed")

@@ -43,17 +43,21 @@ class News:
         )
 
 
-# The profiles are locked first, by id, and read as the lock found them; then only what differs is written.
+# The profiles are locked first, by id, and read as the lock found them; then only what differs is written. What is
+# computed (``events.computed``) is not for anybody to say.
 APPLY = """
 WITH news AS MATERIALIZED (
     SELECT * FROM jsonb_to_recordset(%s) AS n(
         id bigint, traits jsonb, forgotten text[], email text, phone text, time_zone text, language text,
         device_zone text, device_language text, seen_at timestamptz)
+), computed AS MATERIALIZED (
+    SELECT coalesce(array_agg(name::text), '{}') AS names FROM events_computedtrait
 ), person AS MATERIALIZED (
     SELECT * FROM events_profile WHERE id = ANY(ARRAY(SELECT id FROM news)) ORDER BY id FOR NO KEY UPDATE
 ), merged AS (
-    SELECT p.id, (p.traits || n.traits) - n.forgotten AS traits, coalesce(n.email, p.email) AS email,
-           coalesce(n.phone, p.phone) AS phone,
+    SELECT p.id, (p.traits || (n.traits - computed.names))
+               - ARRAY(SELECT unnest(n.forgotten) EXCEPT SELECT unnest(computed.names)) AS traits,
+           coalesce(n.email, p.email) AS email, coalesce(n.phone, p.phone) AS phone,
            coalesce(n.time_zone, CASE WHEN p.time_zone = '' OR NOT p.traits ?| %s THEN n.device_zone END,
                     p.time_zone) AS time_zone,
            coalesce(n.language, CASE WHEN p.language = '' OR NOT p.traits ?| %s THEN n.device_language END,
@@ -62,7 +66,7 @@ WITH news AS MATERIALIZED (
                 ELSE greatest(p.last_seen_at, n.seen_at) END AS last_seen_at,
            (p.traits, p.email, p.phone, p.time_zone, p.language) AS before, p.last_seen_at AS seen_before,
            p.time_zone AS zone_before
-    FROM person p JOIN news n USING (id)
+    FROM person p JOIN news n USING (id) CROSS JOIN computed
 )
 UPDATE events_profile p SET
     traits = m.traits, email = m.email, phone = m.phone, time_zone = m.time_zone, language = m.language,

@@ -50,11 +50,27 @@ class After(Func):
 
 def next_change(node: Node, scope: Scope) -> Any:
     """Return the expression for ``scope``'s queryset; NULL means never."""
+    return _first_of(list(_turns(node, scope)), scope)
+
+
+def _first_of(found: list[Any], scope: Scope) -> Any:
     assert scope.as_of is not None
-    instants = [After(instant, scope.as_of) for instant in _turns(node, scope)]
+    instants = [After(instant, scope.as_of) for instant in found]
     if not instants:
         return Value(None, DateTimeField())
     return Least(*instants) if len(instants) > 1 else instants[0]
+
+
+def next_leaving(node: Performed, scope: Scope, *, newest: bool = False, also: Q | None = None) -> Any:
+    """Return the expression for the first instant at which an event may no longer be one that ``node`` speaks of.
+
+    Only those that meet ``also`` matter, and with ``newest`` only the last of them. NULL means never.
+    """
+    instants = list(_of_properties(node, scope))
+    if window := _window(node):
+        first = _newest(node, 1, scope, also) if newest else _oldest(node, scope, also)
+        instants.append(first + Value(window))
+    return _first_of(instants, scope)
 
 
 def _turns(node: Node, scope: Scope) -> Iterator[Any]:
@@ -136,8 +152,10 @@ def _places(operator: str, number: int) -> set[int]:
     return places.get(operator, {number, number + 1}) - {0}
 
 
-def _newest(node: Performed, place: int, scope: Scope) -> Subquery:
+def _newest(node: Performed, place: int, scope: Scope, also: Q | None = None) -> Subquery:
     mine = of_person(in_window(node, scope, where), scope).annotate(at=HAPPENED).order_by("-at")
+    if also is not None:
+        mine = mine.filter(also)
     return Subquery(mine.values("at")[place - 1 : place])
 
 

@@ -6,6 +6,7 @@ written in one transaction by ``events.ingest``.
 """
 
 from events.models.audit import AuditEntry, Erasure
+from events.models.computed import ComputedTrait, ComputedValue
 from events.models.log import AcceptedMessage, Event, EventCount, EventCountChange, InboundRequest, Pending
 from events.models.people import Device, Group, Identity, Membership, Profile, SuppressedId
 from events.models.plan import EventDefinition, PropertyStat, Violation
@@ -18,6 +19,8 @@ __all__ = [
     "AcceptedMessage",
     "ApiToken",
     "AuditEntry",
+    "ComputedTrait",
+    "ComputedValue",
     "Erasure",
     "Device",
     "Event",

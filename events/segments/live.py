@@ -24,12 +24,14 @@ DATES = frozenset({"before", "after", "within_last", "within_next"})
 class Interest:
     """Which events may change what a condition says: (type, name) pairs, and types of calls whatever their names.
 
-    With ``zone`` another time zone of the person may as well, whatever it comes with.
+    With ``zone`` another time zone of the person may as well, whatever it comes with. ``traits``
+    are those it asks about, for whoever changes one without an event.
     """
 
     names: frozenset[tuple[str, str]]
     types: frozenset[str]
     zone: bool = False
+    traits: frozenset[str] = frozenset()
 
     def includes(self, type: str, name: str) -> bool:
         return (type, name) in self.names or type in self.types
@@ -61,17 +63,19 @@ def interest(node: Node) -> Interest:
     """Return which events may change what ``node`` says of the person they are about."""
     names: set[tuple[str, str]] = set()
     types: set[str] = set()
+    traits: set[str] = set()
     for part in walk(node):
         match part:
             case Performed() | InOrder():
                 names |= {(what.type, what.event) for what in whats(part)}
-            case Compare("trait"):
+            case Compare("trait", path):
                 types |= BRINGS_TRAITS
+                traits.add(path[0])
             case Belongs():
                 types |= BRINGS_GROUPS
             case Foreign(key):
                 names |= {(Event.Type.TRACK, name) for name in known()[key].wakes}
-    return Interest(frozenset(names), frozenset(types), any(map(_needs_zone, walk(node))))
+    return Interest(frozenset(names), frozenset(types), any(map(_needs_zone, walk(node))), frozenset(traits))
 
 
 def _needs_zone(part: Node) -> bool:

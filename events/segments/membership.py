@@ -26,30 +26,51 @@ WHERE own.profile_id = ANY(%(people)s) ORDER BY 1, 2
 ON CONFLICT (segment_id, profile_id) DO UPDATE SET look_at = least(events_segmentturn.look_at, excluded.look_at)
 """
 CLOCKS = timedelta(minutes=5)
+COMPUTED = "a computed trait"
+# People by the name of a trait of theirs.
+Changed = Mapping[str, Collection[int]]
 
 
-def follow(events: Sequence[ClaimedEvent], now: datetime) -> None:
+def follow(events: Sequence[ClaimedEvent], now: datetime, changed: Changed | None = None) -> None:
     """See who enters and leaves segments by these events, which the caller has claimed.
 
-    One statement, and one more for each segment that any of them may change.
+    ``changed`` says by name of the trait whose computed traits these events have changed. One statement, and one more
+    for each segment that any of them may change.
     """
     segments = live.current()
     heard = _heard(events)
-    wanted = {segment: names for segment in segments if (names := _touching(segment, heard))}
+    wanted: dict[Live, set[int]] = {}
+    causes: dict[int, tuple[str, int | None]] = {}
+    for segment in segments:
+        names, people = _touching(segment, heard), _whose_traits(segment, changed or {})
+        if names or people:
+            wanted[segment] = people.union(*(heard[name].people for name in names))
+            causes[segment.pk] = _cause(heard[name] for name in names) if names else (COMPUTED, None)
     # The senders' clocks and ours may differ: what has been stored has happened.
     now = max([now, *(event.received_at for event in events)])
-    ask(
-        {segment: set().union(*(heard[name].people for name in names)) for segment, names in wanted.items()},
-        now,
-        {segment.pk: _cause(heard[name] for name in names) for segment, names in wanted.items()},
-    )
+    ask(wanted, now, causes)
     told = [event for event in events if event.type == Event.Type.GROUP]
     watching = live.watching_groups(segments)
     if told and watching:
         since = min(event.received_at for event in told) - CLOCKS
-        people = list({event.profile_id for event in told})
+        members = list({event.profile_id for event in told})
         with connection.cursor() as cursor:
-            cursor.execute(ASK_COLLEAGUES, {"at": now, "since": since, "segments": watching, "people": people})
+            cursor.execute(ASK_COLLEAGUES, {"at": now, "since": since, "segments": watching, "people": members})
+
+
+def follow_traits(changed: Changed, now: datetime, cause: str, *, quiet: bool = False) -> None:
+    """Ask about those whose traits have changed, whom the caller holds: ``changed`` names them by trait.
+
+    None, or one statement and one more for each segment that asks about any of these traits.
+    """
+    if changed:
+        wanted = {segment: _whose_traits(segment, changed) for segment in live.current()}
+        wanted = {segment: people for segment, people in wanted.items() if people}
+        ask(wanted, now, {segment.pk: (cause, None) for segment in wanted}, quiet=quiet)
+
+
+def _whose_traits(segment: Live, changed: Changed) -> set[int]:
+    return {person for name in segment.interest.traits & changed.keys() for person in changed[name]}
 
 
 @dataclass(slots=True)

@@ -2,43 +2,27 @@
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
+from events import turns
 from events.models import SegmentTurn
 from events.segments import live, membership
-
-BATCH = 500
-# People whom others hold are left for the next sweep.
-HOLD_DUE = """
-SELECT id FROM events_profile WHERE id = ANY(ARRAY(
-    SELECT profile_id FROM events_segmentturn WHERE look_at <= %s ORDER BY look_at LIMIT %s))
-ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
-"""
 
 
 def turn_due(deadline: float) -> int:
     """Ask until nobody is due or ``time.monotonic()`` passes ``deadline``; return about how many were asked."""
-    done = 0
-    while time.monotonic() < deadline:
-        asked = turn_batch(timezone.now())
-        if not asked:
-            break
-        done += asked
-    return done
+    return turns.work(lambda: turn_batch(timezone.now()), deadline)
 
 
 @transaction.atomic
 def turn_batch(now: datetime) -> int:
-    """Ask about up to ``BATCH`` people who are due, each by the segments that wait for it."""
-    with connection.cursor() as cursor:
-        cursor.execute(HOLD_DUE, [now, BATCH])
-        held = [pk for (pk,) in cursor.fetchall()]
+    """Ask about up to ``turns.BATCH`` people who are due, each by the segments that wait for it."""
+    held = turns.hold_due(SegmentTurn, now)
     if not held:
         return 0
     waiting = _waiting(held, now)

@@ -1,0 +1,90 @@
+"""Reckon a new computed trait for everybody and take one that goes from everybody, a slice of people at a time."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+
+from django.db import OperationalError, connection, transaction
+from django.utils import timezone
+
+from events.computed import definitions, writing
+from events.conditions import Performed, What
+from events.giving_way import lost_a_deadlock
+from events.models import ComputedTrait, ComputedValue
+from events.segments import membership
+from events.segments.building import NEXT, SLICE
+
+State = ComputedTrait.State
+NEXT_WITH_VALUE = """
+SELECT id FROM events_profile WHERE id = ANY(ARRAY(
+    SELECT profile_id FROM events_computedvalue WHERE computed_id = %s ORDER BY profile_id LIMIT %s))
+ORDER BY id FOR NO KEY UPDATE
+"""
+
+
+def start(row: ComputedTrait) -> None:
+    """Have it reckoned for everybody, from the first on; the caller saves it and nudges ``computed``."""
+    row.state, row.built_to, row.build_started_at, row.build_seconds = State.BUILDING, 0, timezone.now(), None
+
+
+def build(deadline: float) -> bool:
+    """Go on until all is done or ``time.monotonic()`` passes ``deadline``. Returns whether more is left."""
+    while time.monotonic() < deadline:
+        try:
+            if not build_slice():
+                return False
+        except OperationalError as error:
+            if not lost_a_deadlock(error):
+                raise
+    return True
+
+
+@transaction.atomic
+def build_slice() -> bool:
+    """Do the next people of a computed trait that is new or goes. Returns False when there is none.
+
+    Segments hear of it quietly: what a new definition finds had been so before.
+    """
+    waiting = ComputedTrait.objects.select_for_update(skip_locked=True, no_key=True)
+    row = waiting.filter(state__in=[State.BUILDING, State.GOING]).order_by("build_started_at", "pk").first()
+    if row is None:
+        return False
+    now = timezone.now()
+    if row.state == State.GOING:
+        _remove_slice(row, now)
+    else:
+        _reckon_slice(row, now)
+    return True
+
+
+def _reckon_slice(row: ComputedTrait, now: datetime) -> None:
+    people = _hold(NEXT, row.built_to)
+    found = definitions.current([row.pk])
+    if people and found:
+        changed = writing.reckon({found[0]: people}, now)
+        membership.follow_traits(changed, now, f"{row.name} is computed anew", quiet=True)
+        row.built_to = people[-1]
+        row.save(update_fields=["built_to"])
+        return
+    row.state = State.LIVE
+    row.build_seconds = (now - row.build_started_at).total_seconds()
+    row.save(update_fields=["state", "build_seconds"])
+
+
+def _remove_slice(row: ComputedTrait, now: datetime) -> None:
+    """Take the value from the next people; the row itself goes with the last of them."""
+    people = _hold(NEXT_WITH_VALUE, row.pk)
+    if not people:
+        row.delete()
+        return
+    gone = definitions.Definition(row.pk, row.name, row.function, Performed(What(row.event)), (), (), row.number)
+    writing.give([writing.Answer(gone, person, None, None, None) for person in people])
+    ComputedValue.objects.filter(computed=row, profile_id__in=people).delete()
+    membership.follow_traits({row.name: set(people)}, now, f"{row.name} is computed no more", quiet=True)
+
+
+def _hold(statement: str, after: int) -> list[int]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [after, SLICE])
+        return [pk for (pk,) in cursor.fetchall()]

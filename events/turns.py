@@ -1,0 +1,36 @@
+"""What time alone changes about people: rows with a ``profile_id`` and the instant ``look_at`` to look again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+from django.db import connection
+from django.db.models import Model
+
+BATCH = 500
+# People whom others hold are left for the next sweep.
+HOLD_DUE = """
+SELECT id FROM events_profile WHERE id = ANY(ARRAY(
+    SELECT profile_id FROM {table} WHERE look_at <= %s ORDER BY look_at LIMIT %s))
+ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
+"""
+
+
+def hold_due(model: type[Model], now: datetime) -> list[int]:
+    """Return up to ``BATCH`` people of whom a row of ``model`` is due, and hold them as a claim does."""
+    with connection.cursor() as cursor:
+        cursor.execute(HOLD_DUE.format(table=model._meta.db_table), [now, BATCH])
+        return [pk for (pk,) in cursor.fetchall()]
+
+
+def work(batch: Callable[[], int], deadline: float) -> int:
+    """Do ``batch`` until it has nothing to do or ``time.monotonic()`` passes ``deadline``; return its sum."""
+    done = 0
+    while time.monotonic() < deadline:
+        asked = batch()
+        if not asked:
+            break
+        done += asked
+    return done
