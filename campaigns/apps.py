@@ -18,7 +18,7 @@ class CampaignsConfig(AppConfig):
         nudges.register("pending", tasks.enroll)
         nudges.register("journeys", tasks.run_journeys)
         panels.register()
-        usage.register(segments.uses)
+        usage.register(segments.uses, segments.asked)
         interactions.offer_campaigns(questions.names)
         foreign.register(questions.KIND, questions.ask)
         words.teach(questions.KIND.key, questions.say)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -25,7 +26,8 @@ from events.audit import Actor
 from events.conditions import ConditionError, parse
 from events.conditions.words import say
 from events.models import Import, Profile, Segment, SegmentHour, SegmentMember, Source
-from events.segments import lists, usage
+from events.patience import TooLong
+from events.segments import lists, plans, usage
 from events.segments.starters import STARTERS
 from events.templatetags.console import amount, badge, moment
 from events.transfers import files, imports
@@ -34,6 +36,7 @@ from events.transfers.reading import RowError
 SHOWN = 20
 DAYS = 30
 MAX_IDS = 1_000
+EXPLAIN = "events.explain_segment"
 
 
 class SegmentForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -162,6 +165,8 @@ class SegmentAdmin(ModelAdmin):
     ) -> HttpResponse:
         segment = self.get_object(request, object_id)
         facts = facts_context(segment) if segment else {}
+        if segment:
+            facts["may_explain"] = segment.condition is not None and request.user.has_perm(EXPLAIN)
         context = {"show_save_and_add_another": False, **(extra_context or {}), **facts}
         response: HttpResponse = super().change_view(request, object_id, form_url, context)
         return response
@@ -192,6 +197,7 @@ class SegmentAdmin(ModelAdmin):
             path("<int:pk>/file/", wrap(require_POST(self.upload)), name="events_segment_file"),
             path("<int:pk>/members.csv", wrap(require_POST(self.download)), name="events_segment_members"),
             path("<int:pk>/people/", wrap(require_POST(self.edit_people)), name="events_segment_people"),
+            path("<int:pk>/explain/", wrap(require_POST(self.explain)), name="events_segment_explain"),
         ]
         return own + list(super().get_urls())
 
@@ -203,6 +209,15 @@ class SegmentAdmin(ModelAdmin):
         if segment.state == Segment.State.LIVE:
             return HttpResponse(headers={"HX-Refresh": "true"})
         return render(request, "admin/events/segments/progress.html", {"segment": segment, "percent": percent(segment)})
+
+    def explain(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Return how the database asks the condition, of a batch and of everybody; ``run`` lets it, and times it."""
+        if not (self.has_view_permission(request) and request.user.has_perm(EXPLAIN)):
+            raise PermissionDenied
+        segment = get_object_or_404(Segment, pk=pk, kind=Segment.Kind.DYNAMIC)
+        return render(
+            request, "admin/events/segments/plans.html", plans_context(segment, run=request.POST.get("run") == "1")
+        )
 
     def edit_people(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Put the people who are named, one a line, into a list that is kept by hand, or take them out."""
@@ -265,13 +280,31 @@ def facts_context(segment: Segment) -> dict[str, Any]:
         "words": _words_of(segment),
         "members": list(members[:SHOWN]),
         "all_members": f"{everybody}?segment_memberships__segment__id__exact={segment.pk}",
-        "uses": usage.uses(segment),
+        "used_by": usage.used_by(segment),
+        "needs": usage.needs(segment),
         "chart": json.dumps(growth(segment)),
         "max_ids": MAX_IDS,
         "list_form": ListForm(initial={"source": Source.objects.filter(is_sandbox=False).first()}),
         "cost": cost(segment),
         "asked_of": Profile.objects.filter(pk=segment.asked_of).first() if segment.asked_of else None,
     }
+
+
+def plans_context(segment: Segment, *, run: bool) -> dict[str, Any]:
+    """Return both plans, each with what it is for; a text in place of one that took too long or is not to be had."""
+    asked = (
+        (f"Following a batch of {plans.BATCH} people, as events come in", plans.of_batch),
+        ("Asking everybody, as when they are counted", plans.of_everyone),
+    )
+    return {"segment": segment, "run": run, "plans": [(words, *_plan(of, segment, run=run)) for words, of in asked]}
+
+
+def _plan(of: Callable[..., plans.Plan | None], segment: Segment, *, run: bool) -> tuple[plans.Plan | None, str]:
+    try:
+        found = of(segment, run=run)
+    except TooLong:
+        return None, f"It was given up after {plans.SECONDS} seconds."
+    return found, "" if found else "The condition cannot be read, so nobody can be asked."
 
 
 def growth(segment: Segment) -> dict[str, Any]:

@@ -29,11 +29,15 @@ class Prepared:
     sql: str
     parameters: tuple[Any, ...]
 
+    def filled(self, people: Collection[int], now: datetime) -> list[Any]:
+        """Return all parameters: for these people, as of ``now``."""
+        moved = [now + (each - SOME) if isinstance(each, Moment) else each for each in self.parameters]
+        return [*moved, list(people)]
+
     def rows(self, people: Collection[int], now: datetime) -> list[tuple[Any, ...]]:
         """Return a row for each of the people, as of ``now``. One statement."""
-        moved = [now + (each - SOME) if isinstance(each, Moment) else each for each in self.parameters]
         with connection.cursor() as cursor:
-            cursor.execute(self.sql, [*moved, list(people)])
+            cursor.execute(self.sql, self.filled(people, now))
             found: list[tuple[Any, ...]] = cursor.fetchall()
         return found
 

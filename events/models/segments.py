@@ -53,6 +53,7 @@ class Segment(models.Model):
 
     class Meta:
         ordering: ClassVar = ["name"]
+        permissions: ClassVar = [("explain_segment", "Can see how the database asks a segment's condition")]
 
     def __str__(self) -> str:
         return self.name

@@ -53,6 +53,12 @@ def count(node: Node, seconds: float = EXACT_SECONDS) -> int:
         return _people(node, timezone.now(), everyone=True).count()
 
 
+def text(node: Node, now: datetime) -> tuple[str, Sequence[Any]]:
+    """Return the statement that finds everybody who meets ``node``, as ``count`` does, and its parameters."""
+    sql, parameters = _people(node, now, everyone=True).order_by().values("pk").query.sql_with_params()
+    return sql, parameters
+
+
 def find(node: Node, at_hand: What | None = None) -> Found:
     """Return how many people meet ``node`` now, and a few of them, test people left out.
 

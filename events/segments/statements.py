@@ -32,6 +32,12 @@ def ask(segment: Live, people: Collection[int], now: datetime) -> list[tuple[Any
     return statement.rows(people, now)
 
 
+def text(segment: Live, people: Collection[int], now: datetime) -> tuple[str, list[Any]]:
+    """Return the statement that ``ask`` runs, and its parameters."""
+    statement = _make(segment)
+    return statement.sql, statement.filled(people, now)
+
+
 def _make(segment: Live) -> Prepared:
     scope = profiles(SOME)
     asked = Profile.objects.annotate(

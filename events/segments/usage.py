@@ -1,31 +1,44 @@
-"""Where a segment is used: nobody may delete it from under those who do. Other rooms register where they look."""
+"""What uses a segment, and what it uses: nobody may delete it from under those who do.
+
+Other rooms register where they look. Segments cannot ask for each other in a circle, so both ways come to an end.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.urls import reverse
 
-from events.models import Segment
+from events.conditions import ConditionError, Performed, parse, walk
+from events.conditions import Sequence as InOrder
+from events.conditions.nodes import whats
+from events.models import EventDefinition, Segment
 
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """``kind`` and ``name`` say what uses it, ``url`` leads there."""
+    """``kind`` and ``name`` say what uses a segment, or is used; ``url`` leads there, where there is a page.
+
+    ``places`` say where in it, ``below`` what in turn uses it or is used by it.
+    """
 
     kind: str
     name: str
     url: str
+    places: tuple[str, ...] = ()
+    below: tuple[Use, ...] = ()
 
 
 _finders: list[Callable[[str], Iterator[Use]]] = []
+_asked: list[Callable[[Any], Iterator[Use]]] = []
 
 
-def register(find: Callable[[str], Iterator[Use]]) -> None:
-    """Ask ``find`` as well where the segment with a slug is used."""
+def register(find: Callable[[str], Iterator[Use]], asked: Callable[[Any], Iterator[Use]]) -> None:
+    """Ask ``find`` as well where the segment with a slug is used, and ``asked`` what of its room a condition names."""
     _finders.append(find)
+    _asked.append(asked)
 
 
 def mentions(tree: Any, slug: str) -> bool:
@@ -44,19 +57,67 @@ def _flat(tree: dict[str, Any]) -> list[Any]:
 
 
 def uses(segment: Segment) -> list[Use]:
-    """Return all that uses ``segment``."""
-    others = Segment.objects.exclude(pk=segment.pk).exclude(condition=None).order_by("name")
+    """Return all that uses ``segment`` itself."""
+    return [replace(use, below=()) for use in used_by(segment)]
+
+
+def used_by(segment: Segment) -> list[Use]:
+    """Return all that uses ``segment``, each with what uses that. A few statements for each segment on the way."""
+    return _used_by(segment.slug, list(_conditions().values()), {segment.slug})
+
+
+def _used_by(slug: str, others: Iterable[Segment], seen: set[str]) -> list[Use]:
+    found = []
+    for other in others:
+        if other.slug not in seen and mentions(other.condition, slug):
+            below = _used_by(other.slug, others, seen | {other.slug})
+            found.append(replace(_of_segment(other), below=tuple(below)))
+    return found + [use for find in _finders for use in find(slug)]
+
+
+def needs(segment: Segment) -> list[Use]:
+    """Return what the segment's condition asks for: segments, each with what that one asks for, campaigns, events."""
+    every = {other.slug: other for other in Segment.objects.order_by("name")}
+    return _needs(segment, list(every.values()), {segment.slug})
+
+
+def _needs(segment: Segment, every: Iterable[Segment], seen: set[str]) -> list[Use]:
+    if segment.condition is None:
+        return []
     found = [
-        Use("Segment", other.name, reverse("admin:events_segment_change", args=[other.pk]))
-        for other in others
-        if mentions(other.condition, segment.slug)
+        replace(_of_segment(other), below=tuple(_needs(other, every, seen | {other.slug})))
+        for other in every
+        if other.slug not in seen and mentions(segment.condition, other.slug)
     ]
-    return found + [use for find in _finders for use in find(segment.slug)]
+    found += [use for asked in _asked for use in asked(segment.condition)]
+    return found + list(_events(segment.condition))
+
+
+def _of_segment(segment: Segment) -> Use:
+    kind = "List" if segment.kind == Segment.Kind.MANUAL else "Segment"
+    return Use(kind, segment.name, reverse("admin:events_segment_change", args=[segment.pk]))
+
+
+def _events(condition: Any) -> Iterator[Use]:
+    """Yield the names of events that a condition asks for; none of one that can no longer be read."""
+    try:
+        parts = [part for part in walk(parse(condition)) if isinstance(part, Performed | InOrder)]
+    except ConditionError:
+        return
+    names = sorted({what.event for part in parts for what in whats(part)})
+    pages = dict(EventDefinition.objects.filter(name__in=names).values_list("name", "pk"))
+    for name in names:
+        url = reverse("admin:events_eventdefinition_change", args=[pages[name]]) if name in pages else ""
+        yield Use("Event", name, url)
+
+
+def _conditions() -> dict[str, Segment]:
+    return {other.slug: other for other in Segment.objects.exclude(condition=None).order_by("name")}
 
 
 def circle(slug: str, condition: Any) -> list[str]:
     """Return the names of segments that lead from ``condition`` back to the segment ``slug``; none as it should be."""
-    conditions = {other.slug: other for other in Segment.objects.exclude(condition=None)}
+    conditions = _conditions()
     waiting: list[tuple[Any, list[str]]] = [(condition, [])]
     seen: set[str] = set()
     while waiting:

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from campaigns.models import Campaign
@@ -16,7 +18,8 @@ from events.conditions import parse
 from events.models import AuditEntry, Event, Segment, SegmentMember
 from events.segments import building, changes, counting, usage
 from events.segments.starters import STARTERS
-from tests.factories import make_profile
+from tests.campaigns.flow import make_campaign
+from tests.factories import make_event, make_profile, planned
 
 pytestmark = pytest.mark.django_db
 LIST = "/admin/events/segment/"
@@ -148,6 +151,60 @@ def test_nobody_deletes_what_is_used(admin_client: Client) -> None:
     busy = Segment.objects.get(slug="busy")
     assert admin_client.post(f"{LIST}{busy.pk}/delete/", {"post": "yes"}).status_code == 302
     assert not Segment.objects.filter(slug="busy").exists()
+
+
+def test_the_page_leads_both_ways(admin_client: Client) -> None:
+    bought = planned("Bought")
+    buyers = make_segment("buyers", {"all": [{"event": "Bought"}, {"journey": "welcome", "is": "been_in"}]})
+    best = make_segment("best", {"all": [{"segment": "buyers"}, {"event": "Praised"}]})
+    happy = make_segment("happy", {"segment": "best"})
+    asks = {"segment": "buyers"}
+    welcome = make_campaign(
+        {"id": "which", "kind": "branch", "name": "Which", "paths": [{"id": "p", "name": "Buyers", "if": asks}]},
+        name="Welcome",
+        goal={"event": "Praised", "where": asks, "hours": 24},
+    )
+    welcome.draft = {"trigger": {"event": changes.LEFT, "where": {"property": "segment", "is": "buyers"}}}
+    welcome.save(update_fields=["draft"])
+    by_best, by_campaign = usage.used_by(buyers)
+    assert (by_best.name, [use.name for use in by_best.below]) == ("Best", ["Happy"])
+    assert by_campaign.places == (
+        "its goal, the path “Buyers” of “Which” (version 1, live)",
+        "what starts it (the draft)",
+    )
+    (best_of_happy,) = usage.needs(happy)
+    assert [(use.kind, use.name) for use in best_of_happy.below] == [("Segment", "Buyers"), ("Event", "Praised")]
+    below = {use.name: use.url for use in best_of_happy.below[0].below}
+    assert below == {
+        "Welcome": f"/admin/campaigns/campaign/{welcome.pk}/change/",
+        "Bought": f"/admin/events/eventdefinition/{bought.pk}/change/",
+    }
+    text = admin_client.get(page(buyers)).content.decode()
+    assert f'href="{page(happy)}"' in text and "its goal, the path “Buyers” of “Which”" in text
+    assert "Only what is known of each person" in admin_client.get(page(make_segment(condition=PRO))).content.decode()
+    assert admin_client.post(f"{LIST}{best.pk}/delete/", {"post": "yes"}).status_code == 403
+
+
+def test_plans_are_shown_to_operators_who_ask(admin_client: Client, client: Client) -> None:
+    make_event(make_profile("ada"), "Bought")
+    segment = make_segment(condition={"event": "Bought"})
+    explain = f"{LIST}{segment.pk}/explain/"
+    with CaptureQueriesContext(connection) as context:
+        text = admin_client.get(page(segment)).content.decode()
+    assert "Show the plans" in text and "EXPLAIN" not in str(context.captured_queries)
+    text = admin_client.post(explain, {"run": "0"}).content.decode()
+    assert text.count(" of the work, ") == 2 and "Index" in text and "Execution Time" not in text
+    text = admin_client.post(explain, {"run": "1"}).content.decode()
+    assert text.count(" of the time, ") == 2 and text.count("Execution Time") == 2
+    assert admin_client.get(explain).status_code == 405
+    assert admin_client.post(f"{LIST}{make_segment('vip', kind='manual').pk}/explain/").status_code == 404
+    user = User.objects.create_user("mia", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=("view_segment", "change_segment")))
+    client.force_login(user)
+    assert "Show the plans" not in client.get(page(segment)).content.decode()
+    assert client.post(explain).status_code == 403
+    user.user_permissions.add(Permission.objects.get(codename="explain_segment"))
+    assert client.post(explain).status_code == 200
 
 
 def test_a_persons_page_names_their_segments(admin_client: Client) -> None:
