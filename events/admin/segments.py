@@ -20,14 +20,14 @@ from django.views.decorators.http import require_POST
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
-from events import audit, nudges, panels, people, unknown
+from events import audit, panels, people, unknown
 from events.admin.condition_field import ConditionField
 from events.audit import Actor
 from events.conditions import ConditionError, parse
 from events.conditions.words import say
 from events.models import Import, Profile, Segment, SegmentHour, SegmentMember, Source
 from events.patience import TooLong
-from events.segments import lists, plans, usage
+from events.segments import keeping, lists, plans, usage
 from events.segments.starters import STARTERS
 from events.templatetags.console import amount, badge, moment
 from events.transfers import files, imports
@@ -61,13 +61,9 @@ class SegmentForm(forms.ModelForm):  # type: ignore[type-arg]
         found: dict[str, Any] = super().clean() or {}
         kind = found.get("kind", self.instance.kind)
         slug = found.get("slug", self.instance.slug)
-        condition = found.get("condition")
-        if kind == Segment.Kind.MANUAL and condition is not None:
-            self.add_error("condition", "A list that is kept by hand has no condition. Leave this empty.")
-        if kind == Segment.Kind.DYNAMIC and condition is None and "condition" not in self.errors:
-            self.add_error("condition", "Say who belongs to it, or choose to add people by hand.")
-        if condition is not None and slug and (way := usage.circle(slug, condition)):
-            self.add_error("condition", f"This leads back to the segment itself: {' → '.join(way)}.")
+        if "condition" not in self.errors:
+            for problem in keeping.problems(kind, slug, found.get("condition")):
+                self.add_error("condition", problem)
         return found
 
 
@@ -173,11 +169,7 @@ class SegmentAdmin(ModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: Segment, form: Any, change: bool) -> None:
         """Ask everybody anew when the condition has changed."""
-        if "condition" in form.changed_data and obj.condition is not None:
-            obj.revision += change
-            obj.state, obj.built_to, obj.build_started_at = Segment.State.BUILDING, 0, timezone.now()
-            nudges.nudge("segments")
-        super().save_model(request, obj, form, change)
+        keeping.store(obj, form.changed_data)
         audit.note(Actor.of_user(request.user), "segment", segment=obj.slug, changed=form.changed_data)
         for warning in unknown.warnings(obj.condition) if obj.condition is not None else ():
             messages.warning(request, warning.message)

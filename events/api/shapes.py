@@ -195,7 +195,25 @@ _SEGMENT: dict[str, Schema] = {
     "changed_by": TEXT,
 }
 SEGMENT = fields("slug", **_SEGMENT)
-WARNED_SEGMENT = fields("slug", **_SEGMENT, warnings=listed(fields(path=TEXT, message=TEXT, nearest=TEXT)))
+WARNED_SEGMENT = fields(
+    "slug",
+    **_SEGMENT,
+    warnings=listed(fields(path=TEXT, message=TEXT, nearest=TEXT)),
+    used_by=listed(fields(kind=TEXT, name=TEXT, places=listed(TEXT))),
+)
+_WANTED: dict[str, Schema] = {
+    "name": {**TEXT, "maxLength": 100},
+    "description": TEXT,
+    "condition": {**maybe(OBJECT), "description": "As docs/conditions.md tells; null for a list kept by hand."},
+}
+NEW_SEGMENT = fields(
+    "slug",
+    "name",
+    slug={**TEXT, "maxLength": 60, "pattern": "^[a-z0-9][a-z0-9-]*$"},
+    kind=_SEGMENT["kind"],
+    **_WANTED,
+)
+CHANGED_SEGMENT = fields(**_WANTED)
 MEMBER = fields(user_id=maybe(TEXT), email=TEXT, since=TIME)
 LIST_CHANGE = fields(add=listed(TEXT), remove=listed(TEXT))
 LIST_CHANGED = fields("added", "removed", "unknown", added=WHOLE, removed=WHOLE, unknown=listed(TEXT))

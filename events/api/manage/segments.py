@@ -1,13 +1,10 @@
-"""Segments by API: ``/segments/``, ``/segments/{slug}/`` and ``/segments/{slug}/people/``.
-
-Conditions are made in the admin, where they can be counted before they are saved; here segments are read, and lists
-that are kept by hand are filled.
-"""
+"""Segments by API: ``/segments/``, ``/segments/{slug}/`` and ``/segments/{slug}/people/``."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Any
 
 from django.http import Http404, HttpResponse
 from django.urls import URLPattern, re_path
@@ -17,38 +14,80 @@ from events import audit, people, unknown
 from events.api.manage.base import ManagementView, before_id, limit_of, page, read_body, respond, token_of
 from events.api.openapi import CURSOR, Shape
 from events.api.refusal import Refusal
-from events.api.shapes import LIST_CHANGE, LIST_CHANGED, MEMBER, SEGMENT, WARNED_SEGMENT, pages
+from events.api.shapes import (
+    CHANGED_SEGMENT,
+    LIST_CHANGE,
+    LIST_CHANGED,
+    MEMBER,
+    NEW_SEGMENT,
+    SEGMENT,
+    WARNED_SEGMENT,
+    pages,
+)
 from events.audit import Actor
 from events.conditions import ConditionError
 from events.models import Segment, SegmentMember
-from events.segments import lists
+from events.segments import keeping, lists, usage
 
 MAX_IDS = 1_000
+CHANGES: dict[str, type] = {"name": str, "description": str, "condition": dict}
 
 
 class SegmentsView(ManagementView):
-    """List segments, the newest first."""
+    """List segments, the newest first; or make one.
+
+    ``kind`` is "dynamic" (with a ``condition``) unless it is "manual", a list that is kept by hand. Everybody is asked
+    in the background; until then ``state`` is "building".
+    """
 
     area = "segments"
-    shapes = {"GET": Shape(pages(SEGMENT), parameters=CURSOR)}
+    shapes = {
+        "GET": Shape(pages(SEGMENT), parameters=CURSOR),
+        "POST": Shape(WARNED_SEGMENT, NEW_SEGMENT, status=201),
+    }
 
     def get(self, request: Request) -> HttpResponse:
         found = Segment.objects.filter(pk__lt=before_id(request)).order_by("-pk")
         return page(request, list(found[: limit_of(request) + 1]), _segment, lambda segment: str(segment.pk))
 
+    def post(self, request: Request) -> HttpResponse:
+        said = read_body(request, {"slug": str, "kind": str, **CHANGES})
+        _save(request, Segment(), said)
+        return respond(_whole(_find(said["slug"])), 201)
+
 
 class SegmentView(ManagementView):
-    """Show a segment: its condition, its size, when and by what it last changed.
+    """Show a segment: its condition, its size, when and by what it last changed; change it, or delete it.
 
-    ``warnings`` are names in the condition that nobody has met yet, each with its place and the nearest known name.
+    ``warnings`` are names in the condition that nobody has met yet, each with its place and the nearest known name;
+    ``used_by`` is what would miss it. As long as there is any it cannot be deleted: 409 names the places.
     """
 
     area = "segments"
-    shapes = {"GET": Shape(WARNED_SEGMENT)}
+    shapes = {
+        "GET": Shape(WARNED_SEGMENT),
+        "PATCH": Shape(WARNED_SEGMENT, CHANGED_SEGMENT),
+        "DELETE": Shape(status=204),
+    }
 
     def get(self, request: Request, slug: str) -> HttpResponse:
+        return respond(_whole(_find(slug)))
+
+    def patch(self, request: Request, slug: str) -> HttpResponse:
+        said = read_body(request, CHANGES)
         segment = _find(slug)
-        return respond(_segment(segment) | {"warnings": _warnings(segment)})
+        if said:
+            _save(request, segment, said)
+        return respond(_whole(segment))
+
+    def delete(self, request: Request, slug: str) -> HttpResponse:
+        segment = _find(slug)
+        try:
+            keeping.delete(segment)
+        except keeping.InUse as error:
+            raise Refusal("in_use", str(error), "slug", 409) from None
+        audit.note(Actor.of_token(token_of(request)), "segment", segment=slug, deleted=True)
+        return HttpResponse(status=204)
 
 
 class MembersView(ManagementView):
@@ -87,6 +126,17 @@ class MembersView(ManagementView):
         return respond(answer)
 
 
+def _save(request: Request, segment: Segment, said: dict[str, Any]) -> None:
+    """Store what was said of a segment. Raises Refusal, naming the field and the place in it."""
+    for name, value in said.items():
+        setattr(segment, name, "" if value is None and name != "condition" else value)
+    try:
+        keeping.save(segment, said)
+    except keeping.Mistake as error:
+        raise Refusal("invalid_value", error.message, error.field) from None
+    audit.note(Actor.of_token(token_of(request)), "segment", segment=segment.slug, changed=list(said))
+
+
 def _ids(given: Sequence[object], field: str) -> list[str]:
     if not all(isinstance(name, str) for name in given):
         raise Refusal("invalid_value", f"{field} has to be a list of user ids or emails.", field)
@@ -112,6 +162,11 @@ def _segment(segment: Segment) -> dict[str, object]:
         "changed_at": segment.changed_at,
         "changed_by": segment.changed_by,
     }
+
+
+def _whole(segment: Segment) -> dict[str, object]:
+    used_by = [{"kind": use.kind, "name": use.name, "places": use.places} for use in usage.uses(segment)]
+    return _segment(segment) | {"warnings": _warnings(segment), "used_by": used_by}
 
 
 def _member(member: SegmentMember) -> dict[str, object]:

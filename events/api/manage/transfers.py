@@ -11,13 +11,14 @@ from django.utils import timezone
 from rest_framework.request import Request
 
 from events import audit
+from events.api import scopes
 from events.api.manage.base import ManagementView, before_id, limit_of, page, respond, text_of, time_of, token_of
 from events.api.manage.sources import find_source
 from events.api.openapi import CURSOR, PERIOD, Shape, text
 from events.api.refusal import Refusal
 from events.api.shapes import IMPORT, TEXT, pages
 from events.audit import Actor
-from events.models import Import
+from events.models import Import, Segment
 from events.transfers import exports, files, imports
 from events.transfers.reading import RowError
 
@@ -31,14 +32,21 @@ UPLOAD = [
     text("name", "What to call it."),
     text("start", "true: run at once; else it is only checked."),
     text("triggers", "true: let the events start campaigns."),
+    text("list", "The short name of a list kept by hand that these people are for; wants the scope segments:write."),
+    text("listing", "What to do with them: add, remove, or replace all who are in the list."),
+    text("unknown", "Whom nobody knows: skip, or create (if nothing is said)."),
+    text("named_by", "What the column that names them holds: user_id, email, anonymous_id or any; else it is guessed."),
 ]
+# What may name people in a file for a list; nothing: guess it.
+NAMES = ["", "user_id", "email", "anonymous_id", "any"]
 
 
 class ImportsView(ManagementView):
     """List imports, or upload a file as the body.
 
     Query of an upload: ``source`` (id), ``kind`` (profiles or events), ``format`` (csv or ndjson), ``name``; with
-    ``start=true`` it runs at once, else it is only checked; ``triggers=true`` lets its events start campaigns.
+    ``start=true`` it runs at once, else it is only checked; ``triggers=true`` lets its events start campaigns. With
+    ``list`` its people are put on that list, or taken off, as ``listing`` says; it has to be a CSV of profiles then.
     """
 
     area = "imports"
@@ -62,9 +70,11 @@ class ImportsView(ManagementView):
             file_name=(text_of(request, "name") or "by API")[:200],
             triggers=text_of(request, "triggers") == "true",
         )
+        _set_list(request, upload)
         try:
             encoding = _choice(request, "encoding", [*imports.ENCODINGS], imports.UTF_8)
-            imports.store(upload, _pieces(request._request), encoding)
+            named_by = _choice(request, "named_by", NAMES)
+            imports.store(upload, _pieces(request._request), encoding, named_by)
         except RowError as error:
             raise Refusal("invalid_file", str(error), "body") from None
         start = text_of(request, "start") == "true"
@@ -120,6 +130,22 @@ def _choice(request: Request, name: str, known: list[str], otherwise: str = "") 
     if value not in known:
         raise Refusal("invalid_value", f"{name} has to be one of {', '.join(known)}.", name)
     return value
+
+
+def _set_list(request: Request, upload: Import) -> None:
+    """Let the file be for the list that is named, where one is. Raises Refusal."""
+    slug = text_of(request, "list")
+    if not slug:
+        return
+    if not scopes.allows(token_of(request).scopes, "segments:write"):
+        raise Refusal("missing_scope", "This token lacks the scope segments:write.", "Authorization", 403)
+    upload.segment = Segment.objects.filter(slug=slug, kind=Segment.Kind.MANUAL).first()
+    if upload.segment is None:
+        raise Refusal("invalid_value", f"There is no list {slug} that is kept by hand.", "list")
+    if (upload.kind, upload.format) != (Import.Kind.PROFILES, Import.Format.CSV):
+        raise Refusal("invalid_value", "A file for a list has to be a CSV of profiles.", "format")
+    upload.listing = _choice(request, "listing", Import.Listing.values, Import.Listing.ADD)
+    upload.unknown = _choice(request, "unknown", Import.Unknown.values, Import.Unknown.CREATE)
 
 
 def _pieces(request: HttpRequest) -> Iterator[bytes]:
