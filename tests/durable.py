@@ -66,8 +66,12 @@ class DurablePostgres:
         self.start()
 
     def migrate(self) -> None:
+        self.manage("migrate", "-v", "0")
+
+    def manage(self, *arguments: str) -> None:
+        """Run a management command on this database."""
         environ = {**os.environ, "DATABASE_URL": self.url}
-        subprocess.run([sys.executable, "manage.py", "migrate", "-v", "0"], cwd=ROOT, env=environ, check=True)
+        subprocess.run([sys.executable, "manage.py", *arguments], cwd=ROOT, env=environ, check=True)
 
     def make_key(self, source: str, kind: SourceKey.Kind = SourceKey.Kind.SECRET) -> tuple[int, str]:
         """Make a source and a key of it; returns the source's id and the key."""
