@@ -12,10 +12,10 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from events.admin.found import found_by
 from events.admin_paging import KeysetAdmin, ReadOnly
 from events.audit import ACTIONS
 from events.models import AuditEntry, Profile
+from events.searching import found_by
 from events.templatetags.console import badge, moment
 
 # Of what a search finds, so many people count.

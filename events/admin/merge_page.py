@@ -11,10 +11,10 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
-from events.admin.found import found_by
 from events.audit import Actor
 from events.merging import CannotMerge, merge_people
 from events.models import Profile
+from events.searching import found_by
 
 CANDIDATES = 20
 

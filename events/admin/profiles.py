@@ -25,10 +25,10 @@ from events import audit, panels, people, testers
 from events.admin import merge_page, privacy
 from events.admin.activity import KINDS, Wish, activity
 from events.admin.conditions import views as conditions
-from events.admin.found import found_by
 from events.admin_paging import KeysetAdmin
 from events.audit import Actor
 from events.models import Profile
+from events.searching import Search
 from events.templatetags.console import badge, moment
 
 IDENTITIES_SHOWN = 50
@@ -39,7 +39,9 @@ class ProfileAdmin(KeysetAdmin):
     list_display = ("person", "email", "test", "time_zone", "seen", "created")
     list_filter = ("is_test", "segment_memberships__segment")
     search_fields = ("user_id", "email")
-    search_help_text = "Email or user id, from its beginning"
+    search_help_text = "Email or user id, from its beginning, or a trait, such as plan=pro"
+    list_before_template = "admin/events/segments/gather_link.html"
+    actions = ("make_segment",)
     empty_help = "People appear as soon as a source reports something about them."
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -69,7 +71,15 @@ class ProfileAdmin(KeysetAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Profile], search_term: str
     ) -> tuple[QuerySet[Profile], bool]:
-        return found_by(queryset, search_term), False
+        return Search(search_term).people(queryset), False
+
+    def has_gather_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm("events.add_segment"))
+
+    @admin.action(description="Make a segment of the chosen people", permissions=["gather"])
+    def make_segment(self, request: HttpRequest, queryset: QuerySet[Profile]) -> HttpResponse:
+        ids = ",".join(str(pk) for pk in queryset.order_by("pk").values_list("pk", flat=True))
+        return HttpResponseRedirect(f"{reverse('admin:events_segment_gather')}?ids={ids}")
 
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view

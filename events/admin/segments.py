@@ -21,6 +21,7 @@ from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from events import audit, panels, people, unknown
+from events.admin import gather
 from events.admin.condition_field import ConditionField
 from events.audit import Actor
 from events.conditions import ConditionError, parse
@@ -185,6 +186,7 @@ class SegmentAdmin(ModelAdmin):
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view
         own = [
+            path("gather/", wrap(self.gather), name="events_segment_gather"),
             path("<int:pk>/progress/", wrap(self.progress), name="events_segment_progress"),
             path("<int:pk>/file/", wrap(require_POST(self.upload)), name="events_segment_file"),
             path("<int:pk>/members.csv", wrap(require_POST(self.download)), name="events_segment_members"),
@@ -192,6 +194,10 @@ class SegmentAdmin(ModelAdmin):
             path("<int:pk>/explain/", wrap(require_POST(self.explain)), name="events_segment_explain"),
         ]
         return own + list(super().get_urls())
+
+    def gather(self, request: HttpRequest) -> HttpResponse:
+        """Make a segment of people who were found or chosen on the list of people."""
+        return gather.show(request, {**self.admin_site.each_context(request), "opts": self.opts})
 
     def progress(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Return how far it is; when everybody has been asked the page is read again."""

@@ -15,8 +15,8 @@ from django.db.models import Max, Q, TextField
 from django.db.models.functions import Cast
 from django.http import HttpRequest
 
-from events.admin.found import found_by
 from events.models import Event, InboundRequest, Pending, Profile, Source
+from events.searching import found_by
 from events.templatetags.console import headline
 
 LINES = 60

@@ -16,7 +16,8 @@ class Segment(models.Model):
 
     ``revision`` counts the changes of its condition. While it is *building*, people up to the id ``built_to`` have been
     asked. ``size`` follows with the beat; test people are members and are not counted. ``reckoned_in`` is the
-    installation's time zone when everybody was asked.
+    installation's time zone when everybody was asked. ``gather`` is the search (``searching.Search``) whose people are
+    still being put into a list.
     """
 
     class Kind(models.TextChoices):
@@ -41,6 +42,7 @@ class Segment(models.Model):
     state = models.CharField(max_length=10, choices=State, default=State.LIVE, db_default=State.LIVE, editable=False)
     built_to = models.BigIntegerField(default=0, db_default=0, editable=False)
     reckoned_in = models.TextField(default="", db_default="", editable=False)
+    gather = models.JSONField(null=True, editable=False)
     build_started_at = models.DateTimeField(null=True, editable=False)
     build_seconds = models.FloatField(null=True, editable=False, help_text="How long asking everybody took.")
     size = models.BigIntegerField(default=0, db_default=0, editable=False)

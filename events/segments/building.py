@@ -1,4 +1,7 @@
-"""Ask everybody once a segment's condition is new, a slice at a time; what comes in meanwhile is followed as ever."""
+"""Ask everybody once a segment's condition is new, a slice at a time; what comes in meanwhile is followed as ever.
+
+Lists that are made of a search are filled the same way.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from django.utils import timezone
 
 from events.giving_way import lost_a_deadlock
 from events.models import Segment
-from events.segments import live, membership
+from events.segments import gathering, live, membership
 
 SLICE = 1_000
 NEXT = "SELECT id FROM events_profile WHERE id > %s ORDER BY id LIMIT %s FOR NO KEY UPDATE"
@@ -63,13 +66,17 @@ def build_slice() -> bool:
         people = [pk for (pk,) in cursor.fetchall()]
     now = timezone.now()
     found = live.current([segment.pk])
-    if people and found:
-        membership.ask({found[0]: people}, now, {segment.pk: ("its condition is new", None)})
+    if people and (found or segment.gather is not None):
+        if found:
+            membership.ask({found[0]: people}, now, {segment.pk: ("its condition is new", None)})
+        else:
+            gathering.take(segment, people)
         segment.built_to = people[-1]
         segment.save(update_fields=["built_to"])
     else:
         segment.state = Segment.State.LIVE
         if segment.build_started_at:
             segment.build_seconds = (now - segment.build_started_at).total_seconds()
-        segment.save(update_fields=["state", "build_seconds"])
+        segment.gather = None
+        segment.save(update_fields=["state", "build_seconds", "gather"])
     return True

@@ -14,8 +14,8 @@ from django.utils import timezone
 
 from events import panels
 from events.admin.activity import PAGE_SIZE, Place, Wish, activity
-from events.admin.found import found_by
 from events.models import Event, Profile
+from events.searching import found_by
 from tests.factories import make_event, make_profile, make_source
 
 pytestmark = pytest.mark.django_db

@@ -18,10 +18,10 @@ from events import vocabulary
 from events.admin.conditions import look as looking
 from events.admin.conditions import spreading
 from events.admin.conditions.grammar import grammar as describe
-from events.admin.found import found_by
 from events.conditions.reading import ORDERINGS, storable
 from events.models import Event, Profile
 from events.patience import TooLong
+from events.searching import found_by
 from events.vocabulary import About
 
 PERMISSION = "events.view_profile"
