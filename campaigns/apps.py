@@ -6,11 +6,12 @@ class CampaignsConfig(AppConfig):
     verbose_name = "Campaigns"
 
     def ready(self) -> None:
-        from campaigns import erasing, merging, news, portrait, questions, retention, segments, tasks
+        from campaigns import computed, erasing, merging, news, portrait, questions, retention, segments, tasks
         from campaigns.admin import panels
         from events import nudges, signals, vocabulary
         from events import retention as kept
         from events.audience import foreign, seeing
+        from events.computed import usage as computed_usage
         from events.conditions import words
         from events.segments import usage
         from messaging import interactions
@@ -19,6 +20,7 @@ class CampaignsConfig(AppConfig):
         nudges.register("journeys", tasks.run_journeys)
         panels.register()
         usage.register(segments.uses, segments.asked)
+        computed_usage.register(computed.uses)
         interactions.offer_campaigns(questions.names)
         foreign.register(questions.KIND, questions.ask)
         words.teach(questions.KIND.key, questions.say)

@@ -30,6 +30,7 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         (
             Entry("Profiles", "person", "events_profile_changelist", "events.view_profile"),
             Entry("Segments", "group_work", "events_segment_changelist", "events.view_segment"),
+            Entry("Computed traits", "functions", "events_computedtrait_changelist", "events.view_computedtrait"),
             Entry("Companies", "apartment", "events_group_changelist", "events.view_group"),
             Entry(
                 "Unsubscribed",

@@ -10,6 +10,7 @@ class EventsConfig(AppConfig):
         from events.admin import device_panel, groups
         from events.admin import segments as segments_admin
         from events.audience import foreign, seeing
+        from events.computed import definitions
         from events.computed import following as computed_following
         from events.conditions import words
         from events.segments import changes, following, kind
@@ -23,6 +24,7 @@ class EventsConfig(AppConfig):
         foreign.register(kind.KIND, kind.ask)
         words.teach(kind.KIND.key, kind.say)
         seeing.teach(kind.KIND.key, kind.look)
+        vocabulary.register("trait", definitions.names)
         vocabulary.own_events([changes.ENTERED, changes.LEFT])
         signals.profiles_merged.connect(following.follow_merge, dispatch_uid="events.segments.follow_merge")
         signals.profiles_erased.connect(following.follow_erasure, dispatch_uid="events.segments.follow_erasure")

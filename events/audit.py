@@ -32,6 +32,7 @@ ACTIONS: dict[str, str] = {
     "source": "Changed a source",
     "plan": "Changed the tracking plan",
     "segment": "Changed a segment",
+    "computed": "Changed a computed trait",
     "members": "Changed who is in a list",
     "retention": "Changed how long things are kept",
 }

@@ -18,8 +18,8 @@ from django.db import connection
 
 from events import counts, violations
 from events.api.refusal import Refusal
-from events.models import EventDefinition
-from events.schemas import Schema, SchemaError
+from events.models import ComputedTrait, EventDefinition
+from events.schemas import Flaw, Schema, SchemaError
 
 if TYPE_CHECKING:
     from events.ingest import Item
@@ -29,6 +29,7 @@ REMEMBER_SECONDS = 2.0
 # Where an event keeps the name it was sent under.
 ORIGINAL = "original_event"
 REFUSED = "schema_violation"
+COMPUTED = "is computed from events, so what is given here is left out"
 # What a call keeps its words in, as its sender knows it.
 WORDS = {"identify": "traits", "group": "traits"}
 
@@ -56,13 +57,16 @@ class Screened:
 
 def screen(source: Source, items: Sequence[Item]) -> Screened:
     """Return what becomes of ``items``; notes violations. Costs a look-up an item where anything is planned at all."""
-    rules = memory.current()
-    if not rules:
+    rules, computed = memory.current(), memory.computed
+    if not rules and not computed:
         return Screened(items)
     kept: list[Item] = []
     screened = Screened(kept)
     noted: list[violations.Found] = []
     for item in items:
+        if item.traits and not computed.isdisjoint(item.traits):
+            taken = [Flaw(name, COMPUTED) for name in sorted(computed & item.traits.keys())]
+            noted.append(violations.Found(item, taken, False))
         rule = rules.get(counts.label(item.type, item.name))
         if rule is not None and rule.rename_to:
             item, rule = _renamed(item, rule.rename_to), rules.get(rule.rename_to)
@@ -99,12 +103,14 @@ class Memory:
 
     def __init__(self) -> None:
         self.rules: Mapping[str, Rule] = {}
+        # Traits that are reckoned from events, so that nobody can say what they are.
+        self.computed: frozenset[str] = frozenset()
         self.until = 0.0
         self._schemas: dict[str, Schema | None] = {}
         self._lock = threading.Lock()
 
     def current(self) -> Mapping[str, Rule]:
-        """Return the rules by name, read anew when they are old: one statement, by one thread."""
+        """Return the rules by name, read anew when they are old: two statements, by one thread."""
         if self.until <= time.monotonic():
             with self._lock:
                 if self.until <= time.monotonic():
@@ -116,6 +122,7 @@ class Memory:
         with connection.cursor() as cursor:
             cursor.execute(READ)
             rows: list[tuple[Any, ...]] = cursor.fetchall()
+        self.computed = frozenset(ComputedTrait.objects.values_list("name", flat=True))
         self._schemas = {text: self._schema(text) for _, _, text, _, _ in rows if text}
         return {
             name: Rule(rename_to, self._schemas.get(text), mode == EventDefinition.SchemaMode.BLOCK, seconds or 0)

@@ -8,13 +8,15 @@ class MessagingConfig(AppConfig):
     def ready(self) -> None:
         from events import nudges, panels, signals, vocabulary
         from events import retention as kept
+        from events.computed import usage
         from events.conditions import kinds
-        from messaging import consent, erasing, interactions, merging, portrait, reported, retention, tasks
+        from messaging import consent, erasing, interactions, mentions, merging, portrait, reported, retention, tasks
         from messaging.admin import profile_panel
 
         nudges.register("messages", tasks.deliver)
         kinds.add(interactions.KIND)
         interactions.teach()
+        usage.register(mentions.of_trait)
         vocabulary.own_events(name for name, *_ in interactions.DEEDS.values())
         for kind in retention.KINDS:
             kept.register(kind)

@@ -2,6 +2,7 @@
 
 from events.admin import (
     audit_log,
+    computed,
     groups,
     imports,
     keeping,
@@ -18,6 +19,7 @@ from events.admin import (
 
 __all__ = [
     "audit_log",
+    "computed",
     "groups",
     "imports",
     "keeping",

@@ -27,7 +27,7 @@ from events.admin.activity import KINDS, Wish, activity
 from events.admin.conditions import views as conditions
 from events.admin_paging import KeysetAdmin
 from events.audit import Actor
-from events.models import Profile
+from events.models import ComputedTrait, Profile
 from events.searching import Search
 from events.templatetags.console import badge, moment
 
@@ -181,6 +181,7 @@ def profile_context(profile: Profile, request: HttpRequest) -> dict[str, Any]:
     return {
         "profile": profile,
         "traits": sorted(profile.traits.items()),
+        "computed": set(ComputedTrait.objects.values_list("name", flat=True)),
         "identities": identities[:IDENTITIES_SHOWN],
         "more_identities": len(identities) > IDENTITIES_SHOWN,
         "badges": panels.shown(panels.BADGES, profile, request),

@@ -17,6 +17,8 @@ SCOPES: dict[str, str] = {
     "catalogue:write": "Change the tracking plan",
     "segments:read": "Read segments and who is in them",
     "segments:write": "Change who is in lists that are kept by hand",
+    "computed:read": "Read computed traits",
+    "computed:write": "Make, change and remove computed traits",
     "sources:read": "Read sources and their keys' labels",
     "sources:write": "Make and change sources and keys",
     "imports:read": "Watch imports, and export people and events",

@@ -214,6 +214,32 @@ NEW_SEGMENT = fields(
     **_WANTED,
 )
 CHANGED_SEGMENT = fields(**_WANTED)
+_COMPUTED: dict[str, Schema] = {
+    "description": TEXT,
+    "function": {
+        "enum": ["count", "sum", "min", "max", "average", "first", "last", "most_frequent", "last_values", "distinct"]
+        + ["first_time", "last_time"]
+    },
+    "event_type": {"enum": ["track", "page", "screen"]},
+    "event": TEXT,
+    "properties": listed(TEXT),
+    "where": maybe(OBJECT),
+    "within": TEXT,
+    "number": WHOLE,
+}
+NEW_COMPUTED = fields("name", "function", "event", name=TEXT, **_COMPUTED)
+CHANGED_COMPUTED = fields(**_COMPUTED)
+COMPUTED = fields(
+    "name",
+    name=TEXT,
+    **_COMPUTED,
+    sentence=TEXT,
+    state={"enum": ["building", "live", "going"]},
+    progress=WHOLE,
+    used_by=listed(fields(kind=TEXT, name=TEXT, places=listed(TEXT))),
+    created_by=TEXT,
+    created_at=TIME,
+)
 MEMBER = fields(user_id=maybe(TEXT), email=TEXT, since=TIME)
 LIST_CHANGE = fields(add=listed(TEXT), remove=listed(TEXT))
 LIST_CHANGED = fields("added", "removed", "unknown", added=WHOLE, removed=WHOLE, unknown=listed(TEXT))

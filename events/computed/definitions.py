@@ -10,6 +10,7 @@ from typing import Any
 from events import catalog
 from events.conditions import ConditionError, Performed, What, parse, times
 from events.models import ComputedTrait, PropertyStat
+from events.vocabulary import About, Word
 
 Function = ComputedTrait.Function
 # These reckon with events alone, whatever their properties.
@@ -119,6 +120,11 @@ def gives(row: ComputedTrait) -> str:
         case Function.FIRST | Function.LAST | Function.MOST_FREQUENT:
             return "object" if len(row.properties) > 1 else ""
     return "number"
+
+
+def names(about: About) -> list[Word]:
+    """Return computed traits as names that conditions can speak of, for ``vocabulary``."""
+    return [Word(row.name, gives(row), "computed from events") for row in ComputedTrait.objects.all()]
 
 
 _read: dict[int, tuple[tuple[int, int | None], Definition]] = {}

@@ -70,6 +70,7 @@ class ComputedTrait(models.Model):
     built_to = models.BigIntegerField(default=0, db_default=0, editable=False)
     build_started_at = models.DateTimeField(db_default=Now(), editable=False)
     build_seconds = models.FloatField(null=True, editable=False, help_text="How long reckoning for everybody took.")
+    created_by = models.TextField(blank=True, default="", db_default="", editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
+import msgspec
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -16,7 +17,16 @@ from hypothesis import strategies as st
 from events import counts, plan, violations
 from events.api.inbound import Sampler
 from events.ingest import Item, Result, ingest
-from events.models import AcceptedMessage, Event, InboundRequest, Profile, Source, SuppressedId, Violation
+from events.models import (
+    AcceptedMessage,
+    ComputedTrait,
+    Event,
+    InboundRequest,
+    Profile,
+    Source,
+    SuppressedId,
+    Violation,
+)
 from events.schemas import Schema
 from events.suppression import add
 from tests.factories import make_event, make_key, make_profile, make_source, planned
@@ -298,3 +308,14 @@ def test_throttling_finds_its_way_by_index_in_a_full_log() -> None:
         shown = "\n".join(row[0] for row in cursor.fetchall())
     assert "Limit" in shown
     assert "Hash" not in shown
+
+
+def test_who_says_what_a_computed_trait_is_is_told_in_the_violations(monkeypatch: pytest.MonkeyPatch) -> None:
+    ComputedTrait.objects.create(name="views", function="count", event="Viewed", state="live")
+    monkeypatch.setattr(plan.memory, "until", 0.0)
+    said = {"views": msgspec.Raw(b"900"), "plan": msgspec.Raw(b'"pro"')}
+    ingest(make_source(), [Item("identify", "i1", NOW, user_id="ada", traits=said)], NOW)
+    assert Profile.objects.get(user_id="ada").traits == {"plan": "pro"}
+    (violation,) = Violation.objects.all()
+    assert (violation.path, violation.blocked) == ("views", False)
+    assert "computed from events" in violation.message

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern
 
-from events.api.manage import catalogue, log, privacy, profiles, segments, sources, transfers
+from events.api.manage import catalogue, computed, log, privacy, profiles, segments, sources, transfers
 
 # Profiles last: a user id may hold anything, slashes included.
 urlpatterns: list[URLPattern] = [
@@ -13,6 +13,7 @@ urlpatterns: list[URLPattern] = [
     *sources.urlpatterns,
     *transfers.urlpatterns,
     *segments.urlpatterns,
+    *computed.urlpatterns,
     *privacy.urlpatterns,
     *profiles.urlpatterns,
 ]
