@@ -20,7 +20,7 @@ class EventsConfig(AppConfig):
         nudges.register("segments", tasks.build_segments)
         nudges.register("turns", tasks.turn_segments)
         nudges.register("computed", tasks.build_computed)
-        nudges.register("computed turns", tasks.turn_computed)
+        nudges.register("computed-turns", tasks.turn_computed)
         foreign.register(kind.KIND, kind.ask)
         words.teach(kind.KIND.key, kind.say)
         seeing.teach(kind.KIND.key, kind.look)

@@ -82,7 +82,7 @@ def build_segments() -> None:
 @shared_task
 def turn_computed() -> None:
     """Reckon computed traits anew whose time has come."""
-    nudges.begin("computed turns")
+    nudges.begin("computed-turns")
     computed_turning.turn_due(time.monotonic() + SEGMENT_SECONDS)
 
 

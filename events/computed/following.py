@@ -84,7 +84,7 @@ def hear(heard: Mapping[tuple[str, str], Collection[int]]) -> None:
         rows = [{"computed_id": pk, "profile_id": person} for pk, person in wanted]
         with connection.cursor() as cursor:
             cursor.execute(LOOK_NOW, [sorted({person for _, person in wanted}), json.dumps(rows)])
-        nudges.nudge("computed turns")
+        nudges.nudge("computed-turns")
 
 
 def follow_merge(sender: object, pairs: Sequence[tuple[int, int]], **kwargs: Any) -> None:
@@ -94,7 +94,7 @@ def follow_merge(sender: object, pairs: Sequence[tuple[int, int]], **kwargs: Any
     _forget([loser for loser, _ in pairs])
     with connection.cursor() as cursor:
         cursor.execute(RECKON_AGAIN, [[winner for _, winner in pairs]])
-    nudges.nudge("computed turns")
+    nudges.nudge("computed-turns")
 
 
 def follow_erasure(sender: object, profile_ids: Sequence[int], **kwargs: Any) -> None:
