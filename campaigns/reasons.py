@@ -44,6 +44,9 @@ class Outcome(StrEnum):
     SKIPPED_BY_HAND = "skipped_by_hand"
     PATH = "path"
     SENT = "sent"
+    ANSWERED = "answered"
+    CALL_FAILED = "call_failed"
+    WENT_BACK = "went_back"
     INTERRUPTED = "interrupted"
 
     @property
@@ -61,6 +64,9 @@ OUTCOME_LABELS: dict[Outcome, str] = {
     Outcome.SKIPPED_BY_HAND: "Wait skipped by hand",
     Outcome.PATH: "Took a path",
     Outcome.SENT: "Message handed to the outbox",
+    Outcome.ANSWERED: "Called, and got an answer",
+    Outcome.CALL_FAILED: "Called without success",
+    Outcome.WENT_BACK: "Went back to an earlier step",
     Outcome.INTERRUPTED: "Left early: the journey ended here",
 }
 

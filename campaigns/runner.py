@@ -19,7 +19,8 @@ from django.db.models import Case, CharField, F, QuerySet, Value, When
 from django.utils import timezone
 
 from campaigns import goals, ledger, news, workflows
-from campaigns.engine.machine import Decision, Effect, Entered, Facts, Left, Message, Position, advance
+from campaigns.engine.deciding import Answer, Facts, Position
+from campaigns.engine.machine import Decision, Effect, Entered, Left, Message, advance
 from campaigns.engine.steps import Branch, Workflow
 from campaigns.models import Campaign, Journey, Metric
 from campaigns.news import News
@@ -35,19 +36,23 @@ BATCH = 500
 
 @dataclass(slots=True)
 class Trip:
-    """A claimed journey while it is being moved. ``paths`` holds the answers to branches it has asked about."""
+    """A claimed journey while it is being moved. ``answers`` holds those to what it has asked, by step."""
 
     journey: Journey
     workflow: Workflow
     position: Position
     effects: list[Effect] = field(default_factory=list)
-    paths: dict[str, str] = field(default_factory=dict)
+    answers: dict[str, Answer] = field(default_factory=dict)
     decision: Decision | None = None
 
     @property
     def zone(self) -> ZoneInfo:
         own: str = self.journey.own_time_zone  # type: ignore[attr-defined]  # annotated by _claim
         return workflows.zone_for(own, self.workflow.time_zone)
+
+    def facts(self, now: datetime) -> Facts:
+        journey = self.journey
+        return Facts(now, self.zone, self.answers, journey.campaign_id, journey.profile_id, journey.pk)
 
 
 def run_due(deadline: float) -> int:
@@ -181,8 +186,7 @@ def _decide(trips: Sequence[Trip], now: datetime, skipped_by: str) -> None:
     asking: Sequence[Trip] = trips
     while asking:
         for trip in asking:
-            facts = Facts(now, trip.zone, trip.paths)
-            trip.decision = advance(trip.workflow, trip.position, facts, skipped_by)
+            trip.decision = advance(trip.workflow, trip.position, trip.facts(now), skipped_by)
             trip.position = trip.decision.position
             trip.effects.extend(trip.decision.effects)
         asking = [trip for trip in asking if trip.decision and trip.decision.asks]
@@ -199,7 +203,7 @@ def _answer(asking: Sequence[Trip], now: datetime) -> None:
         assert isinstance(branch, Branch)
         chosen = choose_paths(branch, [trip.journey.pk for trip in trips], now)
         for trip in trips:
-            trip.paths[step_id] = chosen[trip.journey.pk]
+            trip.answers[step_id] = chosen[trip.journey.pk]
 
 
 def choose_paths(branch: Branch, journey_ids: Sequence[int], now: datetime) -> dict[int, str]:

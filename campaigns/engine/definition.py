@@ -5,30 +5,16 @@ Every mistake is reported with its place, such as ``steps[2].paths[0].if``, and 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import time
 from typing import Any
 
-from campaigns.engine.steps import (
-    Branch,
-    Definition,
-    Delay,
-    Exit,
-    Goal,
-    Path,
-    Reentry,
-    Send,
-    Step,
-    Trigger,
-    Window,
-    Workflow,
-)
+from campaigns.engine.boxes import BUILDERS, ways
+from campaigns.engine.steps import Definition, Goal, Path, Reentry, Step, Trigger, Workflow
 from campaigns.engine.timing import find_zone
 from events.conditions import ConditionError, Node
 from events.conditions import parse as parse_condition
 
-MAX_DELAY = 400 * 24 * 3600
 MAX_SPEED = 100_000
 MAX_AGE_HOURS = 24 * 366
 MAX_GRACE_MINUTES = 24 * 60
@@ -55,7 +41,7 @@ class DefinitionError(ValueError):
 
 def parse(definition: Definition) -> Workflow:
     """Return the workflow. Raises DefinitionError with all problems."""
-    reader = _Reader()
+    reader = Reader()
     workflow = reader.workflow(definition)
     if reader.problems:
         raise DefinitionError(reader.problems)
@@ -71,12 +57,16 @@ def problems(definition: Definition) -> list[Problem]:
     return []
 
 
-class _Reader:
-    """Collects problems while it builds; what it returns is only good when there are none."""
+class Reader:
+    """Reads the parts of a definition and collects the problems.
+
+    What it returns is only good when there are none.
+    """
 
     def __init__(self) -> None:
         self.problems: list[Problem] = []
         self.by_id: dict[str, Step] = {}
+        self.around: list[str] = []  # the ids of the steps within whose paths it reads
         self.following: dict[str, str | None] = {}
 
     def workflow(self, tree: Definition) -> Workflow:
@@ -137,14 +127,16 @@ class _Reader:
         return tuple(step for step in found if step is not None)
 
     def step(self, tree: Any, path: str, depth: int) -> Step | None:
-        build = _BUILDERS.get(str(tree.get("kind"))) if isinstance(tree, dict) else None
+        build = BUILDERS.get(str(tree.get("kind"))) if isinstance(tree, dict) else None
         if build is None:
-            self.problem(path, f"must be a step of one of the kinds {', '.join(_BUILDERS)}")
+            self.problem(path, f"must be a step of one of the kinds {', '.join(BUILDERS)}")
             return None
         step_id = self.text(tree, "id", path, "needs an id")
         if step_id in self.by_id:
             self.problem(f"{path}.id", f"the id {step_id} is used twice")
+        self.around.append(step_id)
         step = build(self, tree, path, step_id, str(tree.get("name") or step_id), depth)
+        self.around.pop()
         self.by_id[step_id] = step
         return step
 
@@ -153,20 +145,24 @@ class _Reader:
         for index, step in enumerate(steps):
             following = steps[index + 1].id if index + 1 < len(steps) else after
             self.following[step.id] = following
-            if isinstance(step, Branch):
-                for path in step.paths:
-                    self.chain(path.steps, following)
+            for path in ways(step):
+                self.chain(path.steps, following)
 
-    def path(self, tree: Any, path: str, depth: int, is_last: bool) -> Path:
-        tree = tree if isinstance(tree, dict) else {}
-        condition = self.condition(tree.get("if"), f"{path}.if")
-        if condition is None and not is_last:
-            self.problem(f"{path}.if", "needs a condition; only the last path may be for everybody else")
+    def paths(self, tree: dict[str, Any], path: str, message: str) -> list[dict[str, Any]]:
+        """Return the trees of the paths; there has to be one at least, else ``message`` says what to do."""
+        trees = tree.get("paths")
+        if not isinstance(trees, list) or not trees:
+            self.problem(f"{path}.paths", message)
+            return []
+        return [each if isinstance(each, dict) else {} for each in trees]
+
+    def path(self, tree: dict[str, Any], path: str, depth: int, condition: Node | None = None, weight: int = 0) -> Path:
         return Path(
             self.text(tree, "id", path, "needs an id"),
             str(tree.get("name") or tree.get("id") or ""),
             condition,
             self.steps(tree.get("steps") or [], f"{path}.steps", depth + 1),
+            weight,
         )
 
     def condition(self, tree: Any, path: str) -> Node | None:
@@ -200,48 +196,26 @@ class _Reader:
             self.problem(f"{path}.{key}", "must be a time of day such as 09:00")
             return time(0)
 
+    def days(self, tree: dict[str, Any], key: str, path: str) -> frozenset[int]:
+        days = tree.get(key)
+        if not isinstance(days, list) or not days or not all(day in range(7) for day in days):
+            self.problem(f"{path}.{key}", "choose at least one day of the week")
+            return frozenset()
+        return frozenset(days)
 
-def _delay(reader: _Reader, tree: dict[str, Any], path: str, step_id: str, name: str, depth: int) -> Step:
-    return Delay(step_id, name, reader.whole(tree, "seconds", path, 1, MAX_DELAY))
+    def trait(self, tree: dict[str, Any], key: str, path: str) -> tuple[str, ...]:
+        """Return the path of a trait or property: names joined by dots, or a list of names."""
+        value = tree.get(key)
+        if isinstance(value, str) and value.strip():
+            return tuple(value.split("."))
+        if isinstance(value, list) and value and all(isinstance(part, str) for part in value):
+            return tuple(value)
+        self.problem(f"{path}.{key}", "must be the name of a trait or property")
+        return ("",)
 
-
-def _window(reader: _Reader, tree: dict[str, Any], path: str, step_id: str, name: str, depth: int) -> Step:
-    days = tree.get("days")
-    if not isinstance(days, list) or not days or not all(day in range(7) for day in days):
-        reader.problem(f"{path}.days", "choose at least one day of the week")
-        days = []
-    return Window(step_id, name, frozenset(days), reader.clock(tree, "start", path), reader.clock(tree, "end", path))
-
-
-def _send(reader: _Reader, tree: dict[str, Any], path: str, step_id: str, name: str, depth: int) -> Step:
-    template = tree.get("template")
-    if not isinstance(template, int) or isinstance(template, bool):
-        reader.problem(f"{path}.template", "choose the template to send")
-        template = 0
-    return Send(step_id, name, template, tree.get("template_version"))
-
-
-def _branch(reader: _Reader, tree: dict[str, Any], path: str, step_id: str, name: str, depth: int) -> Step:
-    trees = tree.get("paths")
-    if not isinstance(trees, list) or not trees:
-        reader.problem(f"{path}.paths", "add at least one path with a condition")
-        trees = []
-    last = len(trees) - 1
-    return Branch(
-        step_id,
-        name,
-        tuple(reader.path(t, f"{path}.paths[{i}]", depth, i == last and i > 0) for i, t in enumerate(trees)),
-    )
-
-
-def _exit(reader: _Reader, tree: dict[str, Any], path: str, step_id: str, name: str, depth: int) -> Step:
-    return Exit(step_id, name)
-
-
-_BUILDERS: dict[str, Callable[[_Reader, dict[str, Any], str, str, str, int], Step]] = {
-    "delay": _delay,
-    "window": _window,
-    "send": _send,
-    "branch": _branch,
-    "exit": _exit,
-}
+    def mapping(self, tree: dict[str, Any], key: str, path: str) -> dict[str, Any]:
+        value = tree.get(key) or {}
+        if not isinstance(value, dict):
+            self.problem(f"{path}.{key}", "must be names with their values")
+            return {}
+        return value

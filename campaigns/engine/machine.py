@@ -1,29 +1,17 @@
 """Decide what a journey does now. Pure: a position, facts and ``now`` in; a Decision out.
 
-One function per step kind says what becomes of a journey that stands at the step: it *stays* until an instant, it
-*asks* which path of a branch holds (a question only the database can answer), it *leaves*, or it *ends*. ``advance``
-walks on until the journey stays, asks or ends, and gathers what happened on the way.
+``campaigns.engine.deciding`` says what becomes of a journey at a step. ``advance`` walks on until the journey stays,
+asks or ends, and gathers what happened on the way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import datetime
 
-from campaigns.engine.steps import Branch, Delay, Exit, Send, Step, Window, Workflow
-from campaigns.engine.timing import next_open
+from campaigns.engine.deciding import DECIDERS, Ask, End, Facts, Leave, Position, Stay, after_time
+from campaigns.engine.steps import Call, Workflow
 from campaigns.reasons import Ending, Outcome
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """Where a journey stands. ``step_id`` "" is before the first step; ``visit`` counts the steps entered."""
-
-    step_id: str
-    visit: int
-    entered_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +39,22 @@ class Message:
     template_version: int
 
 
-Effect = Entered | Left | Message
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What the step is there for is to be done for this visit: a trait set, an event tracked, a URL called …"""
+
+    visit: int
+    step_id: str
+
+
+Effect = Entered | Left | Message | Act
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
     """The new position and what happened on the way to it.
 
-    Exactly one of these holds: ``due_at`` (waits until then), ``asks`` (the branch whose path is wanted), ``ending``.
+    Exactly one of these holds: ``due_at`` (waits until then), ``asks`` (the step that wants an answer), ``ending``.
     """
 
     position: Position
@@ -68,50 +64,15 @@ class Decision:
     ending: Ending | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What a decision may know. ``paths`` answers asked branches: step id → path id, "" where none holds."""
-
-    now: datetime
-    zone: ZoneInfo
-    paths: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Stay:
-    until: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class Leave:
-    outcome: Outcome
-    detail: str = ""
-    into: str | None = None
-    template_version: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    ending: Ending
-
-
-Verdict = Stay | Ask | Leave | End
-
-
 def advance(workflow: Workflow, position: Position, facts: Facts, skipped_by: str = "") -> Decision:
     """Return what the journey does at ``facts.now``. ``skipped_by`` names who ends the wait it is in by hand."""
     effects: list[Effect] = []
-    position = position if position.step_id else _enter(workflow.first, position, facts, effects)
+    position = position if position.step_id else _enter(workflow, workflow.first, position, facts, effects)
     while position.step_id:
         step = workflow.by_id[position.step_id]
         verdict = DECIDERS[type(step)](step, position, workflow, facts)
         if isinstance(verdict, Stay) and skipped_by:
-            verdict = Leave(Outcome.SKIPPED_BY_HAND, f"by {skipped_by}")
+            verdict = Leave(Outcome.SKIPPED_BY_HAND, f"by {skipped_by}", into=after_time(step))
             skipped_by = ""
         match verdict:
             case Stay(until):
@@ -123,61 +84,28 @@ def advance(workflow: Workflow, position: Position, facts: Facts, skipped_by: st
                 return Decision(position, tuple(effects), ending=ending)
             case Leave():
                 effects.extend(_leaving(verdict, position, facts))
-                target = verdict.into or workflow.following[step.id]
-                position = _enter(target, position, facts, effects)
+                target = verdict.back or verdict.into or workflow.following[step.id]
+                position = _enter(workflow, target, position, facts, effects)
+                if verdict.back:
+                    # Each round is written before the next, so that a circle can be counted, and seen.
+                    return Decision(position, tuple(effects), due_at=facts.now)
     return Decision(position, tuple(effects), ending=Ending.COMPLETED)
 
 
-def _enter(step_id: str | None, position: Position, facts: Facts, effects: list[Effect]) -> Position:
+def _enter(
+    workflow: Workflow, step_id: str | None, position: Position, facts: Facts, effects: list[Effect]
+) -> Position:
     if step_id is None:
-        return replace(position, step_id="")
-    position = Position(step_id, position.visit + 1, facts.now)
+        return replace(position, step_id="", fresh=False)
+    position = Position(step_id, position.visit + 1, facts.now, fresh=True)
     effects.append(Entered(position.visit, step_id, facts.now))
+    if isinstance(workflow.by_id[step_id], Call):
+        effects.append(Act(position.visit, step_id))
     return position
 
 
 def _leaving(verdict: Leave, position: Position, facts: Facts) -> list[Effect]:
     left = Left(position.visit, position.step_id, facts.now, verdict.outcome, verdict.detail)
-    if verdict.template_version is None:
-        return [left]
-    return [Message(position.visit, position.step_id, verdict.template_version), left]
-
-
-def _delay(step: Delay, position: Position, workflow: Workflow, facts: Facts) -> Verdict:
-    entered = position.entered_at or facts.now
-    until = entered + timedelta(seconds=step.seconds) / workflow.speed
-    return Leave(Outcome.WAITED) if facts.now >= until else Stay(until)
-
-
-def _window(step: Window, position: Position, workflow: Workflow, facts: Facts) -> Verdict:
-    opening = next_open(step, facts.now, facts.zone)
-    if opening > facts.now:
-        return Stay(opening)
-    waited = position.entered_at is not None and position.entered_at < facts.now
-    return Leave(Outcome.WAITED if waited else Outcome.DONE)
-
-
-def _send(step: Send, position: Position, workflow: Workflow, facts: Facts) -> Verdict:
-    return Leave(Outcome.SENT, template_version=step.template_version)
-
-
-def _branch(step: Branch, position: Position, workflow: Workflow, facts: Facts) -> Verdict:
-    if step.id not in facts.paths:
-        return Ask()
-    chosen = next((path for path in step.paths if path.id == facts.paths[step.id]), None)
-    if chosen is None:
-        return Leave(Outcome.PATH, "No path's condition held")
-    return Leave(Outcome.PATH, chosen.name, into=chosen.steps[0].id if chosen.steps else None)
-
-
-def _exit(step: Exit, position: Position, workflow: Workflow, facts: Facts) -> Verdict:
-    return End(Ending.EXIT_STEP)
-
-
-DECIDERS: Mapping[type[Step], Callable[..., Verdict]] = {
-    Delay: _delay,
-    Window: _window,
-    Send: _send,
-    Branch: _branch,
-    Exit: _exit,
-}
+    if verdict.template_version is not None:
+        return [Message(position.visit, position.step_id, verdict.template_version), left]
+    return [Act(position.visit, position.step_id), left] if verdict.acts else [left]

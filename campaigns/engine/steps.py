@@ -20,9 +20,43 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Delay(Step):
-    """Wait this many seconds (divided by the workflow's speed)."""
+    """Wait this many seconds, or as many as chance says up to ``most``; both divided by the workflow's speed."""
 
     seconds: int
+    most: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DelayUntilDay(Step):
+    """Wait for the next ``clock`` on one of these days (Monday = 0) in the person's zone."""
+
+    days: frozenset[int]
+    clock: time
+
+
+@dataclass(frozen=True, slots=True)
+class DelayUntilDate(Step):
+    """Wait for a date that is a trait of the person, shifted by ``days``, at ``clock`` where the trait names no time.
+
+    Who has no such date goes on at once, as who is past it does.
+    """
+
+    trait: tuple[str, ...]
+    days: int
+    clock: time | None
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """An event of the person's after the triggering one, or only ``since_step`` was entered.
+
+    ``same`` is a property whose value the triggering event has as well, such as an order's id.
+    """
+
+    event: str
+    where: Node | None
+    same: tuple[str, ...] | None
+    since_step: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +81,13 @@ class Send(Step):
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """One way out of a branch; ``condition`` None is "everybody else"."""
+    """One way out of a step. In a branch ``condition`` None is "everybody else"; a split goes by ``weight``."""
 
     id: str
     name: str
     condition: Node | None
     steps: tuple[Step, ...]
+    weight: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +95,90 @@ class Branch(Step):
     """Take the first path whose condition holds; none holding, go on behind the branch."""
 
     paths: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Split(Step):
+    """Take a path by chance, in proportion to the weights; the same person takes the same one whenever they come."""
+
+    paths: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WaitUntil(Step):
+    """Wait until ``condition`` holds or ``heard`` has come, then take the first path; the second after ``seconds``."""
+
+    condition: Node | None
+    heard: Heard | None
+    seconds: int
+    paths: tuple[Path, Path]
+
+
+@dataclass(frozen=True, slots=True)
+class HoldUntilQuiet(Step):
+    """Wait until nothing of ``heard`` has come for ``seconds``, at most ``most`` altogether."""
+
+    heard: Heard
+    seconds: int
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit(Step):
+    """Let ``number`` journeys of the campaign through per ``seconds``, evenly; the others wait their turn."""
+
+    number: int
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateProfile(Step):
+    """Set traits of the person; texts are Liquid. A trait set to None is taken away."""
+
+    traits: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class TrackEvent(Step):
+    """Append an event to the person's log; texts among the properties are Liquid."""
+
+    event: str
+    properties: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribe(Step):
+    """Subscribe the person to a topic, or unsubscribe them; topic "" is everything that is not transactional."""
+
+    topic: str
+    subscribed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Step):
+    """Call a URL and go on when it has answered, at the latest after ``seconds``. The texts are Liquid."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: str
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class StartCampaign(Step):
+    """Start a journey of another campaign, whose trigger properties are ``properties``; texts are Liquid."""
+
+    campaign: str
+    properties: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class GoTo(Step):
+    """Go back to an earlier step, at most ``times`` times a journey; then go on."""
+
+    to: str
+    times: int
 
 
 @dataclass(frozen=True, slots=True)

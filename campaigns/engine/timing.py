@@ -6,7 +6,7 @@ where they are put back, the hour that comes twice counts both times, by what th
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -55,6 +55,22 @@ def next_open(window: Window, now: datetime, zone: ZoneInfo) -> datetime:
             if opening > now:
                 return opening
     raise ValueError("a window without days never opens")
+
+
+def next_clock(days: Collection[int], clock: time, after: datetime, zone: ZoneInfo) -> datetime:
+    """Return the first instant (UTC), not before ``after``, at which it is ``clock`` on one of ``days`` in ``zone``."""
+    today = after.astimezone(zone).date()
+    for offset in range(9):
+        day = today + offset * DAY
+        if day.weekday() in days and (found := instant(day, clock, zone)) >= after:
+            return found
+    raise ValueError("without a day there is no next one")
+
+
+def shifted(at: datetime, days: int, clock: time | None, zone: ZoneInfo) -> datetime:
+    """Return the instant (UTC) so many calendar days after ``at`` in ``zone``, at ``clock`` or at the same time."""
+    local = at.astimezone(zone)
+    return instant(local.date() + days * DAY, clock or local.time(), zone)
 
 
 def instant(day: date, clock: time, zone: ZoneInfo) -> datetime:
