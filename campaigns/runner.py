@@ -1,7 +1,7 @@
 """Move the journeys whose time has come: claim a batch, ask the engine, write everything in one transaction.
 
-The number of statements does not grow with the batch: it depends on how many different goals and branches the batch
-meets. A journey that fails on its own is set aside as stuck with the error; the others go on.
+The number of statements does not grow with the batch: it depends on how many different goals and steps that ask
+the batch meets. A journey that fails on its own is set aside as stuck with the error; the others go on.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from django.db import OperationalError, connection, transaction
-from django.db.models import Case, CharField, F, QuerySet, Value, When
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
-from campaigns import goals, ledger, news, workflows
+from campaigns import answers, goals, ledger, news, workflows
+from campaigns.answers import Question
 from campaigns.engine.deciding import Answer, Facts, Position
 from campaigns.engine.machine import Decision, Effect, Entered, Left, Message, advance
-from campaigns.engine.steps import Branch, Workflow
+from campaigns.engine.steps import Workflow
 from campaigns.models import Campaign, Journey, Metric
 from campaigns.news import News
 from campaigns.reasons import Ending, Outcome
-from events.audience import Scope, compile_condition
 from events.models import Profile
 from messaging import outbox
 from messaging.models import TemplateVersion
@@ -182,7 +182,7 @@ def _move(journeys: Sequence[Journey], now: datetime, skipped_by: str = "") -> N
 
 
 def _decide(trips: Sequence[Trip], now: datetime, skipped_by: str) -> None:
-    """Ask the engine about every trip; answer the branches it asks about, all of one branch in one statement."""
+    """Ask the engine about every trip; answer what it asks, all that ask at one step in one statement."""
     asking: Sequence[Trip] = trips
     while asking:
         for trip in asking:
@@ -199,22 +199,10 @@ def _answer(asking: Sequence[Trip], now: datetime) -> None:
         assert trip.decision and trip.decision.asks
         groups[trip.journey.version_id, trip.decision.asks].append(trip)
     for (_, step_id), trips in groups.items():
-        branch = trips[0].workflow.by_id[step_id]
-        assert isinstance(branch, Branch)
-        chosen = choose_paths(branch, [trip.journey.pk for trip in trips], now)
+        step = trips[0].workflow.by_id[step_id]
+        found = answers.answer(Question(step, {trip.journey.pk: trip.position for trip in trips}, now))
         for trip in trips:
-            trip.answers[step_id] = chosen[trip.journey.pk]
-
-
-def choose_paths(branch: Branch, journey_ids: Sequence[int], now: datetime) -> dict[int, str]:
-    """Return the id of the path each journey takes at ``branch``, "" where no condition holds. One statement."""
-    scope = Scope(profile_id="profile_id", traits="profile__traits", properties="trigger", as_of=now)
-    whens = [
-        When(compile_condition(path.condition, scope), then=Value(path.id)) for path in branch.paths if path.condition
-    ]
-    otherwise = next((path.id for path in branch.paths if path.condition is None), "")
-    path = Case(*whens, default=Value(otherwise), output_field=CharField())
-    return dict(Journey.objects.filter(pk__in=journey_ids).annotate(path=path).values_list("pk", "path"))
+            trip.answers[step_id] = found[trip.journey.pk]
 
 
 def _write(trips: Sequence[Trip], now: datetime) -> None:

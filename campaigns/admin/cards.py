@@ -11,7 +11,7 @@ from typing import Any
 from django.utils.safestring import SafeString
 
 from campaigns.admin import draft as drafts
-from campaigns.admin import words
+from campaigns.admin import sorts, words
 from campaigns.admin.conditions import Typed
 from campaigns.admin.draft import Step
 from campaigns.admin.editor import Editor, condition_field, path_key
@@ -19,7 +19,6 @@ from campaigns.admin.step_forms import STEP_FORMS, CardForm
 from campaigns.engine.definition import Problem
 from events.admin.condition_field import ConditionWidget
 
-ICONS = {"delay": "hourglass_top", "window": "schedule", "send": "mail", "branch": "alt_route", "exit": "logout"}
 _PART = re.compile(r"([a-z_]+)(?:\[(\d+)\])?")
 
 
@@ -89,9 +88,12 @@ class PathCard:
     id: str
     name: str
     is_else: bool
+    removable: bool
     summary: str
     address: str
+    form: CardForm | None
     condition: Condition | None
+    problems: Sequence[str]
     steps: Sequence[StepCard]
 
 
@@ -103,6 +105,8 @@ class StepCard:
     title: str
     label: str
     icon: str
+    grows: bool
+    waits: bool
     paths: Sequence[PathCard] = ()
     figures: Figures | None = None
     raw: str = ""
@@ -159,8 +163,8 @@ def _locate_step(steps: Sequence[Step], index: int, rest: str, message: str) -> 
     ways = drafts.paths(step)
     if found and found[1] == "paths" and found[2] and int(found[2]) < len(ways):
         return _locate_path(step, ways[int(found[2])], deeper, message)
-    form = STEP_FORMS.get(str(step.get("kind")))
-    name = form.fields_of_draft.get(head, head) if form and head else ""
+    form = STEP_FORMS.get(sorts.name(step))
+    name = form.fields_of_draft.get(rest, form.fields_of_draft.get(head, head)) if form and head else ""
     return Fault(f"step-{step['id']}", name, message, words.name(step))
 
 
@@ -210,51 +214,63 @@ class _Layout:
         return [self.step(step) for step in steps]
 
     def step(self, step: Step) -> StepCard:
-        kind, step_id = str(step.get("kind")), str(step["id"])
-        known = kind in STEP_FORMS
+        kind, step_id, sort = str(step.get("kind")), str(step["id"]), sorts.of(step)
         return StepCard(
             card=self.card(f"step-{step_id}", words.summary(step, self.editor.draft["speed"], self.templates)),
             id=step_id,
             kind=kind,
             title=words.name(step),
-            label=words.KINDS.get(kind, kind),
-            icon=ICONS.get(kind, "help"),
+            label=sort.label,
+            icon=sort.icon,
+            grows=kind in sorts.GROWING,
+            waits=kind in sorts.WAITING,
             paths=[self.path(step, path) for path in drafts.paths(step)],
             figures=(self.figures or {}).get(step_id),
-            raw="" if known else json.dumps(step, indent=2, ensure_ascii=False),
+            raw="" if sorts.name(step) in STEP_FORMS else json.dumps(step, indent=2, ensure_ascii=False),
         )
 
     def path(self, step: Step, path: dict[str, Any]) -> PathCard:
-        is_else, key = drafts.is_else(path), path_key(step, path)
+        is_else, key = drafts.is_else(step, path), path_key(step, path)
+        asks = key in self.editor.conditions
+        form = self.editor.forms.get(key)
         return PathCard(
             key=key,
             id=str(path["id"]),
             name=str(path.get("name") or ""),
             is_else=is_else,
-            summary=words.path(path),
+            removable=step.get("kind") in sorts.GROWING and not is_else,
+            summary=words.path(step, path),
             address=f"{step['id']}/{path['id']}",
-            condition=None if is_else else self.condition(key, empty="No rules yet: say who takes this path."),
+            form=form,
+            condition=self.condition(key, empty="No rules yet: say who takes this path.") if asks else None,
+            problems=self.loose(key, form),
             steps=self.steps(path["steps"]),
         )
 
     def card(self, key: str, summary: str) -> Card:
         form = self.editor.forms.get(key)
+        wrong = bool(form and form.errors) or self.unsettled(key)
+        return Card(
+            key, summary, form, self.loose(key, form), wrong or key in self.open_cards or self.editor.focus == key
+        )
+
+    def loose(self, key: str, form: CardForm | None) -> list[str]:
+        """Return what is wrong with a card or path and belongs to no field of it."""
         fields = form.fields if form else {}
-        loose = [
+        return [
             fault.message
             for fault in self.faults
             if fault.card == key and fault.field not in fields and fault.field not in ("where", "if")
         ]
-        wrong = bool(form and form.errors) or self.unsettled(key)
-        return Card(key, summary, form, loose, wrong or key in self.open_cards or self.editor.focus == key)
 
     def unsettled(self, key: str) -> bool:
-        """Say whether the condition of the card, or of a path of it, is wrong or waits to be filled in."""
+        """Say whether a condition of the card, or something of a path of it, is wrong or waits to be filled in."""
         inside = f"path-{key.removeprefix('step-')}/"
+        own = [name for name in self.editor.conditions if name == key]
+        ways = {*self.editor.conditions, *self.editor.forms} if key.startswith("step-") else ()
         return any(
-            typed.error or self.editor.focus == name
-            for name, typed in self.editor.conditions.items()
-            if name == key or (key.startswith("step-") and name.startswith(inside))
+            self.editor.focus == name or self.editor.is_wrong(name)
+            for name in (*own, *(name for name in ways if name.startswith(inside)))
         )
 
     def condition(self, key: str, event_field: str = "trigger-event", empty: str = "") -> Condition:

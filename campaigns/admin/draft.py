@@ -14,17 +14,11 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from campaigns.admin import sorts
+from campaigns.admin.sorts import SORTS
+
 Draft = dict[str, Any]
 Step = dict[str, Any]
-
-STEMS = {"delay": "wait", "window": "hours", "send": "mail", "branch": "split", "exit": "end"}
-FRESH: dict[str, Step] = {
-    "delay": {"name": "", "seconds": 86_400},
-    "window": {"name": "", "days": [0, 1, 2, 3, 4], "start": "09:00", "end": "17:00"},
-    "send": {"name": "", "template": None},
-    "branch": {"name": ""},
-    "exit": {"name": ""},
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +31,7 @@ class Place:
 
 def empty() -> Draft:
     """Return what a new campaign starts with: a trigger to choose and one mail."""
-    return opened({"steps": [{"id": "mail", "kind": "send", **FRESH["send"]}]})
+    return opened({"steps": [{"id": "mail", **_fresh("send")}]})
 
 
 def opened(draft: Any) -> Draft:
@@ -72,25 +66,20 @@ def find(draft: Draft, step_id: str) -> Step | None:
 
 
 def paths(step: Step) -> list[dict[str, Any]]:
-    """Return a branch's paths, those that are any."""
+    """Return the paths that lead out of a step, those that are any."""
     found = step.get("paths")
     return [path for path in found if isinstance(path, dict)] if isinstance(found, list) else []
 
 
-def add(draft: Draft, kind: str, place: Place, taken: Collection[str]) -> tuple[Draft, str]:
-    """Put a fresh step of ``kind`` at ``place``; ``taken`` ids, of published versions, are not used again."""
+def add(draft: Draft, sort: str, place: Place, taken: Collection[str]) -> tuple[Draft, str]:
+    """Put a fresh step of a sort at ``place``; ``taken`` ids, of published versions, are not used again."""
     result = copy.deepcopy(draft)
     steps = steps_at(result, place.address)
-    if steps is None or kind not in FRESH:
+    if steps is None or sort not in SORTS:
         return result, ""
     used = {str(step["id"]) for step in walk(result)} | set(taken)
-    step_id = unused(STEMS[kind], used)
-    step = {"id": step_id, "kind": kind, **copy.deepcopy(FRESH[kind])}
-    if kind == "branch":
-        step["paths"] = [
-            {"id": "path", "name": "", "if": None, "steps": []},
-            {"id": "else", "name": "Everybody else", "steps": []},
-        ]
+    step_id = unused(SORTS[sort].stem, used)
+    step = {"id": step_id, **_fresh(sort)}
     steps.insert(place.index, step)
     return result, step_id
 
@@ -133,31 +122,34 @@ def steps_at(draft: Draft, address: str) -> list[Step] | None:
 
 
 def add_path(draft: Draft, step_id: str) -> tuple[Draft, str]:
-    """Give a branch one more path, before "everybody else"."""
+    """Give a branch one more path, before "everybody else", and a split one more behind the others."""
     result = copy.deepcopy(draft)
     step = find(result, step_id)
     if step is None:
         return result, ""
     present = step.setdefault("paths", [])
     path_id = unused("path", {str(path.get("id")) for path in paths(step)})
-    if not present or not is_else(present[-1]):
+    if step.get("kind") == "split":
+        present.append({"id": path_id, "name": "", "weight": 50, "steps": []})
+        return result, path_id
+    if not present or not is_else(step, present[-1]):
         present.append({"id": "else", "name": "Everybody else", "steps": []})
     present.insert(len(present) - 1, {"id": path_id, "name": "", "if": None, "steps": []})
     return result, path_id
 
 
 def remove_path(draft: Draft, step_id: str, path_id: str) -> Draft:
-    """Take a path away with the steps in it. "Everybody else" stays."""
+    """Take a path away with the steps in it. A branch's "everybody else" stays."""
     result = copy.deepcopy(draft)
     step = find(result, step_id)
     if step is not None:
-        step["paths"] = [path for path in paths(step) if path.get("id") != path_id or is_else(path)]
+        step["paths"] = [path for path in paths(step) if path.get("id") != path_id or is_else(step, path)]
     return result
 
 
-def is_else(path: dict[str, Any]) -> bool:
-    """Say whether a path takes everybody whom no other path took."""
-    return "if" not in path
+def is_else(step: Step, path: dict[str, Any]) -> bool:
+    """Say whether a path of a branch takes everybody whom no other path took."""
+    return step.get("kind") == "branch" and "if" not in path
 
 
 def unused(stem: str, used: Collection[str]) -> str:
@@ -201,17 +193,25 @@ def _steps(steps: Any, used: set[str]) -> list[Step]:
     """Return the steps that are objects, their paths' lists in place, ids that lack or come twice given anew."""
     found = [step for step in steps if isinstance(step, dict)] if isinstance(steps, list) else []
     for step in found:
-        _name(step, STEMS.get(str(step.get("kind")), "step"), used)
-        if step.get("kind") == "branch":
+        _name(step, sorts.of(step).stem, used)
+        if step.get("kind") in sorts.WITH_PATHS:
             step["paths"] = paths(step)
         used_paths: set[str] = set()
         for path in paths(step):
             _name(path, "path", used_paths)
             path["steps"] = _steps(path.get("steps"), used)
         ways = paths(step)
-        if len(ways) > 1 and ways[-1].get("if") is None:
+        if step.get("kind") == "branch" and len(ways) > 1 and ways[-1].get("if") is None:
             ways[-1].pop("if", None)
     return found
+
+
+def _fresh(sort: str) -> Step:
+    found = SORTS[sort]
+    step = {"kind": found.kind or sort, "name": "", **copy.deepcopy(dict(found.fresh))}
+    for path in paths(step):
+        path.setdefault("steps", [])
+    return step
 
 
 def _name(part: dict[str, Any], stem: str, used: set[str]) -> None:

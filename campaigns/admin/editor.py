@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from campaigns.admin import conditions
+from campaigns.admin import conditions, sorts
 from campaigns.admin import draft as drafts
 from campaigns.admin.conditions import Typed
 from campaigns.admin.draft import Draft, Place
@@ -22,6 +22,7 @@ from campaigns.admin.step_forms import (
     GoalForm,
     ReentryForm,
     SettingsForm,
+    ShareForm,
     TriggerForm,
 )
 
@@ -54,6 +55,11 @@ class Editor:
         return any(form.errors for form in self.forms.values()) or any(
             typed.error for typed in self.conditions.values()
         )
+
+    def is_wrong(self, key: str) -> bool:
+        """Say whether something typed at that key could not be stored."""
+        form, typed = self.forms.get(key), self.conditions.get(key)
+        return bool((form and form.errors) or (typed and typed.error))
 
 
 def show(draft: Any, templates: Choices) -> Editor:
@@ -93,7 +99,7 @@ def act(editor: Editor, action: str, taken: Collection[str], templates: Choices)
 
 
 def path_key(step: drafts.Step, path: dict[str, Any]) -> str:
-    """Return the prefix of the fields of a branch's path."""
+    """Return the prefix of the fields of a step's path."""
     return f"path-{step['id']}/{path['id']}"
 
 
@@ -120,9 +126,11 @@ def _parts(draft: Draft) -> Iterator[tuple[str, type[CardForm], dict[str, Any]]]
     yield "trigger", TriggerForm, draft["trigger"]
     yield "reentry", ReentryForm, draft["reentry"]
     for step in drafts.walk(draft):
-        form = STEP_FORMS.get(str(step.get("kind")))
+        form = STEP_FORMS.get(sorts.name(step))
         if form:
             yield f"step-{step['id']}", form, step
+        if step.get("kind") == "split":
+            yield from ((path_key(step, path), ShareForm, path) for path in drafts.paths(step))
     yield "goal", GoalForm, draft["goal"] or {}
     yield "settings", SettingsForm, draft
 
@@ -131,7 +139,7 @@ def _conditions(draft: Draft) -> Iterator[tuple[str, dict[str, Any], str]]:
     yield "trigger", draft["trigger"], "where"
     for step in drafts.walk(draft):
         for path in drafts.paths(step):
-            if not drafts.is_else(path):
+            if step.get("kind") == "branch" and not drafts.is_else(step, path):
                 yield path_key(step, path), path, "if"
     yield "goal", draft["goal"] or {}, "where"
 

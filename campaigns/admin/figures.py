@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from campaigns import metrics
-from campaigns.admin import cards, compare, page, words
+from campaigns.admin import compare, page, sorts, words
 from campaigns.models import Campaign, CampaignVersion, Metric
 
 DAYS = (7, 30, 90)
@@ -120,8 +120,8 @@ def _step_row(step: Mapping[str, object], counts: Mapping[str, int]) -> StepRow:
     ]
     return StepRow(
         name=words.name(step),
-        label=words.KINDS.get(kind, kind),
-        icon=cards.ICONS.get(kind, "help"),
+        label=sorts.of(step).label,
+        icon=sorts.of(step).icon,
         reached=counts.get(Metric.VISITED, 0),
         mail=mail if kind == "send" else [],
     )

@@ -14,6 +14,7 @@ from zoneinfo import available_timezones
 from django import forms
 
 from campaigns.admin import words
+from campaigns.engine.boxes import MAX_DAYS
 from campaigns.engine.definition import LIMITS, MAX_AGE_HOURS, MAX_GRACE_MINUTES
 
 RULES = {
@@ -72,38 +73,145 @@ class CardForm(forms.Form):
         }
 
 
-class DelayForm(CardForm):
-    fields_of_draft = {"seconds": "amount"}
-    amount = forms.DecimalField(
-        label="Wait", min_value=Decimal(0), max_value=Decimal(100_000_000), decimal_places=2, widget=NumberText
+def seconds_field(label: str, *, required: bool = True, help_text: str = "") -> forms.DecimalField:
+    """Return a field for a number of the unit chosen beside it."""
+    return forms.DecimalField(
+        label=label,
+        required=required,
+        min_value=Decimal(0),
+        max_value=Decimal(100_000_000),
+        decimal_places=2,
+        widget=NumberText,
+        help_text=help_text,
     )
-    unit = forms.ChoiceField(label="Unit", choices=[(unit, unit) for unit in reversed(words.UNITS)])
-    name = NAME
-
-    @classmethod
-    def read(cls, part: Mapping[str, Any]) -> dict[str, Any]:
-        seconds = part.get("seconds")
-        number, unit = words.amount(seconds) if isinstance(seconds, int | float) else (None, "hours")
-        return {"name": part.get("name"), "amount": number, "unit": unit}
-
-    def write(self, part: dict[str, Any]) -> None:
-        good = dict(self.cleaned_data)
-        if "name" in good:
-            part["name"] = good["name"]
-        if "amount" in good and "unit" in good:
-            part["seconds"] = round(good["amount"] * words.UNITS[good["unit"]])
 
 
-class WindowForm(CardForm):
-    days = forms.TypedMultipleChoiceField(
+def unit_field() -> forms.ChoiceField:
+    return forms.ChoiceField(label="Unit", choices=[(unit, unit) for unit in reversed(words.UNITS)])
+
+
+def days_field() -> forms.TypedMultipleChoiceField:
+    return forms.TypedMultipleChoiceField(
         label="Days",
         required=False,
         coerce=int,
         choices=list(enumerate(words.DAYS)),
         widget=forms.CheckboxSelectMultiple,
     )
-    start = forms.TimeField(label="From", required=False, widget=forms.TimeInput({"type": "time"}, "%H:%M"))
-    end = forms.TimeField(label="To", required=False, widget=forms.TimeInput({"type": "time"}, "%H:%M"))
+
+
+def clock_field(label: str, help_text: str = "") -> forms.TimeField:
+    return forms.TimeField(
+        label=label, required=False, widget=forms.TimeInput({"type": "time"}, "%H:%M"), help_text=help_text
+    )
+
+
+class DelayForm(CardForm):
+    fields_of_draft = {"seconds": "amount"}
+    amount = seconds_field("Wait")
+    most = seconds_field("At most (optional)", required=False, help_text="Then chance decides how long, for each anew.")
+    unit = unit_field()
+    name = NAME
+
+    @classmethod
+    def read(cls, part: Mapping[str, Any]) -> dict[str, Any]:
+        seconds, most = part.get("seconds"), part.get("most")
+        spans = [span for span in (seconds, most) if isinstance(span, int | float)]
+        unit = words.common_unit(spans) if spans else "hours"
+        number, limit = (words.in_unit(span, unit) if span in spans else None for span in (seconds, most))
+        return {"name": part.get("name"), "amount": number, "most": limit, "unit": unit}
+
+    def write(self, part: dict[str, Any]) -> None:
+        good = dict(self.cleaned_data)
+        if "name" in good:
+            part["name"] = good["name"]
+        if "amount" in good and "most" in good and "unit" in good:
+            part["seconds"] = round(good["amount"] * words.UNITS[good["unit"]])
+            part.pop("most", None)
+            if good["most"] is not None:
+                part["most"] = round(good["most"] * words.UNITS[good["unit"]])
+
+
+class UntilForm(CardForm):
+    """What is stored under ``until``. A field that is wrong leaves what was stored."""
+
+    @classmethod
+    def read(cls, part: Mapping[str, Any]) -> dict[str, Any]:
+        until = part.get("until")
+        return {"name": part.get("name"), **(until if isinstance(until, dict) else {})}
+
+    def write(self, part: dict[str, Any]) -> None:
+        good = dict(self.cleaned_data)
+        if "name" in good:
+            part["name"] = good.pop("name")
+        if "at" in good:
+            good["at"] = good["at"].strftime("%H:%M") if good["at"] else ""
+        stored = part.get("until")
+        part["until"] = {**(stored if isinstance(stored, dict) else {}), **good}
+
+
+class UntilDayForm(UntilForm):
+    fields_of_draft = {"until.days_of_week": "days_of_week", "until.at": "at"}
+    days_of_week = days_field()
+    at = clock_field("At", "In the person’s time zone.")
+    name = NAME
+
+
+class UntilDateForm(UntilForm):
+    fields_of_draft = {"until.trait": "trait", "until.days": "days", "until.at": "at"}
+    trait = forms.CharField(
+        label="Trait that holds the date",
+        required=False,
+        max_length=200,
+        widget=forms.TextInput({"autocomplete": "off", "placeholder": "renews_at"}),
+    )
+    days = forms.IntegerField(label="Days", min_value=0, max_value=MAX_DAYS, widget=NumberText)
+    side = forms.ChoiceField(
+        label="Before or after", choices=[("before", "before that date"), ("after", "after that date")]
+    )
+    at = clock_field("At", "In the person’s time zone. Empty: at the time that the trait names.")
+    name = NAME
+
+    @classmethod
+    def read(cls, part: Mapping[str, Any]) -> dict[str, Any]:
+        found = super().read(part)
+        days, trait = found.get("days", 0), found.get("trait")
+        is_before = isinstance(days, int) and days < 0
+        found |= {"days": abs(days) if isinstance(days, int) else days, "side": "before" if is_before else "after"}
+        return {**found, "trait": dotted(trait)}
+
+    def write(self, part: dict[str, Any]) -> None:
+        side = self.cleaned_data.pop("side", "after")
+        if side == "before" and "days" in self.cleaned_data:
+            self.cleaned_data["days"] *= -1
+        stored = part.get("until")
+        if isinstance(stored, dict) and dotted(stored.get("trait")) == self.cleaned_data.get("trait"):
+            # A list of names may hold dots.
+            self.cleaned_data["trait"] = stored["trait"]
+        super().write(part)
+
+
+def dotted(path: Any) -> Any:
+    """Return the path of a trait as it is typed."""
+    return ".".join(map(str, path)) if isinstance(path, list) else path
+
+
+class ShareForm(CardForm):
+    """A path of a split by chance."""
+
+    weight = forms.IntegerField(
+        label="Share",
+        min_value=0,
+        max_value=1_000_000,
+        widget=NumberText,
+        help_text="Shares count in relation to each other: 50 and 50, or 1 and 3.",
+    )
+
+
+class WindowForm(CardForm):
+    days = days_field()
+    start = clock_field("From")
+    end = clock_field("To")
     name = NAME
 
     def write(self, part: dict[str, Any]) -> None:
@@ -228,8 +336,11 @@ class SettingsForm(CardForm):
 
 STEP_FORMS: dict[str, type[CardForm]] = {
     "delay": DelayForm,
+    "until-day": UntilDayForm,
+    "until-date": UntilDateForm,
     "window": WindowForm,
     "send": SendForm,
     "branch": NameForm,
+    "split": NameForm,
     "exit": NameForm,
 }

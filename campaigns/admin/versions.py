@@ -69,7 +69,7 @@ def _outline(steps: Sequence[drafts.Step], names: Mapping[int, str], depth: int)
     for step in steps:
         lines.append((depth, words.name(step), words.summary(step, 1, names)))
         for path in drafts.paths(step):
-            lines.append((depth + 1, str(path.get("name") or "Path"), words.path(path)))
+            lines.append((depth + 1, str(path.get("name") or "Path"), words.path(step, path)))
             lines.extend(_outline(path["steps"], names, depth + 2))
     return lines
 

@@ -5,18 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from campaigns.admin import conditions
+from campaigns.admin import conditions, sorts
 from campaigns.engine.definition import LIMITS
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 UNITS = {"days": 86_400, "hours": 3_600, "minutes": 60, "seconds": 1}
-KINDS = {
-    "delay": "Wait",
-    "window": "Only at certain hours",
-    "send": "Send a mail",
-    "branch": "Split by a condition",
-    "exit": "End here",
-}
 PLACES = {
     "trigger": "What starts it",
     "reentry": "How often",
@@ -40,12 +33,14 @@ def span(seconds: float) -> str:
     return " ".join(parts[:2])
 
 
-def amount(seconds: float) -> tuple[float, str]:
-    """Split a span into a number and the largest unit that needs no fraction."""
-    for unit, size in UNITS.items():
-        if seconds and seconds % size == 0:
-            return int(seconds // size), unit
-    return seconds, "seconds"
+def common_unit(spans: Sequence[float]) -> str:
+    """Return the largest unit of which all ``spans`` are whole numbers, else seconds."""
+    return next((unit for unit, size in UNITS.items() if all(span and span % size == 0 for span in spans)), "seconds")
+
+
+def in_unit(seconds: float, unit: str) -> float:
+    """Return a span as a number of units, a whole one where it is."""
+    return int(seconds // UNITS[unit]) if seconds % UNITS[unit] == 0 else seconds / UNITS[unit]
 
 
 def days(numbers: Sequence[int]) -> str:
@@ -64,25 +59,69 @@ def days(numbers: Sequence[int]) -> str:
 
 def name(step: Step) -> str:
     """Return what to call a step: its own name, else what it does."""
-    kind = str(step.get("kind") or "step")
     own = str(step.get("name") or "").strip()
-    if not own and kind == "delay" and isinstance(step.get("seconds"), int | float):
-        return f"Wait {span(step['seconds'])}"
-    return own or KINDS.get(kind, kind)
+    say = _NAMES.get(sorts.name(step))
+    return own or (say and say(step)) or sorts.of(step).label
+
+
+def _call_delay(step: Step) -> str:
+    return f"Wait {_delay_span(step, 1)}" if _number(step.get("seconds")) else ""
+
+
+def _call_day(step: Step) -> str:
+    return f"Wait until {_day_and_time(step['until'])}" if isinstance(step.get("until"), Mapping) else ""
 
 
 def summary(step: Step, speed: int, templates: Mapping[int, str]) -> str:
     """Say in a sentence what a step does. ``templates`` are the names of the templates by id."""
-    say = _SUMMARIES.get(str(step.get("kind")))
+    say = _SUMMARIES.get(sorts.name(step))
     return say(step, speed, templates) if say else "A kind of step that this page cannot show; it is kept as it is"
 
 
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and value > 0
+
+
 def _delay(step: Step, speed: int, templates: Mapping[int, str]) -> str:
-    seconds = step.get("seconds")
-    if not isinstance(seconds, int | float) or seconds <= 0:
+    if not _number(step.get("seconds")):
         return "Wait: how long is not chosen yet"
-    faster = f" ({_fast(seconds / speed)} at this campaign’s speed ×{speed})" if speed > 1 else ""
-    return f"Wait {span(seconds)}{faster}"
+    faster = f" ({_delay_span(step, speed)} at this campaign’s speed ×{speed})" if speed > 1 else ""
+    chance = ", by chance" if _number(step.get("most")) else ""
+    return f"Wait {_delay_span(step, 1)}{chance}{faster}"
+
+
+def _delay_span(step: Step, speed: int) -> str:
+    least, most = step["seconds"] / speed, step.get("most")
+    return f"{_fast(least)} to {_fast(most / speed)}" if most is not None and _number(most) else _fast(least)
+
+
+def _until_day(step: Step, speed: int, templates: Mapping[int, str]) -> str:
+    until = step.get("until")
+    if not isinstance(until, Mapping):
+        return "Wait: until when is not chosen yet"
+    return f"Wait until {_day_and_time(until)} in the person’s time zone"
+
+
+def _day_and_time(until: Step) -> str:
+    chosen = days(_whole_numbers(until.get("days_of_week")))
+    which = "a day" if chosen == "every day" else chosen
+    return f"it is {until.get('at') or '?'} on {which}" if chosen != "on no day" else "a day that is not chosen yet"
+
+
+def _until_date(step: Step, speed: int, templates: Mapping[int, str]) -> str:
+    until = step["until"]
+    trait = until.get("trait")
+    named = ".".join(map(str, trait)) if isinstance(trait, list) else str(trait or "")
+    if not named:
+        return "Wait for a date: which trait is not chosen yet"
+    shift = until.get("days") if isinstance(until.get("days"), int) else 0
+    when = f"{abs(shift)} day{'s' if abs(shift) > 1 else ''} {'before' if shift < 0 else 'after'} " if shift else ""
+    clock = f", {until['at']}" if until.get("at") else ""
+    return f"Wait until {when}the person’s {named}{clock}; who has no such date goes on at once"
+
+
+def _whole_numbers(values: Any) -> list[int]:
+    return [value for value in values if isinstance(value, int)] if isinstance(values, list) else []
 
 
 def _fast(seconds: float) -> str:
@@ -90,8 +129,7 @@ def _fast(seconds: float) -> str:
 
 
 def _window(step: Step, speed: int, templates: Mapping[int, str]) -> str:
-    chosen = step.get("days")
-    when = days([day for day in chosen if isinstance(day, int)] if isinstance(chosen, list) else [])
+    when = days(_whole_numbers(step.get("days")))
     return f"Go on only {when} {step.get('start') or '?'}–{step.get('end') or '?'} in the person’s time zone"
 
 
@@ -108,11 +146,27 @@ def _branch(step: Step, speed: int, templates: Mapping[int, str]) -> str:
     return f"Take the first of {count} paths that fits" if count else "Split: there are no paths yet"
 
 
+def _split(step: Step, speed: int, templates: Mapping[int, str]) -> str:
+    ways = step.get("paths")
+    count = len(ways) if isinstance(ways, list) else 0
+    return f"One of {count} paths by chance; the same person always takes the same" if count else "There are no paths"
+
+
 def _exit(step: Step, speed: int, templates: Mapping[int, str]) -> str:
     return "The journey ends here"
 
 
-_SUMMARIES = {"delay": _delay, "window": _window, "send": _send, "branch": _branch, "exit": _exit}
+_NAMES = {"delay": _call_delay, "until-day": _call_day}
+_SUMMARIES = {
+    "delay": _delay,
+    "until-day": _until_day,
+    "until-date": _until_date,
+    "window": _window,
+    "send": _send,
+    "branch": _branch,
+    "split": _split,
+    "exit": _exit,
+}
 
 
 def trigger(definition: Mapping[str, Any]) -> str:
@@ -166,8 +220,18 @@ def settings(definition: Mapping[str, Any]) -> str:
     return f"{zone} for people whose own is unknown; {pace}"
 
 
-def path(path: Mapping[str, Any]) -> str:
-    """Say who takes a path of a branch."""
+def path(step: Step, path: Step) -> str:
+    """Say who takes a path of a step."""
+    if step.get("kind") == "split":
+        return f"{share(step, path)} of all people"
     if "if" not in path:
         return "Everybody whom no path above took"
     return f"If {conditions.words(path['if'])}" if path["if"] else "If … (no condition yet)"
+
+
+def share(step: Step, path: Step) -> str:
+    """Say which part of all takes a path of a split."""
+    weights = [way.get("weight") for way in step.get("paths") or () if isinstance(way, Mapping)]
+    whole = sum(weight for weight in weights if isinstance(weight, int))
+    own = path.get("weight")
+    return f"{100 * own / whole:.3g} %" if isinstance(own, int) and whole > 0 else "No part"

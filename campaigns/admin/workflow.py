@@ -16,19 +16,14 @@ from django.utils.safestring import SafeString
 from campaigns import metrics, publishing
 from campaigns.admin import cards, compare, editor, page
 from campaigns.admin import draft as drafts
+from campaigns.admin.sorts import SORTS
 from campaigns.models import Campaign, CampaignVersion, Metric
 from events import catalog
 
 # People waiting are counted this far and no farther: a page must not count a big table.
 WAITING_LIMIT = 10_000
 SUGGESTED = 300
-ADDABLE = (
-    ("delay", "Wait", "an hour, three days …"),
-    ("window", "Only at certain hours", "Mon–Fri, 9 to 17, in the person’s time zone"),
-    ("send", "Send a mail", "from one of your templates"),
-    ("branch", "Split by a condition", "different steps for different people"),
-    ("exit", "End here", "the journey is over"),
-)
+ADDABLE = [(name, sort.label, sort.hint) for name, sort in SORTS.items()]
 SAID = {
     "add": "Step added.",
     "up": "Step moved up.",

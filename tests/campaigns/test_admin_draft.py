@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 
 from campaigns.admin import draft as drafts
+from campaigns.admin import sorts
 from campaigns.admin.draft import Place
+from campaigns.admin.sorts import SORTS
+from campaigns.engine.boxes import BUILDERS
 
 
 def step(step_id: str) -> dict[str, Any]:
@@ -75,8 +78,23 @@ def test_a_place_that_is_gone_changes_nothing(place: Place) -> None:
 
 def test_a_new_branch_has_a_path_and_everybody_else() -> None:
     draft, step_id = drafts.add(sample(), "branch", Place("", 0), taken=[])
-    ways = drafts.paths(drafts.find(draft, step_id) or {})
-    assert [drafts.is_else(path) for path in ways] == [False, True]
+    step = drafts.find(draft, step_id) or {}
+    assert [drafts.is_else(step, path) for path in drafts.paths(step)] == [False, True]
+
+
+def test_every_sort_that_is_offered_can_be_added_and_opened_unchanged() -> None:
+    for name, sort in SORTS.items():
+        draft, step_id = drafts.add(sample(), name, Place("", 0), taken=[])
+        step = drafts.find(draft, step_id)
+        assert step and sorts.of(step) is sort and step["kind"] in BUILDERS
+        assert drafts.opened(draft) == draft
+
+
+def test_a_path_of_a_split_is_added_at_the_end_and_any_can_be_removed() -> None:
+    draft, step_id = drafts.add({"steps": []}, "split", Place("", 0), taken=[])
+    draft, path_id = drafts.add_path(draft, step_id)
+    assert outline(draft) == f"chance(a: )(b: )({path_id}: )"
+    assert outline(drafts.remove_path(draft, step_id, "a")) == f"chance(b: )({path_id}: )"
 
 
 def test_a_path_is_added_before_everybody_else_who_cannot_be_removed() -> None:

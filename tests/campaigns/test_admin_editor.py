@@ -148,6 +148,37 @@ def test_a_workflow_is_built_from_nothing_and_published(browser: Client) -> None
     assert campaign.status == Campaign.Status.LIVE
 
 
+def test_waits_of_all_sorts_and_a_split_by_chance_are_built_and_read_back(browser: Client) -> None:
+    page = EditorPage(browser, new_draft())
+    page.press("add:delay:0:").fill({"step-wait-amount": "1", "step-wait-most": "1.5", "step-wait-unit": "hours"})
+    page.press("add:until-day:1:").fill({"step-day-days_of_week": ["0", "3"], "step-day-at": "18:30"})
+    page.press("add:until-date:2:")
+    page.fill({"step-date-trait": "renews_at", "step-date-days": "14", "step-date-side": "before", "step-date-at": ""})
+    page.press("add:split:3:").fill({"path-chance/a-weight": "9", "path-chance/b-weight": "1"})
+    page.press("add:exit:0:chance/b").press()
+    wait, day, date, chance = page.draft["steps"][:4]
+    assert (wait["seconds"], wait["most"]) == (3600, 5400)
+    assert day["until"] == {"days_of_week": [0, 3], "at": "18:30"}
+    assert date["until"] == {"trait": "renews_at", "days": -14, "at": ""}
+    assert [(path["weight"], len(path["steps"])) for path in chance["paths"]] == [(9, 0), (1, 1)]
+    assert page.value("step-date-days") == "14" and page.value("step-wait-most") == "90"
+    for said in ("Wait 1 hour to 1 hour 30 minutes", "14 days before the person’s renews_at", "90 % of all people"):
+        assert said in page.html
+    assert {problem.path for problem in problems(page.draft)} == {"trigger.event", "steps[4].template"}
+    assert page.press().draft["steps"][:4] == [wait, day, date, chance]
+
+
+def test_mistakes_of_new_steps_stand_beside_their_fields(browser: Client) -> None:
+    page = EditorPage(browser, new_draft())
+    page.press("add:until-date:0:").press("add:split:0:").press("add:delay:0:")
+    page.fill({"path-chance/a-weight": "half", "path-chance/b-weight": "0"})
+    page.fill({"step-wait-amount": "3", "step-wait-most": "2"}).press()
+    assert "Share: Enter a whole number." in errors(page)
+    assert page.value("path-chance/a-weight") == "half" and page.draft["steps"][1]["paths"][0]["weight"] == 50
+    assert "Trait that holds the date: must be the name of a trait or property" in errors(page)
+    assert "At most (optional): must be a whole number from 259,200" in errors(page)
+
+
 def test_a_wrong_value_names_its_field_and_loses_nothing_else(browser: Client) -> None:
     page = EditorPage(browser, make_draft())
     page.fill({"step-wait-amount": "soon", "step-hours-name": "At work", "settings-time_zone": "Atlantis"})

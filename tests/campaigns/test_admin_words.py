@@ -50,16 +50,43 @@ def test_days_are_said_in_runs(days: list[int], text: str) -> None:
     assert words.days(days) == text
 
 
-@pytest.mark.parametrize("seconds", [1, 60, 5400, 3600, 86_400, 90_000, 604_800])
-def test_a_span_is_split_into_a_number_and_a_unit_without_loss(seconds: int) -> None:
-    number, unit = words.amount(seconds)
-    assert number * words.UNITS[unit] == seconds
+@pytest.mark.parametrize("spans", [[1], [60], [5400], [3600, 5400], [86_400], [90_000, 86_400], [604_800]])
+def test_spans_are_shown_in_a_unit_that_loses_nothing(spans: list[int]) -> None:
+    unit = words.common_unit(spans)
+    shown = [words.in_unit(span, unit) for span in spans]
+    assert [number * words.UNITS[unit] for number in shown] == spans
+    assert all(isinstance(number, int) for number in shown)
 
 
 def test_a_step_without_a_name_is_called_by_what_it_does() -> None:
     assert words.name({"kind": "delay", "seconds": 60}) == "Wait 1 minute"
     assert words.name({"kind": "send", "name": " "}) == "Send a mail"
+    assert words.name({"kind": "delay", "seconds": 60, "most": 120}) == "Wait 1 minute to 2 minutes"
+    tuesday = {"kind": "delay", "until": {"days_of_week": [1], "at": "09:00"}}
+    assert words.name(tuesday) == "Wait until it is 09:00 on Tue"
     assert words.name({"kind": "telephone"}) == "telephone"
+
+
+@pytest.mark.parametrize(
+    ("until", "said"),
+    [
+        ({"trait": "renews_at", "days": -14, "at": "09:00"}, "Wait until 14 days before the person’s renews_at, 09:00"),
+        ({"trait": ["a.b", "c"], "days": 1}, "Wait until 1 day after the person’s a.b.c"),
+        ({"trait": "birthday", "days": 0, "at": ""}, "Wait until the person’s birthday"),
+    ],
+)
+def test_a_wait_for_a_date_says_how_far_from_it_and_when(until: dict[str, Any], said: str) -> None:
+    summary = words.summary({"kind": "delay", "until": until}, 1, {})
+    assert summary == f"{said}; who has no such date goes on at once"
+
+
+def test_a_path_by_chance_says_its_part_of_all() -> None:
+    step = {"kind": "split", "paths": [{"id": "a", "weight": 1}, {"id": "b", "weight": 3}, {"id": "c"}]}
+    assert [words.path(step, path) for path in step["paths"]] == [
+        "25 % of all people",
+        "75 % of all people",
+        "No part of all people",
+    ]
 
 
 # --- What differs between two definitions ---

@@ -77,6 +77,47 @@ def test_a_branch_asks_the_database_and_takes_the_first_path_that_holds() -> Non
     ]
 
 
+def test_a_wait_for_a_date_reads_the_trait_as_conditions_do_and_follows_its_change() -> None:
+    until = {"trait": "plan.renews", "days": -14, "at": "09:00"}
+    with time_machine.travel(datetime(2027, 3, 1, 12, tzinfo=UTC), tick=False) as clock:
+        make_campaign({"id": "date", "kind": "delay", "until": until}, send())
+        vienna = make_profile(time_zone="Europe/Vienna", traits={"plan": {"renews": "2027-04-10"}})
+        numbers = make_profile(traits={"plan": {"renews": datetime(2027, 3, 31, tzinfo=UTC).timestamp()}})
+        undated = make_profile(traits={"plan": {"renews": "soon"}})
+        for person in (vienna, numbers, undated):
+            happens(person)
+        settle()
+        assert {j.profile: j.due_at for j in Journey.objects.all()} == {
+            vienna: datetime(2027, 3, 27, 8, tzinfo=UTC),
+            numbers: datetime(2027, 3, 17, 9, tzinfo=UTC),
+            undated: None,
+        }
+        Profile.objects.filter(pk=vienna.pk).update(traits={"plan": {"renews": "2027-05-10"}})
+        clock.move_to(datetime(2027, 3, 27, 8, tzinfo=UTC))
+        settle()
+        assert Journey.objects.get(profile=vienna).due_at == datetime(2027, 4, 26, 7, tzinfo=UTC)
+        clock.move_to(datetime(2027, 4, 26, 7, tzinfo=UTC))
+        settle()
+    assert Message.objects.filter(profile=vienna).count() == 1
+
+
+def test_a_split_by_chance_sends_a_person_the_same_way_each_time_and_says_which() -> None:
+    paths = [{"id": key, "name": key.upper(), "weight": 1, "steps": [send(f"mail-{key}")]} for key in "ab"]
+    make_campaign({"id": "ab", "kind": "split", "paths": paths}, reentry={"rule": "always"})
+    people = [make_profile() for _ in range(20)]
+    for _ in range(2):
+        for person in people:
+            happens(person)
+        settle()
+    taken = {
+        person: set(Visit.objects.filter(journey__profile=person, step_id="ab").values_list("outcome", "detail"))
+        for person in people
+    }
+    assert all(len(ways) == 1 for ways in taken.values())
+    assert set.union(*taken.values()) == {(Outcome.PATH, "A"), (Outcome.PATH, "B")}
+    assert Message.objects.count() == 40
+
+
 def test_a_step_of_a_visit_makes_one_message_however_often_it_is_tried() -> None:
     make_campaign()
     happens(make_profile())
@@ -179,7 +220,8 @@ def test_a_journey_that_fails_is_set_aside_and_can_be_tried_again(monkeypatch: p
 
 def test_statements_do_not_grow_with_the_batch() -> None:
     branch = {"id": "b", "kind": "branch", "paths": [{"id": "p", "if": {"trait": "x", "is": 1}, "steps": []}]}
-    make_campaign(branch, send(), delay(), goal={"event": "Order Completed"})
+    date = {"id": "date", "kind": "delay", "until": {"trait": "renews_at", "at": "09:00"}}
+    make_campaign(branch, date, send(), delay(), goal={"event": "Order Completed"})
 
     def run(some: list[Profile]) -> int:
         for person in some:

@@ -1,0 +1,88 @@
+"""The sorts of steps that pages offer: what each is called, looks like, and is like when it is new. Pure.
+
+Mostly a sort is a kind of the definition. What waits differs more for people than for the engine: waiting an hour,
+until Tuesday and for a birthday are sorts of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Step = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """``stem`` begins the ids of such steps; ``fresh`` is what a new one holds beside id and name."""
+
+    label: str
+    hint: str
+    icon: str
+    stem: str
+    fresh: Step = field(default_factory=dict)
+    kind: str = ""
+
+
+SORTS: dict[str, Sort] = {
+    "send": Sort("Send a mail", "from one of your templates", "mail", "mail", {"template": None}),
+    "delay": Sort("Wait", "an hour, three days, or by chance", "hourglass_top", "wait", {"seconds": 86_400}),
+    "until-day": Sort(
+        "Wait until a day of the week",
+        "next Tuesday, 9 o’clock in the person’s time zone",
+        "calendar_view_week",
+        "day",
+        {"until": {"days_of_week": [1], "at": "09:00"}},
+        "delay",
+    ),
+    "until-date": Sort(
+        "Wait for a date of the person",
+        "two weeks before renews_at",
+        "event",
+        "date",
+        {"until": {"trait": "", "days": 0, "at": "09:00"}},
+        "delay",
+    ),
+    "window": Sort(
+        "Only at certain hours",
+        "Mon–Fri, 9 to 17, in the person’s time zone",
+        "schedule",
+        "hours",
+        {"days": [0, 1, 2, 3, 4], "start": "09:00", "end": "17:00"},
+    ),
+    "branch": Sort(
+        "Split by a condition",
+        "different steps for different people",
+        "alt_route",
+        "split",
+        {"paths": [{"id": "path", "name": "", "if": None, "steps": []}, {"id": "else", "name": "Everybody else"}]},
+    ),
+    "split": Sort(
+        "Split by chance",
+        "so many per cent here, the others there",
+        "call_split",
+        "chance",
+        {"paths": [{"id": "a", "name": "A", "weight": 50}, {"id": "b", "name": "B", "weight": 50}]},
+    ),
+    "exit": Sort("End here", "the journey is over", "logout", "end"),
+}
+# Where people may stay for a while.
+WAITING = frozenset({"delay", "window"})
+# Kinds whose paths can be added to and taken away.
+GROWING = frozenset({"branch", "split"})
+WITH_PATHS = GROWING
+
+
+def name(step: Step) -> str:
+    """Return the sort of a step, its kind where that has none."""
+    kind, until = str(step.get("kind") or "step"), step.get("until")
+    if kind == "delay" and until is not None:
+        return "until-date" if isinstance(until, Mapping) and "trait" in until else "until-day"
+    return kind
+
+
+def of(step: Step) -> Sort:
+    """Return what pages say of a step; an unknown kind is called by its name."""
+    found = name(step)
+    return SORTS.get(found) or Sort(found, "", "help", "step")
