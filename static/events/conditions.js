@@ -3,6 +3,7 @@
 // name), data-look, data-words, data-values, data-spread, data-people, data-grammar (addresses).
 
 import { Builder } from "./conditions/builder.js";
+import { el } from "./conditions/dom.js";
 import { serverOf } from "./conditions/server.js";
 
 customElements.define("condition-builder", class extends HTMLElement {
@@ -12,6 +13,7 @@ customElements.define("condition-builder", class extends HTMLElement {
     const token = () => document.querySelector("[name='csrfmiddlewaretoken']")?.value || "";
     const ask = serverOf(this.dataset, token);
     const builder = new Builder(this, ask);
-    ask.grammar().catch(() => ({})).then((grammar) => builder.start(grammar));
+    ask.grammar().then((grammar) => builder.start(grammar), (error) => this.append(el("p", { class: "cb-help" },
+      `The rules cannot be shown: ${error.message} Reload the page to try again, or edit the condition as JSON.`)));
   }
 });

@@ -190,10 +190,10 @@ def test_a_segment_is_built_by_the_keyboard_alone(drive: Drive) -> None:
         page.keyboard.press("Tab")
         page.keyboard.type("Order Completed")
         page.keyboard.press("Tab")
-        page.keyboard.type("so many")
+        page.keyboard.type("more than")
         press_tab_until(page, second.get_by_label("Number of times", exact=True))
         page.keyboard.press("Control+A")
-        page.keyboard.type("2")
+        page.keyboard.type("1")
         page.keyboard.press("Alt+Shift+ArrowUp")
         expect(page.get_by_role("group", name="Rule 1").get_by_label("Number of times", exact=True)).to_be_focused()
         first = page.get_by_role("toolbar", name="Rule 1")
@@ -214,7 +214,7 @@ def test_a_segment_is_built_by_the_keyboard_alone(drive: Drive) -> None:
     drive(work)
     segment = Segment.objects.get()
     assert segment.condition == {
-        "all": [{"any": [{"event": "Order Completed", "count": {"gte": 2}}]}, {"trait": "plan", "is": "pro"}]
+        "all": [{"any": [{"event": "Order Completed", "count": {"gt": 1}}]}, {"trait": "plan", "is": "pro"}]
     }
 
 
@@ -311,5 +311,37 @@ def test_every_control_has_a_name_and_nothing_is_wider_than_a_telephone(drive: D
         assert page.evaluate(nameless) == []
         assert page.evaluate(doubled) == []
         assert page.evaluate("document.documentElement.scrollWidth") <= NARROW
+
+    drive(work)
+
+
+def test_a_rule_is_one_line_and_shows_what_it_can_do_without_only_when_asked(drive: Drive) -> None:
+    Segment.objects.create(name="Very good customers", slug="vip", kind=Segment.Kind.MANUAL)
+    counted = {"event": "Product Viewed", "count": {"gte": 3}, "within": "7d"}
+
+    def work(context: BrowserContext, base: str) -> None:
+        page = new_segment(context, base)
+        put(page, {"all": [counted, {"message": "opened"}, {"segment": "vip"}]})
+        rule = page.get_by_role("group", name="Rule 1")
+        heights = rule.locator(".cbb-line > *").evaluate_all("all => all.map((each) => each.getBoundingClientRect())")
+        assert max(each["top"] for each in heights) - min(each["top"] for each in heights) < 20, "one line"
+        message = page.get_by_role("group", name="Rule 2")
+        expect(message.get_by_label("in the last: how many")).to_have_count(0)
+        message.get_by_role("button", name="in the last").press("Enter")
+        expect(message.get_by_label("in the last: how many")).to_be_focused()
+        assert typed(page)["all"][1] == {"message": "opened", "within": "7d"}
+        message.get_by_role("button", name="Without “in the last”").press("Enter")
+        expect(message.get_by_role("button", name="in the last")).to_be_focused()
+        assert typed(page)["all"][1] == {"message": "opened"}
+        segment = page.get_by_role("combobox", name="Segment")
+        expect(segment).to_have_value("Very good customers")
+        segment.fill("somebody else")
+        assert typed(page)["all"][2] == {"segment": "somebody else"}
+        segment.fill("very good Customers")
+        expect(page.get_by_role("option", name="Very good customers")).to_be_visible()
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("Enter")
+        expect(segment).to_have_value("Very good customers")
+        assert typed(page)["all"][2] == {"segment": "vip"}
 
     drive(work)

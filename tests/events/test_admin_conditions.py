@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from events import catalog
+from events.conditions import reading
 from events.models import Event
 from events.segments import counting
 from tests.factories import make_event, make_profile
@@ -67,7 +68,10 @@ def test_words_come_from_what_was_seen(admin_client: Client) -> None:
 
 def test_the_grammar_describes_every_operator_and_kind(admin_client: Client) -> None:
     found = get(admin_client, "grammar")
-    assert {"key": "is", "label": "is", "value": "scalar"} in found["operators"]
+    offered = [each for kind in found["operators"] for each in kind["operators"]]
+    assert {"key": "text:is", "label": "is", "input": "text"} in offered
+    assert {each["key"].partition(":")[2] for each in offered} == {*reading.OPERATORS, "missing"}
+    assert [each["key"] for each in found["times"]] == ["gte", "lte", "gt", "lt", "is", "is_not"]
     segment = next(kind for kind in found["kinds"] if kind["key"] == "segment")
     assert segment["label"] == "Segment" and segment["fields"][0]["words"] == "segment"
 

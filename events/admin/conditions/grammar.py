@@ -7,84 +7,103 @@ from typing import Any
 from events import vocabulary
 from events.conditions import kinds, reading, words
 
-# What an operator compares with, by the field that takes it.
-VALUES = {
-    "is": "scalar",
-    "is_not": "scalar",
-    "gt": "number",
-    "gte": "number",
-    "lt": "number",
-    "lte": "number",
-    "contains": "scalar",
-    "starts": "text",
-    "in": "list",
-    "exists": "boolean",
-    "before": "moment",
-    "after": "moment",
-    "within_last": "span",
-    "within_next": "span",
-}
-LABELS = {**words.OPERATORS, "exists": "is known"}
-# Which types of values (the catalogue's words, and "date") it makes sense to compare so; the usual ones first.
-BY_TYPE = {
-    "string": ("is", "is_not", "in", "contains", "starts", "exists", *reading.DATED),
-    "number": ("is", "is_not", *reading.ORDERINGS, "in", "exists", *reading.DATED),
-    "boolean": ("is", "is_not", "exists"),
-    "array": ("contains", "exists"),
-    "object": ("exists",),
-    "date": (*reading.DATED, "exists"),
-    "": reading.OPERATORS,
-}
-JOINS = (("all", "all of these"), ("any", "at least one of these"), ("not", "not"))
+# How several rules belong together, with the word that stands between two of them.
+MODES = (
+    ("all", "All of these hold", "and"),
+    ("any", "At least one of these holds", "or"),
+    ("none", "None of these holds", "nor"),
+    ("not_all", "Not all of these hold", "and"),
+)
+STEPS = (("event", "Event"), ("page", "Page"), ("screen", "Screen"))
 SUBJECTS = (
-    ("trait", "A trait of the person"),
-    ("event", "Something the person did"),
-    ("page", "A page the person saw"),
-    ("screen", "A screen the person saw"),
-    ("sequence", "One thing after the other"),
-    ("group", "A group the person belongs to"),
-    ("property", "A property of the event"),
+    ("About the person", (("trait", "Trait"), ("segment", "Segment"), ("member", "Group"))),
+    ("What they did", (*STEPS, ("sequence", "In order"))),
 )
-# Where which subjects may stand: in "where" the event's properties alone.
-ABOUT = {
-    "person": ("trait", "event", "page", "screen", "sequence", "group"),
-    "event": tuple(key for key, _ in SUBJECTS),
-    "where": ("property",),
+# By the type of the value: how it is called, and the field that takes the value of each operator.
+OPERATORS = (
+    ("Text", "text", {**dict.fromkeys(("is", "is_not", "contains", "starts"), "text"), "in": "list"}),
+    (
+        "Number",
+        "number",
+        {**dict.fromkeys(("is", "is_not", *reading.ORDERINGS), "number"), "in": "list", "contains": "number"},
+    ),
+    ("Yes or no", "bool", dict.fromkeys(("is", "is_not"), "bool")),
+    (
+        "Date",
+        "date",
+        {"within_last": "span", "within_next": "span", "before": "moment", "after": "moment"},
+    ),
+    ("Any", "any", dict.fromkeys(("exists", "missing"), "none")),
+)
+# Where an operator is called otherwise than in the sentence: two types share it, or there it has no value.
+LABELS = {
+    "number:is": "is the number",
+    "number:is_not": "is not the number",
+    "number:in": "is one of the numbers",
+    "number:contains": "is a list with the number",
+    "any:exists": "has a value",
+    "any:missing": "has no value",
 }
+# What to begin with for a type that the catalogue has seen.
+FIRST = {
+    "string": "text:is",
+    "number": "number:gte",
+    "boolean": "bool:is",
+    "date": "date:within_last",
+    "array": "text:contains",
+}
+# Ways to speak of something done; those that reckon or look at the clock are told by "takes".
 MEASURES = (
-    ("count", "so many times", reading.NUMERIC, "whole"),
-    ("sum", "with a sum of", reading.NUMERIC, "number"),
-    ("avg", "with an average of", reading.NUMERIC, "number"),
-    ("min", "with a least", reading.NUMERIC, "number"),
-    ("max", "with a greatest", reading.NUMERIC, "number"),
-    ("first", "for the first time", reading.DATED, "date"),
-    ("last", "for the last time", reading.DATED, "date"),
-    ("then_not", "and then not", (), "event"),
+    ("once", "at least once", ""),
+    ("never", "not at all", ""),
+    ("count", "so many times", "times"),
+    ("sum", "with the sum of", "property"),
+    ("avg", "with the average of", "property"),
+    ("min", "with the least", "property"),
+    ("max", "with the greatest", "property"),
+    ("first", "for the first time", "date"),
+    ("last", "for the last time", "date"),
+    ("then_not", "and then not", "event"),
 )
+WINDOWS = (("ever", "at any time"), ("within", "in the last"), ("since", "since"))
 UNITS = (("m", "minutes"), ("h", "hours"), ("d", "days"), ("w", "weeks"))
+MOMENTS = (
+    ("day", "the day"),
+    ("time", "day and time"),
+    ("ago", "so long ago"),
+    ("ahead", "so far from now"),
+    ("written", "as written"),
+)
 
 
 def grammar() -> dict[str, Any]:
-    """Return the language as JSON: see the keys. ``labels`` of operators follow the name of what is compared."""
+    """Return the words of the builder as JSON: each list in the order in which it is offered."""
     return {
-        "joins": _labelled(JOINS),
-        "subjects": _labelled(SUBJECTS),
-        "about": {about: list(subjects) for about, subjects in ABOUT.items()},
-        "operators": [{"key": key, "label": LABELS[key], "value": VALUES[key]} for key in reading.OPERATORS],
-        "by_type": {type_: list(operators) for type_, operators in BY_TYPE.items()},
-        "measures": [
-            {"key": key, "label": label, "operators": list(operators), "value": value, "property": key in _OF_PROPERTY}
-            for key, label, operators, value in MEASURES
-        ],
-        "times": words.TIMES,
-        "windows": _labelled((("within", "in the last"), ("since", "since"))),
+        "modes": [{"key": key, "label": label, "joint": joint} for key, label, joint in MODES],
+        "subjects": [{"label": head, "kinds": _labelled(kinds_)} for head, kinds_ in SUBJECTS],
+        "steps": _labelled(STEPS),
+        "operators": [_operators(*each) for each in OPERATORS],
+        "first": FIRST,
+        "measures": [{"key": key, "label": label, "takes": takes} for key, label, takes in MEASURES],
+        "times": _labelled(tuple((key, words.TIMES[key]) for key in TIMES)),
+        "windows": _labelled(WINDOWS),
         "units": _labelled(UNITS),
+        "moments": _labelled(MOMENTS),
         "kinds": [_kind(kind, kind.form) for kind in kinds.known().values() if kind.form is not None],
         "limits": {"depth": reading.MAX_DEPTH, "steps": reading.MAX_STEPS, "count": reading.MAX_COUNT},
     }
 
 
-_OF_PROPERTY = frozenset(reading.FUNCTIONS)
+# The usual ones first.
+TIMES = ("gte", "lte", "gt", "lt", "is", "is_not")
+
+
+def _operators(head: str, type_: str, inputs: dict[str, str]) -> dict[str, Any]:
+    offered = [
+        {"key": f"{type_}:{key}", "label": LABELS.get(f"{type_}:{key}") or words.OPERATORS[key], "input": input_}
+        for key, input_ in inputs.items()
+    ]
+    return {"label": head, "operators": offered}
 
 
 def _kind(kind: kinds.Kind, form: kinds.Form) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import { complete, lacks } from "./missing.js";
 import { lookPanel } from "./look.js";
 import { fieldsOf } from "./rules.js";
 import { changedAt, copyOf, foreignKeys, group, parse, read, rule, walk, write } from "./tree.js";
-import { JOINTS, KINDS, MODES } from "./vocabulary.js";
+import { JOINTS, KINDS, learn, MODES } from "./vocabulary.js";
 
 const KEYS = "Alt+Shift with ↑ or ↓ moves a rule or group, with Enter adds a rule below it, with Delete removes it; the arrow keys go along its buttons.";
 
@@ -25,14 +25,16 @@ export class Builder {
     this.about = host.getAttribute("about") || "person";
     this.kinds = new Map();
     this.spreads = new Set();
+    this.asked = new Set();
     this.verdicts = new Map();
     this.warnings = new Map();
     this.watchers = new Map();
   }
 
-  /** Draw the builder; `grammar` tells what other rooms have added to the language. */
+  /** Draw the builder; `grammar` tells the words of the language, and what other rooms have added to it. */
   start(grammar) {
-    for (const kind of grammar.kinds || []) {
+    learn(grammar);
+    for (const kind of grammar.kinds) {
       if (kind.key === "segment" || !kind.fields.length) continue;
       this.kinds.set(kind.key, kind);
       foreignKeys.add(kind.key);

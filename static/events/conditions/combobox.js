@@ -6,9 +6,10 @@ let last = 0;
 
 /**
  * Return the field. `find(typed)` promises [{value, words?, hint?}]; `oninput(value, chosen)` is called for each
- * change, with what was chosen from the list where something was; `onenter()` for Enter without a choice.
+ * change, with what was chosen from the list where something was; `onenter()` for Enter without a choice; `show(chosen)` is the
+ * text that stands in the field then.
  */
-export const combobox = (label, value, find, oninput, { key, placeholder = "", onenter = null } = {}) => {
+export const combobox = (label, value, find, oninput, { key, placeholder = "", onenter = null, show = (chosen) => chosen.value } = {}) => {
   const id = `cbb-list-${(last += 1)}`;
   const list = el("ul", { id, role: "listbox", "aria-label": label, class: "cbb-list", hidden: true });
   const field = el("input", {
@@ -36,8 +37,8 @@ export const combobox = (label, value, find, oninput, { key, placeholder = "", o
     list.children[at].scrollIntoView({ block: "nearest" });
   };
   const choose = (at) => {
-    field.value = found[at].value;
     const chosen = found[at];
+    field.value = show(chosen);
     close();
     oninput(chosen.value, chosen);
   };

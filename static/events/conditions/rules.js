@@ -2,10 +2,11 @@
 
 import { button, el, hidden, input, select } from "./dom.js";
 import { combobox } from "./combobox.js";
+import { nameBox } from "./names.js";
 import { spreadPanel } from "./spread.js";
-import { group, newMeasure, nameOf, step, valueFor } from "./tree.js";
+import { group, momentOf, newMeasure, nameOf, readMoment, span, step, valueFor } from "./tree.js";
 import { momentField, spanField, valueField } from "./values.js";
-import { EDGES, EVENT_KINDS, FIRST, FUNCTIONS, INPUTS, MEASURES, OPERATORS, TIMES, WINDOWS } from "./vocabulary.js";
+import { EDGES, EVENT_KINDS, FIRST, FUNCTIONS, INPUTS, MAX_STEPS, MEASURES, OPERATORS, TIMES, WINDOWS } from "./vocabulary.js";
 
 const word = (text) => el("span", { class: "cbb-word" }, text);
 
@@ -17,7 +18,7 @@ const bare = (name) => { const keys = nameOf(name); return Array.isArray(keys) ?
 const operatorSelect = (label, get, change, key, only = OPERATORS) => select(
   `${label}: comparison`, only, get().op, (op) => change({ op, value: valueFor(INPUTS.get(op), get().value) }), key);
 
-const DATES = OPERATORS.find(([head]) => head === "Date")[1];
+const dates = () => OPERATORS.map(([head, each]) => [head, each.filter(([op]) => op.startsWith("date:"))]).filter(([, each]) => each.length);
 
 // `about` says of what the value is: {kind, name, event, type, group}, as the server's suggestions want it.
 const comparison = (ui, node, about) => {
@@ -70,7 +71,7 @@ const member = (ui, node) => [
 
 const segment = (ui, node) => [
   select("In or not", [["in", "is in"], ["out", "is not in"]], node.negated ? "out" : "in", (each) => ui.set(node, { negated: each === "out" }, true), `${node.id}:negated`),
-  combobox("Segment", node.slug, (q) => ui.ask.words({ kind: "segment", q }), (slug) => ui.set(node, { slug }), { key: `${node.id}:name`, placeholder: "choose a segment" }),
+  nameBox(ui, "Segment", node.slug, { kind: "segment" }, (slug) => ui.set(node, { slug }), { key: `${node.id}:name`, placeholder: "choose a segment" }),
 ];
 
 // --- What they did ----------------------------------------------------------------------------------------------------
@@ -81,37 +82,35 @@ const ofEvent = (what) => ({ event: what.name, type: TYPES[what.kind] });
 const eventField = (ui, what, label, name = "name") => combobox(label, what.name, (q) => ui.ask.words({ kind: what.kind, q }),
   (typed) => ui.set(what, { name: typed }), { key: `${what.id}:${name}`, placeholder: { event: "Order Completed", page: "Pricing", screen: "Home" }[what.kind] });
 
+const MORE = "cb-button cb-button--small cbb-more";
+
 const KIND_WORDS = { event: "Event", page: "Page", screen: "Screen" };
 
 const filter = (ui, what) => (what.where
   ? el("div", { class: "cbb-where" }, ui.drawGroup(what.where, { about: "where", of: () => ofEvent(what), owner: what }))
   : null);
 
-const filterButton = (ui, what) => (what.where ? null : button("Only with …", () => {
+const filterButton = (ui, what) => (what.where ? null : button("where …", () => {
   what.where = group();
   ui.addRule(what.where, { kind: "property" });
-}, { symbol: "filter_alt", key: `${what.id}:filter`, "aria-label": "Only events with certain properties" }));
+}, { symbol: "add", key: `${what.id}:filter`, class: MORE, "aria-label": "Only events with certain properties" }));
 
 const measureFields = (ui, node) => {
   const { measure } = node;
   const set = (changes, redraw) => ui.set(node, { measure: { ...node.measure, ...changes } }, redraw);
   const key = `${node.id}:number`;
-  const number = (operators, label, end) => [
-    select(`${label}: comparison`, operators, measure.op, (op) => set({ op }, true), `${node.id}:compare`),
-    input(label, measure.number, (each) => set({ number: each.trim() }), { key, inputmode: "decimal", class: "cbb-short" }),
-    end ? word(end) : null,
-  ];
-  if (measure.type === "count") return number(TIMES, "Number of times", "times");
+  if (measure.type === "count") return [input("Number of times", measure.number, (each) => set({ number: each.trim() }), { key, inputmode: "numeric", class: "cbb-short" }), word("times")];
   if (FUNCTIONS.includes(measure.type)) {
     return [
       combobox("Property to reckon with", measure.property, (q) => ui.ask.words({ kind: "property", ...ofEvent(node), q }), (name) => set({ property: name }), { key: `${node.id}:of`, placeholder: "total" }),
-      number(TIMES, "Result"),
+      select("Result: comparison", TIMES, measure.op, (op) => set({ op }, true), `${node.id}:compare`),
+      input("Result", measure.number, (each) => set({ number: each.trim() }), { key, inputmode: "decimal", class: "cbb-short" }),
     ];
   }
   if (!EDGES.includes(measure.type)) return [];
   const { compare } = measure;
   return [
-    operatorSelect("Time", () => node.measure.compare, (changed) => set({ compare: changed }, true), `${node.id}:op`, DATES),
+    operatorSelect("Time", () => node.measure.compare, (changed) => set({ compare: changed }, true), `${node.id}:op`, dates()),
     valueField(INPUTS.get(compare.op), "Time", compare.value, null, (value, redraw) => set({ compare: { ...compare, value } }, redraw), `${node.id}:value`),
   ];
 };
@@ -128,8 +127,18 @@ const windowFields = (ui, node) => {
   ];
 };
 
-const sameField = (ui, label, value, set, of, key) => el("span", { class: "cbb-pair" }, word("with the same"),
-  combobox(label, value, (q) => ui.ask.words({ kind: "property", ...of, q }), set, { key, placeholder: "any (no property)" }));
+// What a rule can do without appears when it is asked for, and goes by its cross. `has`: there is a value already.
+const onDemand = (ui, key, label, has, field, clear) => {
+  const name = `${key}:asked`;
+  if (!has && !ui.asked.has(name)) {
+    return button(label, () => { ui.asked.add(name); ui.redraw(key); }, { symbol: "add", key: `${key}-add`, class: MORE });
+  }
+  const away = () => { ui.asked.delete(name); clear(); ui.redraw(`${key}-add`); };
+  return el("span", { class: "cbb-pair" }, field(), button(`Without “${label}”`, away, { symbol: "close", bare: true, key: `${key}-off` }));
+};
+
+const sameField = (ui, label, value, set, of, key) => onDemand(ui, key, "with the same …", value !== "", () => [word("with the same"),
+  combobox(label, value, (q) => ui.ask.words({ kind: "property", ...of, q }), set, { key, placeholder: "order_id" })], () => set(""));
 
 const thenNot = (ui, node) => {
   const { measure } = node;
@@ -144,9 +153,16 @@ const thenNot = (ui, node) => {
     filterButton(ui, then)), filter(ui, then));
 };
 
+// To count is chosen together with how to compare: "at least", "exactly".
+const measureKey = ({ type, op }) => (type === "count" ? `count:${op}` : type);
+const measureFor = (key, old) => {
+  const [type, op] = key.split(":");
+  return { ...newMeasure(type, old), ...(op ? { op } : {}) };
+};
+
 const performed = (ui, node) => [
   eventField(ui, node, KIND_WORDS[node.kind]),
-  select("How", MEASURES, node.measure.type, (type) => ui.set(node, { measure: newMeasure(type, node.measure) }, true), `${node.id}:measure`),
+  select("How", MEASURES, measureKey(node.measure), (key) => ui.set(node, { measure: measureFor(key, node.measure) }, true), `${node.id}:measure`),
   measureFields(ui, node),
   windowFields(ui, node),
   filterButton(ui, node),
@@ -155,8 +171,6 @@ const performed = (ui, node) => [
 ];
 
 // --- One after the other ----------------------------------------------------------------------------------------------
-
-const MAX_STEPS = 10;
 
 const stepLine = (ui, node, each, at) => {
   const { steps } = node;
@@ -179,57 +193,68 @@ const stepLine = (ui, node, each, at) => {
   filter(ui, each));
 };
 
-const optional = (ui, node, name, label, symbol, empty, field) => (node[name]
-  ? el("span", { class: "cbb-pair" }, field(), button(`Without “${label}”`, () => ui.set(node, { [name]: null }, `${node.id}:${name}-add`), { symbol: "close", bare: true, key: `${node.id}:${name}-off` }))
-  : button(label, () => ui.set(node, { [name]: empty() }, `${node.id}:${name}`), { symbol, key: `${node.id}:${name}-add` }));
-
 const sequence = (ui, node) => {
   const add = () => {
     const added = step();
     ui.set(node, { steps: [...node.steps, added] }, `${added.id}:name`);
   };
+  const optional = (name, label, empty, field) => onDemand(ui, `${node.id}:${name}`, label, node[name], () => {
+    if (!node[name]) ui.set(node, { [name]: empty() });
+    return field(node[name], (value, redraw) => ui.set(node, { [name]: value }, redraw), `${node.id}:${name}`);
+  }, () => ui.set(node, { [name]: null }));
   return [
     el("ol", { class: "cbb-steps", "aria-label": "Steps, one after the other" }, node.steps.map((each, at) => stepLine(ui, node, each, at))),
     node.steps.length < MAX_STEPS ? button("Add a step", add, { symbol: "add", key: `${node.id}:add-step` }) : null,
-    optional(ui, node, "within", "Within a time", "timer", () => valueFor("span", null),
-      () => [word("all within"), spanField("From the first to the last step", node.within, (within, redraw) => ui.set(node, { within }, redraw), `${node.id}:within`)]),
-    optional(ui, node, "since", "Only since …", "event", () => valueFor("moment", { form: "ago", number: "30", unit: "d", text: "" }),
-      () => [word("since"), momentField("Since", node.since, (since, redraw) => ui.set(node, { since }, redraw), `${node.id}:since`)]),
+    optional("within", "all within …", () => valueFor("span", null),
+      (value, set, key) => [word("all within"), spanField("From the first to the last step", value, set, key)]),
+    optional("since", "since …", () => ({ form: "ago", number: "30", unit: "d", text: "" }),
+      (value, set, key) => [word("since"), momentField("Since", value, set, key)]),
     sameField(ui, "Property that all steps have in common", node.same, (same) => ui.set(node, { same }), ofEvent(node.steps[0] || step()), `${node.id}:same`),
   ];
 };
 
 // --- Kinds of other rooms, and what no row can show -------------------------------------------------------------------
 
+// The fields by what they hold: `set` takes the value as it stands in the JSON, "" for none.
+const CONTROLS = {
+  name: (ui, node, field, value, set, key) => nameBox(ui, field.label, value ?? "", { kind: field.words || node.key }, set, { key, placeholder: field.label }),
+  text: (ui, node, field, value, set, key) => input(field.label, value ?? "", set, { key }),
+  choice: (ui, node, field, value, set, key) => select(field.label, field.choices.map((each) => [JSON.stringify(each.value), each.label]),
+    JSON.stringify(value), (each) => set(JSON.parse(each), true), key),
+  flag: (ui, node, field, value, set, key) => select(field.label, [["true", "yes"], ["false", "no"]], String(value), (each) => set(each === "true", true), key),
+  span: (ui, node, field, value, set, key) => spanField(field.label, span(value ?? "7d") || { number: "", unit: "d" }, (each, redraw) => set(each.number ? `${each.number}${each.unit}` : "", redraw), key),
+  moment: (ui, node, field, value, set, key) => momentField(field.label, readMoment(value ?? "-30d"), (each, redraw) => set(momentOf(each), redraw), key),
+  count: (ui, node, field, value, set, key) => {
+    const [op, number] = Object.entries(value || { gte: "" })[0];
+    const count = { op, number: String(number) };
+    const change = (changes, redraw) => {
+      Object.assign(count, changes);
+      set({ [count.op]: /^\d+$/.test(count.number) ? Number(count.number) : count.number }, redraw);
+    };
+    return [select(`${field.label}: comparison`, TIMES, count.op, (each) => change({ op: each }, true), `${key}-op`),
+      input(field.label, count.number, (each) => change({ number: each.trim() }), { key, inputmode: "numeric", class: "cbb-short" }), word("times")];
+  },
+};
+// What a field begins with where a list or a length of time shows something from the start.
+const BEGINS = { span: () => "7d", moment: () => "-30d", flag: () => true, choice: (field) => field.choices[0].value, count: () => ({ gte: 3 }) };
+const beginning = (field) => BEGINS[field.control]?.(field);
+
 const foreignField = (ui, node, field) => {
   const key = `${node.id}:${field.key}`;
-  const value = node.tree[field.key];
   const set = (changed, redraw) => {
     const tree = { ...node.tree, [field.key]: changed };
     if (!field.required && (changed === "" || changed === null)) delete tree[field.key];
     ui.set(node, { tree }, redraw);
   };
-  const spanOf = (text) => { const found = /^(\d*)([mhdw])$/.exec(text || ""); return found ? { number: found[1], unit: found[2] } : { number: "", unit: "d" }; };
-  const controls = {
-    name: () => combobox(field.label, value ?? "", (q) => ui.ask.words({ kind: field.words || node.key, q }), (each) => set(each), { key }),
-    text: () => input(field.label, value ?? "", (each) => set(each), { key }),
-    choice: () => select(field.label, [...(field.required ? [] : [["", "–"]]), ...field.choices.map((each) => [JSON.stringify(each.value), each.label])],
-      value === undefined ? "" : JSON.stringify(value), (each) => set(each === "" ? "" : JSON.parse(each), true), key),
-    flag: () => select(field.label, [...(field.required ? [] : [["", "–"]]), ["true", "yes"], ["false", "no"]], value === undefined ? "" : String(value), (each) => set(each === "" ? "" : each === "true", true), key),
-    span: () => spanField(field.label, spanOf(value), (each, redraw) => set(each.number ? `${each.number}${each.unit}` : "", redraw), key),
-    moment: () => input(field.label, value ?? "", (each) => set(each), { key, placeholder: "2026-05-01 or -30d" }),
-    count: () => {
-      const [op, number] = Object.entries(value || {})[0] || [];
-      const count = { op: op || "gte", number: op ? String(number) : "" };
-      const change = (changes, redraw) => {
-        Object.assign(count, changes);
-        set(count.number === "" ? "" : { [count.op]: Number.isInteger(Number(count.number)) ? Number(count.number) : count.number }, redraw);
-      };
-      return el("span", { class: "cbb-pair" }, select(`${field.label}: comparison`, TIMES, count.op, (each) => change({ op: each }, true), `${key}-op`),
-        input(field.label, count.number, (each) => change({ number: each.trim() }), { key, inputmode: "numeric", class: "cbb-short" }));
-    },
-  };
-  return el("span", { class: "cbb-pair" }, el("span", { class: "cbb-word" }, field.label), (controls[field.control] || controls.text)());
+  const draw = () => (CONTROLS[field.control] || CONTROLS.text)(ui, node, field, node.tree[field.key], set, key);
+  if (field.required) {
+    if ((node.tree[field.key] ?? "") === "" && beginning(field) !== undefined) set(beginning(field));
+    return [field.control === "choice" || field.control === "name" ? null : word(field.label), draw()];
+  }
+  return onDemand(ui, key, field.label, field.key in node.tree, () => {
+    if (!(field.key in node.tree) && beginning(field) !== undefined) set(beginning(field));
+    return [field.control === "count" ? null : word(field.label), draw()];
+  }, () => set(""));
 };
 
 const foreign = (ui, node) => {

@@ -39,7 +39,8 @@ const exact = (value) => {
 
 // --- New ones ---------------------------------------------------------------------------------------------------------
 
-const span = (text) => {
+/** Return a length of time such as 7d as {number, unit}, null for what is none. */
+export const span = (text) => {
   const found = /^(\d{1,5})([mhdw])$/.exec(text);
   return found ? { number: found[1], unit: found[2] } : null;
 };
@@ -169,7 +170,8 @@ const readOperator = (operator, value) => {
 };
 const ORDERED = ["gt", "gte", "lt", "lte"];
 
-const readMoment = (text) => {
+/** Return a moment such as -30d or 2026-05-01 by the form in which it is given. */
+export const readMoment = (text) => {
   const whole = { form: "day", text: typeof text === "string" ? text : "", number: "7", unit: "d" };
   if (typeof text !== "string" || !text) return whole;
   const length = /^[+-]/.test(text) ? span(text.slice(1)) : null;
@@ -292,7 +294,8 @@ const numberOf = (text) => (text === null ? null : /^-?\d+(\.\d+)?([eE][+-]?\d+)
 
 const spanOf = (value) => (value ? `${value.number}${value.unit}` : "");
 
-const momentOf = (value) => {
+/** Return a moment as the language writes it. */
+export const momentOf = (value) => {
   if (value.form === "ago") return `-${spanOf(value)}`;
   return value.form === "ahead" ? `+${spanOf(value)}` : value.text;
 };

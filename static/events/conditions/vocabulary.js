@@ -1,58 +1,52 @@
-// The words of the builder: kinds of rules, operators by type of value, units. What it all means: docs/conditions.md.
+// The words of the builder, as the server tells them (events/admin/conditions/grammar.py): `learn` fills these in.
 
-export const MODES = [
-  ["all", "All of these hold"],
-  ["any", "At least one of these holds"],
-  ["none", "None of these holds"],
-  ["not_all", "Not all of these hold"],
-];
-export const JOINTS = { all: "and", any: "or", none: "nor", not_all: "and" };
-
-export const KINDS = [
-  ["About the person", [["trait", "Trait"], ["segment", "Segment"], ["member", "Group"]]],
-  ["What they did", [["event", "Event"], ["page", "Page seen"], ["screen", "Screen seen"], ["sequence", "In order"]]],
-];
-export const EVENT_KINDS = [["event", "Event"], ["page", "Page"], ["screen", "Screen"]];
-
-/** Operators by type of value: [key, words, what the value is typed into]. The key is type:operator. */
-export const OPERATORS = [
-  ["Text", [
-    ["text:is", "is", "text"], ["text:is_not", "is not", "text"], ["text:contains", "contains", "text"],
-    ["text:starts", "begins with", "text"], ["text:in", "is one of", "list"],
-  ]],
-  ["Number", [
-    ["number:is", "is the number", "number"], ["number:is_not", "is not the number", "number"],
-    ["number:gt", "is more than", "number"], ["number:gte", "is at least", "number"],
-    ["number:lt", "is less than", "number"], ["number:lte", "is at most", "number"], ["number:in", "is one of the numbers", "list"],
-    ["number:contains", "is a list with the number", "number"],
-  ]],
-  ["Yes or no", [["bool:is", "is", "bool"], ["bool:is_not", "is not", "bool"]]],
-  ["Date", [
-    ["date:within_last", "is in the last", "span"], ["date:within_next", "is in the next", "span"],
-    ["date:before", "is before", "moment"], ["date:after", "is after", "moment"],
-  ]],
-  ["Any", [["any:exists", "has a value", "none"], ["any:missing", "has no value", "none"]]],
-];
-export const INPUTS = new Map(OPERATORS.flatMap(([, each]) => each.map(([key, , input]) => [key, input])));
-
+export let MODES = [];
+export let JOINTS = {};
+export let KINDS = [];
+export let EVENT_KINDS = [];
+/** Operators by type of value: [heading, [[key, words]]]. The key is type:operator. */
+export let OPERATORS = [];
+/** What the value of an operator is typed into: text, number, list, bool, span, moment, none. */
+export let INPUTS = new Map();
 /** The operator to begin with for a type that the catalogue has seen. */
-export const FIRST = {
-  string: "text:is", number: "number:gte", integer: "number:gte", boolean: "bool:is", date: "date:within_last",
-  array: "text:contains", list: "text:contains",
+export let FIRST = {};
+/** The ways to speak of something done, those that count split by how: [key, words], or [heading, [[key, words]]]. */
+export let MEASURES = [];
+export let FUNCTIONS = [];
+export let EDGES = [];
+export let TIMES = [];
+export let WINDOWS = [];
+export let UNITS = [];
+export let MOMENTS = [];
+export let MAX_STEPS = 0;
+
+let measures = [];
+const pairs = (list) => list.map(({ key, label }) => [key, label]);
+const taking = (what) => measures.filter((each) => each.takes === what);
+
+/** Take the grammar that the server tells. */
+export const learn = (grammar) => {
+  measures = grammar.measures;
+  MODES = pairs(grammar.modes);
+  JOINTS = Object.fromEntries(grammar.modes.map(({ key, joint }) => [key, joint]));
+  KINDS = grammar.subjects.map(({ label, kinds }) => [label, pairs(kinds)]);
+  EVENT_KINDS = pairs(grammar.steps);
+  OPERATORS = grammar.operators.map(({ label, operators }) => [label, pairs(operators)]);
+  INPUTS = new Map(grammar.operators.flatMap(({ operators }) => operators.map(({ key, input }) => [key, input])));
+  FIRST = grammar.first;
+  FUNCTIONS = taking("property").map(({ key }) => key);
+  EDGES = taking("date").map(({ key }) => key);
+  TIMES = pairs(grammar.times);
+  MEASURES = [
+    ...pairs(taking("")),
+    ...taking("times").map(({ key, label }) => [label, TIMES.map(([op, words]) => [`${key}:${op}`, words])]),
+    ["by a property", pairs(taking("property"))],
+    ["by when", [...pairs(taking("date")), ...pairs(taking("event"))]],
+  ];
+  WINDOWS = pairs(grammar.windows);
+  UNITS = pairs(grammar.units);
+  MOMENTS = pairs(grammar.moments);
+  MAX_STEPS = grammar.limits.steps;
 };
 
-export const FUNCTIONS = ["sum", "min", "max", "avg"];
-export const EDGES = ["first", "last"];
-export const MEASURES = [
-  ["once", "at least once"], ["never", "not at all"], ["count", "so many times"],
-  ["sum", "with the sum of"], ["avg", "with the average of"], ["min", "with the least"], ["max", "with the greatest"],
-  ["first", "for the first time"], ["last", "for the last time"], ["then_not", "and then not"],
-];
-export const measureOf = (tree) => MEASURES.map(([key]) => key).find((key) => key in tree) || "once";
-
-export const TIMES = [
-  ["gte", "at least"], ["lte", "at most"], ["gt", "more than"], ["lt", "less than"], ["is", "exactly"], ["is_not", "not"],
-];
-export const WINDOWS = [["ever", "at any time"], ["within", "in the last"], ["since", "since"]];
-export const UNITS = [["m", "minutes"], ["h", "hours"], ["d", "days"], ["w", "weeks"]];
-export const MOMENTS = [["day", "the day"], ["time", "day and time"], ["ago", "so long ago"], ["ahead", "so far from now"], ["written", "as written"]];
+export const measureOf = (tree) => measures.map(({ key }) => key).find((key) => key in tree) || "once";
