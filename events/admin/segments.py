@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Sum
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import URLPattern, path, reverse
-from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 from unfold.admin import ModelAdmin
@@ -23,19 +18,15 @@ from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 from events import audit, panels, people, unknown
 from events.admin import gather
 from events.admin.condition_field import ConditionField
+from events.admin.segment_facts import SHOWN, facts_context, percent, plans_context
 from events.audit import Actor
-from events.conditions import ConditionError, parse
-from events.conditions.words import say
-from events.models import Import, Profile, Segment, SegmentHour, SegmentMember, Source
-from events.patience import TooLong
-from events.segments import keeping, lists, plans, usage
+from events.models import Import, Profile, Segment, SegmentMember, Source
+from events.segments import keeping, lists, usage
 from events.segments.starters import STARTERS
 from events.templatetags.console import amount, badge, moment
 from events.transfers import files, imports
 from events.transfers.reading import RowError
 
-SHOWN = 20
-DAYS = 30
 MAX_IDS = 1_000
 EXPLAIN = "events.explain_segment"
 
@@ -164,6 +155,8 @@ class SegmentAdmin(ModelAdmin):
         facts = facts_context(segment) if segment else {}
         if segment:
             facts["may_explain"] = segment.condition is not None and request.user.has_perm(EXPLAIN)
+            facts["max_ids"] = MAX_IDS
+            facts["list_form"] = ListForm(initial={"source": Source.objects.filter(is_sandbox=False).first()})
         context = {"show_save_and_add_another": False, **(extra_context or {}), **facts}
         response: HttpResponse = super().change_view(request, object_id, form_url, context)
         return response
@@ -266,80 +259,3 @@ def segments_panel(profile: Profile, request: HttpRequest) -> panels.Content | N
         return None
     members = SegmentMember.objects.filter(profile=profile).select_related("segment").order_by("segment__name")
     return panels.Content("admin/events/segments/of_person.html", {"members": list(members[:SHOWN])})
-
-
-def facts_context(segment: Segment) -> dict[str, Any]:
-    """Return what the page tells about a segment. Nothing here asks its condition."""
-    members = SegmentMember.objects.filter(segment=segment).select_related("profile").order_by("-profile_id")
-    everybody = reverse("admin:events_profile_changelist")
-    return {
-        "segment": segment,
-        "percent": percent(segment),
-        "words": _words_of(segment),
-        "members": list(members[:SHOWN]),
-        "all_members": f"{everybody}?segment_memberships__segment__id__exact={segment.pk}",
-        "used_by": usage.used_by(segment),
-        "needs": usage.needs(segment),
-        "chart": json.dumps(growth(segment)),
-        "max_ids": MAX_IDS,
-        "list_form": ListForm(initial={"source": Source.objects.filter(is_sandbox=False).first()}),
-        "cost": cost(segment),
-        "asked_of": Profile.objects.filter(pk=segment.asked_of).first() if segment.asked_of else None,
-    }
-
-
-def plans_context(segment: Segment, *, run: bool) -> dict[str, Any]:
-    """Return both plans, each with what it is for; a text in place of one that took too long or is not to be had."""
-    asked = (
-        (f"Following a batch of {plans.BATCH} people, as events come in", plans.of_batch),
-        ("Asking everybody, as when they are counted", plans.of_everyone),
-    )
-    return {"segment": segment, "run": run, "plans": [(words, *_plan(of, segment, run=run)) for words, of in asked]}
-
-
-def _plan(of: Callable[..., plans.Plan | None], segment: Segment, *, run: bool) -> tuple[plans.Plan | None, str]:
-    try:
-        found = of(segment, run=run)
-    except TooLong:
-        return None, f"It was given up after {plans.SECONDS} seconds."
-    return found, "" if found else "The condition cannot be read, so nobody can be asked."
-
-
-def growth(segment: Segment) -> dict[str, Any]:
-    """Return the data of Unfold's line chart: the size at the end of each of the last days."""
-    today = timezone.now().date()
-    since = today - timedelta(days=DAYS - 1)
-    rows = SegmentHour.objects.filter(segment=segment).order_by("-hour")
-    sizes = {
-        hour.date(): size for hour, size in reversed(rows.filter(hour__date__gte=since).values_list("hour", "size"))
-    }
-    size = rows.filter(hour__date__lt=since).values_list("size", flat=True).first() or 0
-    days = [since + timedelta(days=number) for number in range(DAYS)]
-    points = [size := sizes.get(day, size) for day in days]
-    return {
-        "labels": [f"{day:%-d %b}" for day in days],
-        "datasets": [{"label": "People", "data": points, "borderColor": "var(--cb-chart-1)"}],
-    }
-
-
-def cost(segment: Segment) -> dict[str, float]:
-    """Return what asking cost in the last day: how often, about how many people, milliseconds each time and in all."""
-    since = timezone.now() - timedelta(days=1)
-    hours = SegmentHour.objects.filter(segment=segment, hour__gte=since)
-    sums = hours.aggregate(
-        asks=Sum("asks", default=0), asked=Sum("asked", default=0), seconds=Sum("seconds", default=0.0)
-    )
-    return {**sums, "each": 1000 * sums["seconds"] / (sums["asks"] or 1)}
-
-
-def percent(segment: Segment) -> int:
-    """Return how much of everybody has been asked, in percent."""
-    last = Profile.objects.order_by("-pk").values_list("pk", flat=True).first() or 1
-    return min(100, round(100 * segment.built_to / last)) if segment.state == Segment.State.BUILDING else 100
-
-
-def _words_of(segment: Segment) -> str:
-    try:
-        return say(parse(segment.condition)) if segment.condition is not None else ""
-    except ConditionError as error:
-        return f"Nobody can be asked about this: {error}"

@@ -166,9 +166,10 @@ def _doing(node: dict[str, Any]) -> str:
     kind = str(node["Node Type"])
     if not table:
         return WORK.get(kind, f"putting together what was found ({kind})")
+    tested = " and testing each" if "Filter" in node else ""
     if "Index" in kind or "Bitmap" in kind:
-        return f"looking up {table} by an index"
-    return f"reading all {table} one after the other"
+        return f"looking up {table} by an index{tested}"
+    return f"reading all {table} one after the other{tested}"
 
 
 WORK = {

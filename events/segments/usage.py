@@ -11,10 +11,10 @@ from typing import Any
 
 from django.urls import reverse
 
-from events.conditions import ConditionError, Performed, parse, walk
+from events.conditions import Compare, ConditionError, Node, Performed, parse, walk
 from events.conditions import Sequence as InOrder
 from events.conditions.nodes import whats
-from events.models import EventDefinition, Segment
+from events.models import ComputedTrait, EventDefinition, Segment
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,7 @@ def _used_by(slug: str, others: Iterable[Segment], seen: set[str]) -> list[Use]:
         if other.slug not in seen and mentions(other.condition, slug):
             below = _used_by(other.slug, others, seen | {other.slug})
             found.append(replace(_of_segment(other), below=tuple(below)))
+    found += [_of_trait(row) for row in ComputedTrait.objects.order_by("name") if mentions(row.where, slug)]
     return found + [use for find in _finders for use in find(slug)]
 
 
@@ -90,7 +91,7 @@ def _needs(segment: Segment, every: Iterable[Segment], seen: set[str]) -> list[U
         if other.slug not in seen and mentions(segment.condition, other.slug)
     ]
     found += [use for asked in _asked for use in asked(segment.condition)]
-    return found + list(_events(segment.condition))
+    return found + list(_computed(segment.condition)) + list(_events(segment.condition))
 
 
 def _of_segment(segment: Segment) -> Use:
@@ -98,12 +99,27 @@ def _of_segment(segment: Segment) -> Use:
     return Use(kind, segment.name, reverse("admin:events_segment_change", args=[segment.pk]))
 
 
-def _events(condition: Any) -> Iterator[Use]:
-    """Yield the names of events that a condition asks for; none of one that can no longer be read."""
+def _of_trait(row: ComputedTrait) -> Use:
+    return Use("Computed trait", row.name, reverse("admin:events_computedtrait_change", args=[row.pk]))
+
+
+def _parts(condition: Any) -> list[Node]:
+    """Return all parts of a condition; none of one that can no longer be read."""
     try:
-        parts = [part for part in walk(parse(condition)) if isinstance(part, Performed | InOrder)]
+        return list(walk(parse(condition)))
     except ConditionError:
-        return
+        return []
+
+
+def _computed(condition: Any) -> Iterator[Use]:
+    """Yield the computed traits that a condition asks for."""
+    names = {part.path[0] for part in _parts(condition) if isinstance(part, Compare) and part.subject == "trait"}
+    yield from map(_of_trait, ComputedTrait.objects.filter(name__in=names).order_by("name"))
+
+
+def _events(condition: Any) -> Iterator[Use]:
+    """Yield the names of events that a condition asks for."""
+    parts = [part for part in _parts(condition) if isinstance(part, Performed | InOrder)]
     names = sorted({what.event for part in parts for what in whats(part)})
     pages = dict(EventDefinition.objects.filter(name__in=names).values_list("name", "pk"))
     for name in names:

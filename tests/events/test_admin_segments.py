@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,8 +15,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from campaigns.models import Campaign
+from events.admin.segment_facts import growth
 from events.conditions import parse
-from events.models import AuditEntry, Event, Segment, SegmentMember
+from events.models import AuditEntry, ComputedTrait, Event, Segment, SegmentHour, SegmentMember
 from events.segments import building, changes, counting, usage
 from events.segments.starters import STARTERS
 from tests.campaigns.flow import make_campaign
@@ -183,6 +185,32 @@ def test_the_page_leads_both_ways(admin_client: Client) -> None:
     assert f'href="{page(happy)}"' in text and "its goal, the path “Buyers” of “Which”" in text
     assert "Only what is known of each person" in admin_client.get(page(make_segment(condition=PRO))).content.decode()
     assert admin_client.post(f"{LIST}{best.pk}/delete/", {"post": "yes"}).status_code == 403
+
+
+def test_computed_traits_use_and_are_used(admin_client: Client) -> None:
+    views = ComputedTrait.objects.create(name="views", function="count", event="Viewed")
+    keen = make_segment("keen", {"trait": "views", "gt": 3})
+    times = ComputedTrait.objects.create(
+        name="times_keen", function="count", event=changes.ENTERED, where={"property": "segment", "is": "keen"}
+    )
+    assert [(use.kind, use.name) for use in usage.needs(keen)] == [("Computed trait", "views")]
+    assert [(use.kind, use.name) for use in usage.uses(keen)] == [("Computed trait", "times_keen")]
+    text = admin_client.get(page(keen)).content.decode()
+    assert all(f"/admin/events/computedtrait/{row.pk}/change/" in text for row in (views, times))
+    assert admin_client.post(f"{LIST}{keen.pk}/delete/", {"post": "yes"}).status_code == 403
+
+
+def test_growth_and_the_last_day_are_told(admin_client: Client) -> None:
+    segment = make_segment(condition=PRO)
+    assert "Nobody has entered or left yet." in admin_client.get(page(segment)).content.decode()
+    hour = timezone.now().replace(minute=0, second=0, microsecond=0)
+    for days, entered, gone, size in ((40, 9, 0, 9), (3, 2, 1, 10), (0, 5, 3, 12)):
+        at = hour - timedelta(days=days)
+        SegmentHour.objects.create(segment=segment, hour=at, entered=entered, gone=gone, size=size)
+    (points,) = [line["data"] for line in growth(segment)["datasets"]]
+    assert (len(points), points[0], points[-4:]) == (30, 9, [10, 10, 10, 12])
+    text = admin_client.get(page(segment)).content.decode()
+    assert "5 entered, 3 left" in text and 'data-type="line"' in text
 
 
 def test_plans_are_shown_to_operators_who_ask(admin_client: Client, client: Client) -> None:
