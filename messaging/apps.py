@@ -8,16 +8,34 @@ class MessagingConfig(AppConfig):
     def ready(self) -> None:
         from events import nudges, panels, signals, vocabulary
         from events import retention as kept
+        from events.audience import foreign, seeing
         from events.computed import usage
-        from events.conditions import kinds
-        from messaging import consent, erasing, interactions, mentions, merging, portrait, reported, retention, tasks
+        from events.conditions import kinds, words
+        from messaging import (
+            consent,
+            erasing,
+            interactions,
+            mentions,
+            merging,
+            portrait,
+            questions,
+            reported,
+            retention,
+            subscriptions,
+            tasks,
+        )
         from messaging.admin import profile_panel
 
         nudges.register("messages", tasks.deliver)
         kinds.add(interactions.KIND)
         interactions.teach()
         usage.register(mentions.of_trait)
+        for question in questions.ALL:
+            foreign.register(question.kind, question.ask)
+            words.teach(question.kind.key, question.say)
+            seeing.teach(question.kind.key, question.look)
         vocabulary.own_events(name for name, *_ in interactions.DEEDS.values())
+        vocabulary.own_events([*subscriptions.EVENTS.values(), *questions.GLOBAL_EVENTS])
         for kind in retention.KINDS:
             kept.register(kind)
         signals.profiles_merged.connect(merging.follow_merge, dispatch_uid="messaging.follow_merge")

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from django.db import connection
 
-from messaging import lists
+from messaging import lists, subscriptions
 from messaging.models import Message
 from messaging.outbox import TEST_KEY
 from messaging.retry import MAX_ATTEMPTS
@@ -32,7 +32,7 @@ RETURNING m.*
 """
 
 # The last look before the calls: consent and suppression once more, and whether the lease is still ours.
-CALL = """
+CALL = f"""
 UPDATE messaging_message m
 SET called_at = %(now)s, lease_until = %(lease)s, address = held.address, updated_at = %(now)s
 FROM jsonb_to_recordset(%(rows)s::jsonb)
@@ -44,6 +44,9 @@ WHERE m.id = held.id AND m.status = 'sending' AND m.lease_until = held.lease_unt
         AND (s.cause <> 'left' OR m.purpose = 'marketing' AND m.key NOT LIKE %(test_keys)s))
   AND (m.purpose <> 'marketing' OR m.key LIKE %(test_keys)s
        OR NOT EXISTS (SELECT FROM messaging_unsubscription u WHERE u.profile_id = m.profile_id))
+  AND (m.purpose <> 'marketing' OR m.key LIKE %(test_keys)s OR NOT EXISTS (
+      SELECT FROM messaging_templateversion v JOIN messaging_topic t ON t.id = v.topic_id
+      WHERE v.id = m.template_version_id AND {subscriptions.refuses("m.profile_id", "m.channel")}))
 RETURNING m.id
 """
 

@@ -18,13 +18,13 @@ from django.utils import timezone
 
 from events import groups
 from events.models import Group, Profile
-from messaging import links, lists, policy, variables
+from messaging import links, lists, policy, subscriptions, variables
 from messaging.channels import KINDS
 from messaging.channels.base import Mail
 from messaging.errors import TemplateError
 from messaging.models import Message, Provider, Purpose, Suppression, TemplateVersion, Unsubscription
 from messaging.outbox import TEST_KEY
-from messaging.policy import ProviderState
+from messaging.policy import ProviderState, TopicState
 from messaging.reasons import Reason
 from messaging.rendering import Rendered, render
 from messaging.states import Status
@@ -58,7 +58,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """Everything a batch needs to know, read in five statements, and in one more where a template speaks of groups."""
+    """Everything a batch needs to know, read in five statements, and in one more each for groups and for topics."""
 
     people: dict[int, Profile]
     versions: dict[int, TemplateVersion]
@@ -69,10 +69,13 @@ class Situation:
     left: frozenset[str]
     unsubscribed: frozenset[int]
     groups: dict[int, list[Group]]
+    topics: dict[subscriptions.Pair, TopicState]
 
 
 def look(messages: Sequence[Message]) -> Situation:
-    """Read what is true about a batch right now. Five statements; six where a template speaks of groups."""
+    """Read what is true about a batch right now. Five statements, and one more each where a template speaks of groups
+    and where it is about a topic.
+    """
     people = Profile.objects.in_bulk({message.profile_id for message in messages})
     versions = TemplateVersion.objects.in_bulk({message.template_version_id for message in messages})
     providers = Provider.objects.in_bulk()
@@ -91,7 +94,14 @@ def look(messages: Sequence[Message]) -> Situation:
         left=frozenset(address for address, cause in causes.items() if cause == Suppression.Cause.LEFT),
         unsubscribed=frozenset(unsubscribed.values_list("profile_id", flat=True)),
         groups=_groups(messages, versions),
+        topics=subscriptions.states([asked for message in messages if (asked := _topic(message, versions))]),
     )
+
+
+def _topic(message: Message, versions: Mapping[int, TemplateVersion]) -> subscriptions.Pair | None:
+    """Return what is to be asked about the message's topic, None where it is about none."""
+    topic = versions[message.template_version_id].topic_id
+    return (message.profile_id, topic, message.channel) if topic else None
 
 
 def _groups(messages: Sequence[Message], versions: Mapping[int, TemplateVersion]) -> dict[int, list[Group]]:
@@ -185,12 +195,14 @@ def _facts(
 ) -> policy.Facts:
     # The author who tries a template out is not the person it is written for.
     is_test = message.key.startswith(TEST_KEY)
+    topic = None if is_test else _topic(message, situation.versions)
     return policy.Facts(
         address=address,
         suppressed=address.lower() in situation.suppressed,
         unsubscribed=not is_test and (profile.pk in situation.unsubscribed or address.lower() in situation.left),
         purpose=message.purpose,
         provider=ProviderState.NO_MAILBOX if profile.is_sandbox and provider is None else _state(provider),
+        topic=situation.topics.get(topic, TopicState.NONE) if topic else TopicState.NONE,
     )
 
 

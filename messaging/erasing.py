@@ -55,6 +55,7 @@ ON CONFLICT (channel, address) DO NOTHING
 DELETE = [
     "UPDATE messaging_suppression SET message_id = NULL, detail = '' WHERE message_id = ANY(%(messages)s)",
     "DELETE FROM messaging_unsubscription WHERE profile_id = ANY(%(ids)s)",
+    "DELETE FROM messaging_subscription WHERE profile_id = ANY(%(ids)s)",
     "UPDATE messaging_unsubscription SET message_id = NULL WHERE message_id = ANY(%(messages)s)",
     "DELETE FROM messaging_deliveryevent WHERE message_id = ANY(%(messages)s)",
     "DELETE FROM messaging_messagebody WHERE message_id = ANY(%(messages)s)",

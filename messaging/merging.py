@@ -23,10 +23,37 @@ WHERE w.method = 'application' AND excluded.method <> 'application'
 """
 DROP_UNSUBSCRIPTIONS = "DELETE FROM messaging_unsubscription WHERE profile_id = ANY(%(losers)s)"
 
+# What has been said goes along. Where one side had left what the other subscribed to later, it is said once more: a
+# merge subscribes nobody. Of what each side said counts what nothing newer has overruled.
+LEAVE_AGAIN = f"""
+WITH sides AS (
+    SELECT loser AS side, winner FROM {PAIRS} UNION SELECT winner, winner FROM {PAIRS}
+), counting AS MATERIALIZED (
+    SELECT sides.winner, s.* FROM sides JOIN messaging_subscription s ON s.profile_id = sides.side
+    WHERE NOT EXISTS (
+        SELECT FROM messaging_subscription newer
+        WHERE newer.profile_id = s.profile_id AND newer.topic_id = s.topic_id
+          AND newer.channel IN (s.channel, 'all') AND newer.id > s.id)
+)
+INSERT INTO messaging_subscription (profile_id, topic_id, channel, state, source, basis, at)
+SELECT DISTINCT ON (winner, topic_id, channel) winner, topic_id, channel, state, source, basis, clock_timestamp()
+FROM counting s
+WHERE state = 'unsubscribed' AND EXISTS (
+    SELECT FROM counting other
+    WHERE other.winner = s.winner AND other.profile_id <> s.profile_id AND other.topic_id = s.topic_id
+      AND other.state = 'subscribed' AND other.id > s.id
+      AND (other.channel = s.channel OR 'all' IN (other.channel, s.channel)))
+ORDER BY winner, topic_id, channel, source = 'application', id
+"""
+MOVE_SUBSCRIPTIONS = f"""
+UPDATE messaging_subscription s SET profile_id = pair.winner FROM {PAIRS} WHERE s.profile_id = pair.loser
+"""
+STATEMENTS = (MOVE_MESSAGES, KEEP_UNSUBSCRIPTIONS, DROP_UNSUBSCRIPTIONS, LEAVE_AGAIN, MOVE_SUBSCRIPTIONS)
+
 
 def follow_merge(sender: object, pairs: Sequence[tuple[int, int]], **kwargs: Any) -> None:
-    """Re-point this room's rows from losers to winners, in the merging transaction. Three statements."""
+    """Re-point this room's rows from losers to winners, in the merging transaction. Five statements."""
     parameters = {"losers": [loser for loser, _ in pairs], "winners": [winner for _, winner in pairs]}
     with connection.cursor() as cursor:
-        for statement in (MOVE_MESSAGES, KEEP_UNSUBSCRIPTIONS, DROP_UNSUBSCRIPTIONS):
+        for statement in STATEMENTS:
             cursor.execute(statement, parameters)

@@ -57,6 +57,80 @@ class Provider(models.Model):
         return self.name
 
 
+class Topic(models.Model):
+    """What messages are about, as people subscribe to it or leave it. Its ``slug`` stays when it is renamed."""
+
+    class Joining(models.TextChoices):
+        OPT_OUT = "opt_out", "Everybody, until they unsubscribe"
+        OPT_IN = "opt_in", "Only those who have subscribed"
+
+    slug = models.SlugField(
+        max_length=60,
+        unique=True,
+        verbose_name="short name",
+        help_text="What conditions and programs call it, such as newsletter. It stays when the topic is renamed.",
+    )
+    name = models.CharField(max_length=100, unique=True)
+    description = models.TextField(blank=True, help_text="What people get who subscribe, in words for them.")
+    joining = models.CharField(
+        max_length=10, choices=Joining, default=Joining.OPT_OUT, db_default="opt_out", verbose_name="who gets it"
+    )
+    position = models.PositiveSmallIntegerField(default=0, db_default=0, help_text="Smaller numbers stand first.")
+    archived = models.BooleanField(
+        default=False, db_default=False, help_text="No longer offered. What people have said of it still counts."
+    )
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering: ClassVar = ["position", "name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Subscription(models.Model):
+    """What somebody has said of a topic, once: of several the newest counts, and none is ever changed.
+
+    ``channel`` is the channel it was said of, or "all". Of a channel the newest counts that was said of it or of all.
+    """
+
+    class State(models.TextChoices):
+        SUBSCRIBED = "subscribed", "Subscribed"
+        UNSUBSCRIBED = "unsubscribed", "Unsubscribed"
+
+    class Channel(models.TextChoices):
+        ALL = "all", "All channels"
+        EMAIL = "email", "Email"
+        SMS = "sms", "SMS"
+        PUSH = "push", "Push"
+        IN_APP = "in_app", "In-app"
+
+    class Source(models.TextChoices):
+        PAGE = "page", "Said by the person on a page"
+        MANUAL = "manual", "By hand"
+        API = "api", "By the management API"
+        APPLICATION = "application", "Said by an application along with attributes"
+        CAMPAIGN = "campaign", "By a step of a campaign"
+        IMPORT = "import", "By a file"
+
+    profile = models.ForeignKey(Profile, on_delete=models.DO_NOTHING, db_index=False, related_name="subscriptions")
+    topic = models.ForeignKey(Topic, on_delete=models.PROTECT, db_index=False, related_name="subscriptions")
+    channel = models.CharField(max_length=20, choices=Channel, default=Channel.ALL, db_default="all")
+    state = models.CharField(max_length=12, choices=State)
+    source = models.CharField(max_length=20, choices=Source)
+    basis = models.TextField(blank=True, default="", db_default="", help_text="What the consent rests on.")
+    at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["profile", "topic", "-id"], name="subscription_newest"),
+            models.Index(fields=["topic", "-id"], name="subscription_topic"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.profile} {self.state}: {self.topic}"
+
+
 class Layout(models.Model):
     """The frame around a mail: logo, footer, address. ``{{ content }}`` marks where the template goes."""
 
@@ -74,6 +148,13 @@ class Template(models.Model):
 
     name = models.CharField(max_length=100, unique=True)
     purpose = models.CharField(max_length=20, choices=Purpose, default=Purpose.MARKETING)
+    topic = models.ForeignKey(
+        Topic,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        help_text="Marketing goes to nobody who has left the topic. Empty: it is about none.",
+    )
     layout = models.ForeignKey(Layout, null=True, blank=True, on_delete=models.PROTECT)
     provider = models.ForeignKey(
         Provider, null=True, blank=True, on_delete=models.PROTECT, help_text="Empty: the default provider."
@@ -103,6 +184,7 @@ class TemplateVersion(models.Model):
     template = models.ForeignKey(Template, on_delete=models.PROTECT, related_name="versions")
     number = models.PositiveIntegerField()
     purpose = models.CharField(max_length=20, choices=Purpose)
+    topic = models.ForeignKey(Topic, null=True, blank=True, on_delete=models.PROTECT)
     provider = models.ForeignKey(Provider, null=True, blank=True, on_delete=models.PROTECT)
     content = models.JSONField()
     content_hash = models.CharField(max_length=64)

@@ -28,12 +28,15 @@ INSERT = """
 INSERT INTO messaging_message
     (public_id, key, profile_id, template_version_id, purpose, provider_id, variables, labels, is_test, due_at)
 SELECT gen_random_uuid(), draft.key, draft.profile_id, draft.template_version_id, draft.purpose, draft.provider_id,
-       draft.variables, draft.labels || jsonb_build_object('template', template.name), draft.is_test, draft.due_at
+       draft.variables,
+       draft.labels || jsonb_strip_nulls(jsonb_build_object('template', template.name, 'topic', topic.slug)),
+       draft.is_test, draft.due_at
 FROM jsonb_to_recordset(%s::jsonb) AS draft(
     key text, profile_id bigint, template_version_id bigint, purpose text, provider_id bigint, variables jsonb,
     labels jsonb, is_test boolean, due_at timestamptz)
 JOIN messaging_templateversion version ON version.id = draft.template_version_id
 JOIN messaging_template template ON template.id = version.template_id
+LEFT JOIN messaging_topic topic ON topic.id = version.topic_id
 ORDER BY draft.key
 ON CONFLICT (key) DO NOTHING
 """
@@ -47,7 +50,7 @@ class Draft:
     ``key`` says what counts as the same message, at most 120 characters. ``variables`` is JSON: ``trigger`` (the
     triggering event's properties; ``event`` in a template is the same), ``journey``, ``campaign``; the customer is
     read when the message is sent. ``provider_id`` None means the default provider at that time. ``labels`` are short
-    texts and numbers that events about the message carry, such as ``campaign``; ``template`` is added.
+    texts and numbers that events about the message carry, such as ``campaign``; ``template`` and ``topic`` are added.
     """
 
     key: str

@@ -24,15 +24,25 @@ class ProviderState(Enum):
     NO_MAILBOX = auto()
 
 
+class TopicState(Enum):
+    """What the person has said of the message's topic on its channel. A message may be about none."""
+
+    NONE = auto()
+    OPEN = auto()
+    LEFT = auto()
+    NOT_JOINED = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is true right now. ``suppressed`` is about the address, ``unsubscribed`` about the person."""
+    """What is true right now. ``suppressed`` is about the address, ``unsubscribed`` and ``topic`` about the person."""
 
     address: str
     suppressed: bool
     unsubscribed: bool
     purpose: str
     provider: ProviderState
+    topic: TopicState = TopicState.NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +57,7 @@ class Verdict:
 
 
 SEND = Verdict()
+REFUSING = {TopicState.LEFT: Reason.TOPIC_LEFT, TopicState.NOT_JOINED: Reason.TOPIC_NOT_JOINED}
 
 
 def skip(reason: Reason) -> Verdict:
@@ -63,6 +74,8 @@ def decide(facts: Facts) -> Verdict:
         return skip(Reason.SUPPRESSED)
     if facts.unsubscribed and facts.purpose == MARKETING:
         return skip(Reason.UNSUBSCRIBED)
+    if facts.purpose == MARKETING and facts.topic in REFUSING:
+        return skip(REFUSING[facts.topic])
     if facts.provider is ProviderState.MISSING:
         return skip(Reason.NO_PROVIDER)
     if facts.provider is ProviderState.NO_MAILBOX:

@@ -11,6 +11,8 @@ class Reason(StrEnum):
     NO_ADDRESS = "no_address"
     BAD_ADDRESS = "bad_address"
     UNSUBSCRIBED = "unsubscribed"
+    TOPIC_LEFT = "topic_left"
+    TOPIC_NOT_JOINED = "topic_not_joined"
     SUPPRESSED = "suppressed"
     TEMPLATE_ERROR = "template_error"
     NO_PROVIDER = "no_provider"
@@ -34,6 +36,8 @@ LABELS: dict[Reason, str] = {
     Reason.NO_ADDRESS: "The profile has no email address",
     Reason.BAD_ADDRESS: "The profile's email address is not valid",
     Reason.UNSUBSCRIBED: "The person has unsubscribed",
+    Reason.TOPIC_LEFT: "The person has unsubscribed from the message's topic",
+    Reason.TOPIC_NOT_JOINED: "The message's topic is for subscribers only, and the person has not subscribed",
     Reason.SUPPRESSED: "The address is on the suppression list",
     Reason.TEMPLATE_ERROR: "The template could not be rendered",
     Reason.NO_PROVIDER: "No provider is set up: choose a default provider",

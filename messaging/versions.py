@@ -41,6 +41,7 @@ def freeze(template: Template) -> TemplateVersion:
             template=template,
             number=last + 1,
             purpose=template.purpose,
+            topic_id=template.topic_id,
             provider_id=template.provider_id,
             content=content,
             content_hash=digest,
@@ -48,5 +49,7 @@ def freeze(template: Template) -> TemplateVersion:
 
 
 def _digest(template: Template, content: dict[str, str]) -> str:
-    parts = [content, template.purpose, template.provider_id]
+    parts: list[object] = [content, template.purpose, template.provider_id]
+    if template.topic_id:
+        parts.append(template.topic_id)
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

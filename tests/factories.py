@@ -12,7 +12,7 @@ from django.utils import timezone
 from events import plan
 from events.models import Event, EventDefinition, Identity, Pending, Profile, Source, SourceKey, new_key
 from messaging import versions
-from messaging.models import Message, MessageBody, Provider, Purpose, Template, TemplateVersion
+from messaging.models import Message, MessageBody, Provider, Purpose, Template, TemplateVersion, Topic
 from messaging.states import Status
 
 _numbers = count(1)
@@ -91,6 +91,10 @@ def make_template(name: str = "", **columns: Any) -> Template:
     columns.setdefault("subject", "Hello {{ customer.first_name }}")
     columns.setdefault("html", "<p>Hello {{ customer.first_name }}</p>")
     return Template.objects.create(name=name or f"Template {next(_numbers)}", **columns)
+
+
+def make_topic(slug: str = "newsletter", **columns: Any) -> Topic:
+    return Topic.objects.create(**{"slug": slug, "name": slug.capitalize(), **columns})
 
 
 def make_version(template: Template | None = None) -> TemplateVersion:
