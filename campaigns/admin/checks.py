@@ -25,6 +25,8 @@ LATE = timedelta(seconds=30)
 NEXT = {
     Reason.NO_ADDRESS: "Identify the person with an email trait, then send the event again.",
     Reason.BAD_ADDRESS: "Correct the email trait in your application, then send the event again.",
+    Reason.TOPIC_LEFT: "Choose somebody who has not left the topic, or subscribe the person again on their page.",
+    Reason.TOPIC_NOT_JOINED: "Choose somebody who has subscribed to the topic, or subscribe the person on their page.",
     Reason.UNSUBSCRIBED: "Choose somebody who has not unsubscribed, or take the person back under Unsubscribed.",
     Reason.SUPPRESSED: "Take the address off the list of suppressed addresses if it is a good one.",
     Reason.TEMPLATE_ERROR: "Mend the template, publish again, then send the event again.",

@@ -124,7 +124,9 @@ def stale_templates(definition: Mapping[str, Any]) -> list[Template]:
     stale = {
         version.template_id: version.template
         for version in versions
-        if version.content != content_of(version.template) or version.purpose != version.template.purpose
+        if version.content != content_of(version.template)
+        or version.purpose != version.template.purpose
+        or version.topic_id != version.template.topic_id
     }
     return sorted(stale.values(), key=lambda template: template.name)
 
