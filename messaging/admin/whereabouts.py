@@ -32,8 +32,8 @@ TONES: dict[Status, str] = {
 ADVICE: dict[Reason, str] = {
     Reason.NO_ADDRESS: "Let your application send an “email” trait for this person.",
     Reason.BAD_ADDRESS: "Correct the “email” trait of this person.",
-    Reason.TOPIC_LEFT: "Nothing to do: mails about other topics still go out. What was said when is on the person's page.",
-    Reason.TOPIC_NOT_JOINED: "Nothing to do: subscribers alone get mails about this topic, as it is set up under Topics.",
+    Reason.TOPIC_LEFT: "Nothing to do: other mails still go out. What was said when is on the person's page.",
+    Reason.TOPIC_NOT_JOINED: "Nothing to do: mails about this topic are for subscribers only, as Topics has it.",
     Reason.UNSUBSCRIBED: "Nothing to do: marketing messages leave this person alone. Transactional ones still go out.",
     Reason.SUPPRESSED: "If the mailbox works again, take the address off the suppression list.",
     Reason.TEMPLATE_ERROR: "Correct the template and publish the campaign again; the error stands below.",
