@@ -34,6 +34,7 @@ ACTIONS: dict[str, str] = {
     "segment": "Changed a segment",
     "computed": "Changed a computed trait",
     "members": "Changed who is in a list",
+    "subscriptions": "Changed who is subscribed to a topic",
     "retention": "Changed how long things are kept",
 }
 

@@ -14,6 +14,9 @@ deletes whatever it has about these people, so that nothing is left and nothing 
 ``consent_said`` is sent inside a transaction with ``leaves``, by profile id whether an application says that a person
 wants no marketing (True) or may be written to again (False). The people are held.
 
+``preferences_said`` is sent likewise with ``topics``: by profile id what an application says of each topic, by the
+topic's number (``topic_1``) or short name.
+
 ``delivery_reported`` is sent with ``report``, a ``deliveries.Report``; a receiver returns whether it knows the message.
 """
 
@@ -24,4 +27,5 @@ profiles_erased = Signal()
 profiles_exported = Signal()
 profiles_weighed = Signal()
 consent_said = Signal()
+preferences_said = Signal()
 delivery_reported = Signal()

@@ -43,6 +43,7 @@ class MessagingConfig(AppConfig):
         signals.profiles_weighed.connect(erasing.weigh, dispatch_uid="messaging.weigh")
         signals.profiles_exported.connect(portrait.sections, dispatch_uid="messaging.portrait")
         signals.consent_said.connect(consent.heed, dispatch_uid="messaging.heed")
+        signals.preferences_said.connect(consent.heed_topics, dispatch_uid="messaging.heed_topics")
         signals.delivery_reported.connect(reported.count, dispatch_uid="messaging.count")
         panels.register(panels.PROFILE, "Messages", profile_panel.messages_panel)
         panels.register(panels.BADGES, "Refusals", profile_panel.refusal_badges)

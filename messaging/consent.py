@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from django.db import transaction
@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from events import log
 from events.models import Profile
-from messaging import feedback, lists
-from messaging.models import Message, Suppression, Unsubscription
+from messaging import feedback, lists, subscriptions
+from messaging.models import Message, Subscription, Suppression, Topic, Unsubscription
 from messaging.outbox import TEST_KEY
 
 
@@ -59,6 +59,28 @@ def heed(leaves: Mapping[int, bool], **kwargs: Any) -> None:
     said = [(profile_id, "Email Unsubscribed") for profile_id in sorted(gone)]
     said += [(profile_id, "Email Resubscribed") for profile_id in sorted(back)]
     log.append([log.Entry(profile_id, name, {"method": "application"}, now) for profile_id, name in said])
+
+
+def heed_topics(topics: Mapping[int, Mapping[str, bool]], **kwargs: Any) -> None:
+    """Follow what an application says of people's topics, in its transaction; topics that nobody knows say nothing."""
+    known = _topics_by_name({name for wanted in topics.values() for name in wanted})
+    subscriptions.note(
+        subscriptions.Said(profile_id, known[name], STATES[wants], Subscription.Source.APPLICATION)
+        for profile_id, wanted in topics.items()
+        for name, wants in wanted.items()
+        if name in known
+    )
+
+
+STATES = {True: Subscription.State.SUBSCRIBED, False: Subscription.State.UNSUBSCRIBED}
+
+
+def _topics_by_name(names: Collection[str]) -> dict[str, int]:
+    """Return the ids of topics by their short name, and as ``topic_<number>``. One statement."""
+    found: dict[str, int] = {}
+    for pk, slug in Topic.objects.values_list("pk", "slug"):
+        found |= {f"topic_{pk}": pk, slug: pk}
+    return {name: found[name] for name in names if name in found}
 
 
 def suppress(

@@ -23,6 +23,8 @@ SCOPES: dict[str, str] = {
     "sources:write": "Make and change sources and keys",
     "imports:read": "Watch imports, and export people and events",
     "imports:write": "Import people and events",
+    "topics:read": "Read topics and what people have said of them",
+    "topics:write": "Subscribe people to topics, and unsubscribe them",
     "messages:read": "Read what became of messages",
 }
 

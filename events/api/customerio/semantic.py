@@ -56,7 +56,7 @@ def _grouped(item: Item) -> Item:
 
 def are_among(items: Sequence[Item]) -> bool:
     """Say whether any of these calls is more than an event, or than traits."""
-    return any(_act_of(item) is not None or consent.ATTRIBUTE in item.traits for item in items)
+    return any(_act_of(item) is not None or consent.is_among(item.traits) for item in items)
 
 
 def steps(items: Sequence[Item], received_at: datetime) -> tuple[list[Step], Rejected]:

@@ -1,4 +1,4 @@
-"""The attribute ``unsubscribed``, by each API that has it."""
+"""What attributes say of consent, by each API that has them."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from events.models import Event, Profile
-from messaging import consent
-from messaging.models import Unsubscription
+from messaging import consent, subscriptions
+from messaging.models import Subscription, Unsubscription
 from tests.events.api.customerio.account import Account, done
-from tests.factories import make_profile
+from tests.factories import make_profile, make_topic
 from tests.tracking import basic, send
 
 pytestmark = pytest.mark.django_db
@@ -25,7 +25,10 @@ def account() -> Account:
 
 
 def say(account: Account, way: str, unsubscribed: Any, user: str = "ada") -> bool:
-    said = {"unsubscribed": unsubscribed}
+    return identify(account, way, {"unsubscribed": unsubscribed}, user)
+
+
+def identify(account: Account, way: str, said: dict[str, Any], user: str = "ada") -> bool:
     if way == "v1":
         return done(account.identify(user, **said))
     if way == "v2":
@@ -120,3 +123,42 @@ def test_in_a_batch_the_last_word_counts_and_the_statements_do_not_grow(
     assert statements(2) == statements(40)
     assert len(unsubscribed()) == 1 + 1 + 20
     assert unsubscribed()[-1][0] == "40-38"
+
+
+# --- Topics ------------------------------------------------------------------------------------------------------
+
+
+def preferences() -> list[tuple[str, str, str]]:
+    said = Subscription.objects.order_by("topic__slug", "id")
+    return list(said.values_list("topic__slug", "state", "source"))
+
+
+@ways
+@pytest.mark.parametrize("dotted", [False, True])
+def test_preferences_name_topics_by_number_or_short_name(account: Account, way: str, dotted: bool) -> None:
+    number = make_topic("offers").pk
+    make_topic()
+    wanted = {f"topic_{number}": False, "newsletter": True, "topic_0": True, "nothing": False}
+    key = "cio_subscription_preferences"
+    said = {f"{key}.topics.{name}": on for name, on in wanted.items()} if dotted else {key: {"topics": wanted}}
+    for _ in range(2):
+        assert identify(account, way, said)
+    assert preferences() == [("newsletter", "subscribed", "application"), ("offers", "unsubscribed", "application")]
+    topics = Event.objects.filter(name__startswith="Topic").order_by("id").values_list("name", flat=True)
+    assert sorted(topics) == ["Topic Subscribed", "Topic Unsubscribed"]
+
+
+def test_preferences_bring_nobody_back_who_left_in_another_way(account: Account) -> None:
+    topic, ada = make_topic(), make_profile("ada")
+    subscriptions.unsubscribe([ada.pk], topic, "page")
+    assert identify(account, "v1", {"cio_subscription_preferences": {"topics": {"newsletter": True}}})
+    assert preferences() == [("newsletter", "unsubscribed", "page")]
+
+
+@pytest.mark.parametrize("odd", [True, [], "yes", {"topics": True}, {"topics": {"newsletter": "no"}}, {"channels": {}}])
+def test_odd_preferences_are_attributes_and_nothing_else(account: Account, odd: Any) -> None:
+    make_topic()
+    assert identify(account, "v2", {"cio_subscription_preferences": odd})
+    assert identify(account, "v1", {"cio_subscription_preferences.topics": odd, "cio_subscription_preferences.x.y": 1})
+    assert Profile.objects.get().traits["cio_subscription_preferences"] == odd
+    assert preferences() == []
