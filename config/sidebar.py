@@ -32,6 +32,7 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             Entry("Segments", "group_work", "events_segment_changelist", "events.view_segment"),
             Entry("Computed traits", "functions", "events_computedtrait_changelist", "events.view_computedtrait"),
             Entry("Companies", "apartment", "events_group_changelist", "events.view_group"),
+            Entry("Topics", "topic", "messaging_topic_changelist", "messaging.view_topic"),
             Entry(
                 "Unsubscribed",
                 "unsubscribe",

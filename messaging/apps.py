@@ -24,7 +24,7 @@ class MessagingConfig(AppConfig):
             subscriptions,
             tasks,
         )
-        from messaging.admin import profile_panel
+        from messaging.admin import profile_panel, topics
 
         nudges.register("messages", tasks.deliver)
         kinds.add(interactions.KIND)
@@ -46,4 +46,5 @@ class MessagingConfig(AppConfig):
         signals.preferences_said.connect(consent.heed_topics, dispatch_uid="messaging.heed_topics")
         signals.delivery_reported.connect(reported.count, dispatch_uid="messaging.count")
         panels.register(panels.PROFILE, "Messages", profile_panel.messages_panel)
+        panels.register(panels.PROFILE, "Topics", topics.topics_panel)
         panels.register(panels.BADGES, "Refusals", profile_panel.refusal_badges)

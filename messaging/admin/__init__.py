@@ -7,6 +7,7 @@ from messaging.admin import (
     suppressions,
     template_versions,
     templates,
+    topics,
     unsubscriptions,
 )
 
@@ -17,5 +18,6 @@ __all__ = [
     "suppressions",
     "template_versions",
     "templates",
+    "topics",
     "unsubscriptions",
 ]

@@ -31,7 +31,7 @@ def page(model_admin: MessageAdmin, request: HttpRequest, object_id: str) -> Htt
         raise PermissionDenied
     if not object_id.isdecimal():
         raise Http404
-    related = ("profile", "provider", "template_version__template")
+    related = ("profile", "provider", "template_version__template", "template_version__topic")
     message = get_object_or_404(Message.objects.select_related(*related), pk=int(object_id))
     body = MessageBody.objects.filter(pk=message.pk).first()
     history = timeline.history(message)

@@ -35,6 +35,7 @@ class TemplateForm(forms.ModelForm):  # type: ignore[type-arg]
         fields = (
             "name",
             "purpose",
+            "topic",
             "layout",
             "subject",
             "preheader",
@@ -62,7 +63,7 @@ class TemplateForm(forms.ModelForm):  # type: ignore[type-arg]
         """Refuse what could not be sent, at the field where it is wrong."""
         cleaned = super().clean()
         if not self.errors and cleaned is not None:
-            known = {name: value for name, value in cleaned.items() if name != "provider"}
+            known = {name: value for name, value in cleaned.items() if name not in ("provider", "topic")}
             add_problems(self, content_of(Template(**known)), {"layout_html": "layout", "layout_text": "layout"})
         return cleaned
 
@@ -112,7 +113,7 @@ class TemplateAdmin(EditorAdmin):
     empty_help = "A template is what a mail says. Add one above: a preview shows how it will look."
     show_facets = admin.ShowFacets.NEVER
     fieldsets = (
-        (None, {"fields": ("name", ("purpose", "layout"))}),
+        (None, {"fields": ("name", ("purpose", "topic", "layout"))}),
         ("What it says", {"fields": ("subject", "preheader", "html", "text")}),
         ("How it is sent", {"fields": ("provider", "from_email", "reply_to"), "classes": ("collapse",)}),
     )

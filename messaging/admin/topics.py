@@ -1,0 +1,115 @@
+"""Topics: what mails are about, and on a person's page what the person has said of each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.admin import ModelAdmin
+from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
+
+from events.models import Profile
+from events.panels import Content
+from messaging import subscriptions
+from messaging.admin import journal
+from messaging.models import Subscription, Topic
+from messaging.policy import TopicState
+from messaging.subscriptions import Said
+
+MAY_SAY = "messaging.add_subscription"
+# What comes of it for mails: a badge's tone and words.
+GETS = {
+    TopicState.OPEN: ("ok", "Gets it"),
+    TopicState.LEFT: ("warn", "Unsubscribed"),
+    TopicState.NOT_JOINED: ("muted", "Not subscribed"),
+}
+
+
+class TopicForm(forms.ModelForm):  # type: ignore[type-arg]
+    class Meta:
+        model = Topic
+        fields = ("name", "slug", "description", "joining", "position", "archived")
+        widgets = {
+            "name": UnfoldAdminTextInputWidget,
+            "slug": UnfoldAdminTextInputWidget,
+            "description": UnfoldAdminTextareaWidget({"rows": 3}),
+        }
+
+
+@admin.register(Topic)
+class TopicAdmin(ModelAdmin):
+    """A topic that anybody has said something of, or that mails are about, can be archived and not deleted."""
+
+    form = TopicForm
+    list_display = ("name", "slug", "joining", "state", "position")
+    list_filter = ("archived", "joining")
+    search_fields = ("name", "slug")
+    empty_help = (
+        "A topic is what mails are about, such as a newsletter. Add one above, then choose it in a template: "
+        "people who leave it get nothing more about it."
+    )
+    prepopulated_fields = {"slug": ("name",)}
+    actions = None
+    show_facets = admin.ShowFacets.NEVER
+
+    @admin.display(description="State", ordering="archived")
+    def state(self, topic: Topic) -> str:
+        return "Archived" if topic.archived else "Offered"
+
+    @admin.display(description="Number")
+    def number(self, topic: Topic) -> SafeString:
+        return format_html(
+            "{} <span>(Customer.io’s libraries may call it <code>topic_{}</code>)</span>", topic.pk, topic.pk
+        )
+
+    def get_fields(self, request: HttpRequest, obj: Topic | None = None) -> tuple[str, ...]:
+        return (*TopicForm.Meta.fields, "number") if obj else TopicForm.Meta.fields
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Topic | None = None) -> tuple[str, ...]:
+        """Keep the short name: conditions and programs know the topic by it."""
+        return ("slug", "number") if obj else ()
+
+    def get_prepopulated_fields(self, request: HttpRequest, obj: Topic | None = None) -> dict[str, Any]:
+        return {} if obj else {"slug": ("name",)}
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.say)
+        urls: list[URLPattern] = super().get_urls()
+        return [path("<int:topic_id>/people/<int:profile_id>/", view, name="messaging_topic_say"), *urls]
+
+    def say(self, request: HttpRequest, topic_id: int, profile_id: int) -> HttpResponse:
+        """Subscribe a person to a topic, or unsubscribe them, for all channels."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        if not request.user.has_perm(MAY_SAY):
+            raise PermissionDenied
+        topic, profile = get_object_or_404(Topic, pk=topic_id), get_object_or_404(Profile, pk=profile_id)
+        subscribes = request.POST.get("state") == Subscription.State.SUBSCRIBED
+        state = Subscription.State.SUBSCRIBED if subscribes else Subscription.State.UNSUBSCRIBED
+        if subscriptions.note([Said(profile.pk, topic.pk, state, Subscription.Source.MANUAL)]):
+            words = f"Subscribed to {topic} by hand." if subscribes else f"Unsubscribed from {topic} by hand."
+            journal.note(request, profile, words)
+            messages.success(request, words)
+        return HttpResponseRedirect(reverse("admin:events_profile_change", args=[profile.pk]))
+
+
+def topics_panel(profile: Profile, request: HttpRequest) -> Content | None:
+    """Show what the person has said of each topic, and what comes of it for mails. Three statements."""
+    if not request.user.has_perm("messaging.view_topic"):
+        return None
+    topics = list(Topic.objects.all())
+    said = subscriptions.newest(profile.pk, topics)
+    states = subscriptions.states([(profile.pk, topic.pk, "email") for topic in topics])
+    rows = [
+        (topic, *GETS[states[profile.pk, topic.pk, "email"]], said[topic.pk])
+        for topic in topics
+        if said[topic.pk] or not topic.archived
+    ]
+    return Content("admin/messaging/profile_topics.html", {"rows": rows, "may_say": request.user.has_perm(MAY_SAY)})
