@@ -90,8 +90,8 @@ def _ask_topic(question: OfTopic, scope: Scope) -> Q:
 
 
 def _say_topic(question: OfTopic) -> str:
-    by = f" by {CHANNELS[question.channel]}" if question.channel else ""
-    return f"{STATES[question.state]} the topic {question.slug}{by.replace('Email', 'email')}"
+    where = f" for {CHANNELS[question.channel]}" if question.channel else ""
+    return f"{STATES[question.state]} the topic {question.slug}{where.replace('Email', 'email')}"
 
 
 def _look_topic(question: OfTopic, scope: Scope) -> Look:
@@ -131,7 +131,7 @@ TOPIC = Kind(
     Form(
         "Topic",
         (
-            Field("is", "what was said", "choice", required=True, choices=tuple(STATES.items())),
+            Field("is", "the person", "choice", required=True, choices=tuple(STATES.items())),
             Field("topic", "the topic", "name", required=True, names=topics),
             Field("channel", "for the channel", "choice", choices=tuple((key, CHANNELS[key]) for key in CHANNEL_NAMES)),
         ),

@@ -113,7 +113,7 @@ class TemplateAdmin(EditorAdmin):
     empty_help = "A template is what a mail says. Add one above: a preview shows how it will look."
     show_facets = admin.ShowFacets.NEVER
     fieldsets = (
-        (None, {"fields": ("name", ("purpose", "topic", "layout"))}),
+        (None, {"fields": ("name", ("purpose", "layout"), "topic")}),
         ("What it says", {"fields": ("subject", "preheader", "html", "text")}),
         ("How it is sent", {"fields": ("provider", "from_email", "reply_to"), "classes": ("collapse",)}),
     )

@@ -45,7 +45,12 @@ def test_a_persons_page_shows_and_changes_what_was_said(admin_client: Client) ->
     make_topic("old", archived=True)
     page = f"/admin/events/profile/{ada.pk}/change/"
     shown = text_of(admin_client, page)
-    assert "Gets it" in shown and "Not subscribed" in shown and "Nothing yet" in shown and "Old" not in shown
+    assert (
+        "Gets it" in shown
+        and "Not subscribed" in shown
+        and "Has said nothing of it yet" in shown
+        and "Old" not in shown
+    )
     for topic, state in ((news, "unsubscribed"), (offers, "subscribed"), (offers, "subscribed")):
         answer = admin_client.post(f"{TOPICS}{topic.pk}/people/{ada.pk}/", {"state": state})
         assert (answer.status_code, answer.headers["Location"]) == (302, page)
@@ -55,7 +60,7 @@ def test_a_persons_page_shows_and_changes_what_was_said(admin_client: Client) ->
         ("offers", "subscribed", "manual", "all"),
     ]
     assert LogEntry.objects.count() == 2
-    assert "By hand" in text_of(admin_client, page)
+    assert "· By hand" in text_of(admin_client, page)
 
 
 def test_who_may_only_look_changes_nothing(client: Client) -> None:

@@ -49,10 +49,10 @@ def test_mistakes_name_their_place(tree: dict[str, Any], path: str, message: str
     ("tree", "words"),
     [
         (NEWS, "has subscribed to the topic newsletter"),
-        ({**NEWS, "is": "unsubscribed", "channel": "sms"}, "has unsubscribed from the topic newsletter by SMS"),
+        ({**NEWS, "is": "unsubscribed", "channel": "sms"}, "has unsubscribed from the topic newsletter for SMS"),
         (
             {**NEWS, "is": "never_asked", "channel": "email"},
-            "has never said anything about the topic newsletter by email",
+            "has never said anything about the topic newsletter for email",
         ),
         ({"subscribed": True}, "has not unsubscribed from marketing"),
         ({"subscribed": False}, "has unsubscribed from marketing"),
