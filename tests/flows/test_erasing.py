@@ -188,6 +188,7 @@ def test_every_table_that_leads_to_a_person_is_known_to_whoever_erases() -> None
             "campaigns_journey",
             "campaigns_waiting",
             "events_auditentry",
+            "events_computedvalue",
             "events_device",
             "events_event",
             "events_identity",
@@ -197,6 +198,7 @@ def test_every_table_that_leads_to_a_person_is_known_to_whoever_erases() -> None
             "events_segmentmember",
             "events_segmentturn",
             "messaging_message",
+            "messaging_subscription",
             "messaging_unsubscription",
         }
 
