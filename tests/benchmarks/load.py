@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import selectors
 import socket
+import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 SECONDS = 30.0
 _LENGTH = re.compile(rb"\r\ncontent-length: (\d+)\r\n", re.IGNORECASE)
@@ -25,8 +26,7 @@ def drive(port: int, requests: Iterable[bytes], connections: int) -> None:
     waiting = deque(requests)
     with selectors.DefaultSelector() as selector:
         for _ in range(min(connections, len(waiting))):
-            client = socket.create_connection(("127.0.0.1", port), SECONDS)
-            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            client = _connect(port)
             selector.register(client, selectors.EVENT_READ, client)
             client.sendall(waiting.popleft())
         while selector.get_map():
@@ -40,6 +40,42 @@ def drive(port: int, requests: Iterable[bytes], connections: int) -> None:
                 else:
                     selector.unregister(client)
                     client.close()
+
+
+def pace(port: int, requests: Sequence[bytes], per_second: float, connections: int) -> list[float]:
+    """Send so many requests a second, whatever the answers take; return when each was to be sent, by ``monotonic``.
+
+    A request whose time has come while all connections wait for an answer is sent late, and was to be sent no later.
+    Fails unless all answers are 200.
+    """
+    free = [_connect(port) for _ in range(connections)]
+    clients = list(free)
+    began = time.monotonic()
+    due = [began + number / per_second for number in range(len(requests))]
+    sent = 0
+    with selectors.DefaultSelector() as selector:
+        while sent < len(requests) or selector.get_map():
+            while sent < len(requests) and free and due[sent] <= time.monotonic():
+                client = free.pop()
+                client.sendall(requests[sent])
+                selector.register(client, selectors.EVENT_READ, client)
+                sent += 1
+            soon = due[sent] - time.monotonic() if sent < len(requests) and free else SECONDS
+            ready = selector.select(max(0.0, soon))
+            assert ready or soon < SECONDS, f"no answer within {SECONDS:.0f} s"
+            for key, _ in ready:
+                _check(_answer(key.data))
+                selector.unregister(key.data)
+                free.append(key.data)
+    for client in clients:
+        client.close()
+    return due
+
+
+def _connect(port: int) -> socket.socket:
+    client = socket.create_connection(("127.0.0.1", port), SECONDS)
+    client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return client
 
 
 def _answer(client: socket.socket) -> bytes:
