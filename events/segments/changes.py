@@ -21,7 +21,8 @@ ENTERED, LEFT = "Segment Entered", "Segment Left"
 class Answer:
     """What a segment's condition says of one person now. ``look_at`` is when time may change it.
 
-    ``quiet`` answers are not told to campaigns: it had been so before anybody asked.
+    ``quiet`` answers are not told to campaigns: it had been so before anybody asked. ``turn_at`` is when to look again
+    by what had been known before.
     """
 
     segment_id: int
@@ -33,6 +34,7 @@ class Answer:
     look_at: datetime | None
     is_test: bool
     quiet: bool = False
+    turn_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +84,21 @@ def write(answers: Sequence[Answer], at: datetime, asks: Sequence[Ask]) -> int:
     left = [answer for answer in answers if answer.was_in and not answer.is_in]
     _execute(ENTER, entered, at)
     _execute(LEAVE, left)
-    _execute(TURN, [answer for answer in answers if answer.look_at is not None])
-    _execute(STAY, [answer for answer in answers if answer.look_at is None])
+    # Who is looked at earlier than need be is asked in vain once; to move the turn with every event costs more.
+    over = [answer for answer in answers if answer.turn_at is not None and answer.turn_at <= at]
+    _execute(STAY, [answer for answer in over if answer.look_at is None])
+    _execute(TURN, [answer for answer in answers if _comes_earlier(answer, at)])
     _record(entered, left, at, asks)
     log.append([_news(answer, at) for answer in (*entered, *left) if not answer.quiet])
     for name, moved in ((ENTERED, entered), (LEFT, left)):
         asking.hear(asking.unheard(name, {answer.profile_id for answer in moved if answer.quiet}), "another segment")
     return len(entered) + len(left)
+
+
+def _comes_earlier(answer: Answer, at: datetime) -> bool:
+    """Say whether no turn that is still to come serves."""
+    look_at, turn_at = answer.look_at, answer.turn_at
+    return look_at is not None and (turn_at is None or turn_at <= at or look_at < turn_at)
 
 
 def _record(entered: Sequence[Answer], left: Sequence[Answer], at: datetime, asks: Sequence[Ask]) -> None:

@@ -125,6 +125,17 @@ def _answers(segment: Live, people: Collection[int], now: datetime, *, quiet: bo
     # Who had not been asked before may have been in it all along.
     new_above = sys.maxsize if segment.built_to is None else segment.built_to
     return [
-        Answer(segment.pk, segment.slug, segment.name, pk, was_in, is_in, look_at, is_test, quiet or pk > new_above)
-        for pk, was_in, is_in, look_at, is_test in statements.ask(segment, people, now)
+        Answer(
+            segment.pk,
+            segment.slug,
+            segment.name,
+            pk,
+            was_in,
+            is_in,
+            look_at,
+            is_test,
+            quiet or pk > new_above,
+            turn_at,
+        )
+        for pk, was_in, is_in, look_at, is_test, turn_at in statements.ask(segment, people, now)
     ]
