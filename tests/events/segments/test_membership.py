@@ -90,6 +90,23 @@ def test_one_segment_can_ask_for_another() -> None:
     assert vip.size == 0
 
 
+def test_a_turn_is_not_put_off_by_each_event_but_when_it_comes() -> None:
+    recent = make_segment({"event": "Viewed", "within": "1d"})
+    ada = make_profile("ada")
+    start = timezone.now()
+    hear(ada, "Viewed", days_ago=0.5)
+    first = SegmentTurn.objects.get().look_at
+    hear(ada, "Viewed")
+    assert SegmentTurn.objects.get().look_at == first, "the row is left alone"
+    assert turning.turn_batch(first) == 1
+    last = SegmentTurn.objects.get().look_at
+    assert last > start + timedelta(days=1)
+    assert members(recent) == {ada.pk}
+    turning.turn_batch(last)
+    assert members(recent) == set()
+    assert not SegmentTurn.objects.exists()
+
+
 def test_time_alone_moves_people_at_their_minute() -> None:
     idle = make_segment({"not": {"event": "Bought", "within": "30d"}}, "idle")
     ada = make_profile("ada")
