@@ -24,6 +24,7 @@ class CampaignsConfig(AppConfig):
         interactions.offer_campaigns(questions.names)
         foreign.register(questions.KIND, questions.ask)
         words.teach(questions.KIND.key, questions.say)
+        questions.teach()
         seeing.teach(questions.KIND.key, questions.look)
         vocabulary.own_events(news.NAMES)
         for kind in retention.KINDS:

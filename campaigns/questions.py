@@ -1,4 +1,8 @@
-"""``{"journey": "welcome", "is": "in"}`` in conditions: what became of somebody in a campaign, at the moment asked."""
+"""``{"journey": "welcome", "is": "in"}`` in conditions: what became of somebody in a campaign, at the moment asked.
+
+With ``within`` or ``since`` the question is one about the events that the log tells of journeys: what of them happened
+in that time.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,7 @@ from campaigns.models import Campaign, Journey
 from campaigns.reasons import Ending
 from events.audience.scope import Scope
 from events.audience.seeing import Found, Look
-from events.conditions import seen
+from events.conditions import ConditionError, Node, parse, seen, words
 from events.conditions.kinds import Field, Form, Kind
 
 # Each state with how it is said.
@@ -24,6 +28,19 @@ STATES = {
     "completed": "went through every step of",
     "converted": "reached the goal of",
 }
+# What tells when that came to be. To be in a campaign is a state of now.
+TOLD: dict[str, tuple[str, dict[str, str]]] = {
+    "been_in": (news.STARTED, {}),
+    "completed": (news.ENDED, {"ending": Ending.COMPLETED}),
+    "converted": (news.REACHED, {}),
+}
+# How it is said of somebody that such an event came, and that none did.
+DEEDS = {
+    news.STARTED: ("began a campaign", "begin a campaign"),
+    news.ENDED: ("left a campaign", "leave a campaign"),
+    news.REACHED: ("reached the goal of a campaign", "reach the goal of a campaign"),
+}
+WINDOW = ("within", "since")
 Question = tuple[str, str]
 
 
@@ -32,13 +49,32 @@ def names() -> Iterator[tuple[str, str]]:
     yield from Campaign.objects.order_by("name").values_list("slug", "name")
 
 
-def _read(tree: Mapping[str, Any]) -> Question:
+def teach() -> None:
+    """Let conditions say the events about journeys in words."""
+    for event, (past, plain) in DEEDS.items():
+        words.teach_deed(event, past, plain)
+
+
+def _read(tree: Mapping[str, Any]) -> Question | Node:
     slug, state = tree["journey"], tree.get("is")
     if not isinstance(slug, str) or not slug.strip() or "\x00" in slug:
         raise ValueError("must be the short name of a campaign, such as welcome")
     if not isinstance(state, str) or state not in STATES:
         raise ValueError(f"must be one of {', '.join(STATES)}", "is")
-    return slug, state
+    window = {key: tree[key] for key in WINDOW if key in tree}
+    return _lately(slug, state, window) if window else (slug, state)
+
+
+def _lately(slug: str, state: str, window: Mapping[str, Any]) -> Node:
+    """Return the question about the event that tells of it, in the time that ``window`` says."""
+    if state not in TOLD:
+        raise ValueError(f"must be one of {', '.join(TOLD)} where a time is given", "is")
+    event, properties = TOLD[state]
+    where = [{"property": key, "is": value} for key, value in ({"campaign": slug} | properties).items()]
+    try:
+        return parse({"event": event, "where": {"all": where}, **window})
+    except ConditionError as error:
+        raise ValueError(error.message, error.path) from None
 
 
 def ask(question: Question, scope: Scope) -> Q:
@@ -93,6 +129,8 @@ FORM = Form(
     (
         Field("is", "what became of it", "choice", required=True, choices=tuple(STATES.items())),
         Field("journey", "the campaign", "name", required=True, names=names),
+        Field("within", "in the last", "span"),
+        Field("since", "since", "moment"),
     ),
 )
-KIND = Kind("journey", frozenset({"is"}), _read, news.NAMES, FORM)
+KIND = Kind("journey", frozenset({"is", *WINDOW}), _read, news.NAMES, FORM)

@@ -345,3 +345,53 @@ def test_a_rule_is_one_line_and_shows_what_it_can_do_without_only_when_asked(dri
         assert typed(page)["all"][2] == {"segment": "vip"}
 
     drive(work)
+
+
+OUTLINE = """
+- group "Condition":
+  - button "Edit as JSON"
+  - group "Rules":
+    - 'combobox "Rules: which of these have to hold"'
+    - list:
+      - listitem:
+        - group "Rule 1":
+          - combobox "What the rule is about"
+          - combobox "Trait": plan
+          - 'combobox "Value: comparison"'
+          - combobox "Value": pro
+          - toolbar "Rule 1":
+            - 'button "Move up: Rule 1"'
+            - 'button "Move down: Rule 1"'
+            - 'button "Put into a group: Rule 1"'
+            - 'button "Duplicate: Rule 1"'
+            - 'button "Remove: Rule 1"'
+      - listitem:
+        - group "Group 2, level 2, at least one of these holds":
+          - 'combobox "Group 2: which of these have to hold"'
+          - toolbar "Group 2"
+          - list:
+            - listitem:
+              - group "Rule 2.1":
+                - combobox "Trait": seats
+                - textbox "Value": many
+                - paragraph: "Not finished: needs a number."
+"""
+
+
+def test_a_screen_reader_hears_what_belongs_together_what_counts_and_what_is_wrong(drive: Drive) -> None:
+    make_profile("ada", traits={"plan": "pro"})
+
+    def work(context: BrowserContext, base: str) -> None:
+        page = new_segment(context, base)
+        put(page, {"all": [{"trait": "plan", "is": "pro"}, {"any": [{"trait": "seats", "gt": "many"}]}]})
+        expect(page.locator(".cbb")).to_match_aria_snapshot(OUTLINE)
+        wrong = page.get_by_role("group", name="Rule 2.1").get_by_role("combobox", name="Trait")
+        expect(page.get_by_role("group", name="Rule 2.1")).to_have_accessible_description(
+            "Not finished: needs a number."
+        )
+        expect(wrong).to_have_value("seats")
+        page.get_by_role("button", name="Count who matches").press("Enter")
+        counted = page.get_by_role("status").filter(has_text="1 person matches now, 100 % of everybody.")
+        expect(counted).to_be_visible()
+
+    drive(work)

@@ -103,6 +103,35 @@ def test_every_state_is_asked_of_journeys_and_told_in_the_log() -> None:
     assert news(ben) == [("Journey Started", ""), ("Journey Ended", "completed")]
 
 
+def test_what_became_of_journeys_is_asked_of_a_time() -> None:
+    make_campaign(delay(), name="Welcome", goal={"event": "Bought"})
+    make_campaign(delay(), name="Other", goal={"event": "Bought"})
+    ada, ben = make_profile("ada"), make_profile("ben")
+    for state in questions.TOLD:
+        watch(state.replace("_", "-"), {"journey": "welcome", "is": state, "within": "7d"})
+    happens(ada)
+    happens(ben)
+    settle()
+    happens(ada, "Bought")
+    then = timezone.now() - timedelta(hours=1)
+    Journey.objects.filter(profile=ben).update(step_entered_at=then, due_at=timezone.now())
+    settle()
+    settle()
+    assert in_segment("been-in") == {"ada", "ben"}
+    assert in_segment("converted") == {"ada"}
+    assert in_segment("completed") == {"ben"}
+    for state, people in {"been_in": {"ada", "ben"}, "converted": {"ada"}, "completed": {"ben"}}.items():
+        node = parse({"journey": "welcome", "is": state, "since": "-7d"})
+        for later, expected in ((timedelta(days=6), people), (timedelta(days=8), set())):
+            found = Profile.objects.filter(compile_condition(node, profiles(timezone.now() + later)))
+            assert set(found.values_list("user_id", flat=True)) == expected
+
+
+def test_a_time_is_said_in_words() -> None:
+    said = say(parse({"not": {"journey": "welcome", "is": "converted", "within": "7d"}}))
+    assert said == "did not reach the goal of a campaign where campaign is “welcome” in the last 7 days"
+
+
 def test_a_journey_stopped_by_hand_is_news_once() -> None:
     make_campaign(delay(), name="Welcome")
     watch("in", {"journey": "welcome", "is": "in"})
@@ -139,7 +168,13 @@ def test_a_journey_can_start_another_and_a_circle_does_not_race() -> None:
         ({"journey": "a\x00", "is": "in"}, "journey", "must be the short name of a campaign"),
         ({"journey": "welcome"}, "is", "must be one of in, been_in, completed, converted"),
         ({"journey": "welcome", "is": ["in"]}, "is", "must be one of"),
-        ({"journey": "welcome", "is": "in", "within": "1d"}, "within", "is not known here; known are is, journey"),
+        (
+            {"journey": "welcome", "is": "in", "within": "1d"},
+            "is",
+            "must be one of been_in, completed, converted where a time is given",
+        ),
+        ({"journey": "welcome", "is": "completed", "within": "soon"}, "within", "must be"),
+        ({"journey": "welcome", "is": "completed", "within": "7d", "since": "-7d"}, "since", "cannot stand beside"),
     ],
 )
 def test_mistakes_name_their_place(tree: dict[str, Any], path: str, message: str) -> None:

@@ -325,7 +325,11 @@ export class Builder {
       return el("li", { class: "cbb-item" }, at ? el("span", { class: "cbb-joint", "aria-hidden": "true" }, JOINTS[node.mode]) : null, drawn);
     });
     const name = outermost ? (context.about === "where" ? "Filter" : "Rules") : `Group ${place}`;
-    return el("div", { class: `cbb-group${outermost ? " cbb-group--outer" : ""}`, role: "group", "aria-label": name, "data-node": node.id },
+    const [, holds] = MODES.find(([mode]) => mode === node.mode);
+    const heard = outermost ? name : `${name}, level ${place.split(".").length + 1}, ${holds.toLowerCase()}`;
+    return el("div", {
+      class: `cbb-group${outermost ? " cbb-group--outer" : ""}`, role: "group", "aria-label": heard, "data-node": node.id, "aria-describedby": `${node.id}-slots`,
+    },
       node.parts.length || !outermost ? el("div", { class: "cbb-head" },
         select(`${name}: which of these have to hold`, MODES, node.mode, (mode) => this.set(node, { mode }, true), `${node.id}:mode`),
         this.slots(node), outermost ? null : this.tools(node, `Group ${place}`)) : null,
@@ -341,7 +345,7 @@ export class Builder {
     const kind = node.kind === "foreign" ? `foreign:${node.key}` : node.kind;
     const known = kinds.some(([, each]) => each.some(([key]) => key === kind));
     const choices = known ? kinds : [...kinds, ["As it is", [[kind, "JSON"]]]];
-    return el("div", { class: "cbb-rule", role: "group", "aria-label": `Rule ${place}`, "data-node": node.id },
+    return el("div", { class: "cbb-rule", role: "group", "aria-label": `Rule ${place}`, "data-node": node.id, "aria-describedby": `${node.id}-slots` },
       el("div", { class: "cbb-row" }, el("div", { class: "cbb-line" },
         choices.length === 1 && choices[0][1].length === 1 ? el("span", { class: "cbb-word", "data-key": `${node.id}:kind`, tabindex: "-1" }, choices[0][1][0][1])
           : select("What the rule is about", choices, kind, (chosen) => this.change(node, chosen), `${node.id}:kind`),
@@ -350,7 +354,7 @@ export class Builder {
 
   // Where what is missing, odd, or seen of a person is written.
   slots(node) {
-    return el("div", { class: "cbb-slots", "data-slots": node.id });
+    return el("div", { class: "cbb-slots", id: `${node.id}-slots`, "data-slots": node.id });
   }
 
   kindsFor(context) {

@@ -118,7 +118,7 @@ export const lookPanel = (ask, { question, state, onanswer, empty }) => {
   counter(Boolean(state.counting));
   const element = el("div", { class: "cbb-look" },
     el("div", { class: "cbb-said", "aria-live": "polite" }, sentence, left),
-    el("div", { class: "cbb-line" }, toggle, el("span", { "aria-live": "polite" }, busy, count), cancel),
+    el("div", { class: "cbb-line" }, toggle, el("span", { role: "status" }, busy, count), cancel),
     sample,
     el("div", { class: "cbb-line" }, el("span", { class: "cbb-word" }, "Does this person match?"), person),
     verdict);
