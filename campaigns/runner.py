@@ -28,7 +28,7 @@ from campaigns.news import News
 from campaigns.reasons import Ending, Outcome
 from events.models import Profile
 from messaging import outbox
-from messaging.models import TemplateVersion
+from messaging.models import Priority, TemplateVersion
 
 logger = logging.getLogger(__name__)
 BATCH = 500
@@ -257,13 +257,14 @@ def _queue_messages(trips: Sequence[Trip]) -> Mapping[str, int]:
     campaigns = Campaign.objects.only("name", "slug").in_bulk({trip.journey.campaign_id for trip, _ in wanted})
     return outbox.queue(
         [
-            _draft(trip.journey, effect, versions[effect.template_version], campaigns[trip.journey.campaign_id])
+            _draft(trip, effect, versions[effect.template_version], campaigns[trip.journey.campaign_id])
             for trip, effect in wanted
         ]
     )
 
 
-def _draft(journey: Journey, effect: Message, version: TemplateVersion, campaign: Campaign) -> outbox.Draft:
+def _draft(trip: Trip, effect: Message, version: TemplateVersion, campaign: Campaign) -> outbox.Draft:
+    journey = trip.journey
     return outbox.Draft(
         key=message_key(journey.pk, effect.step_id, effect.visit),
         profile_id=journey.profile_id,
@@ -278,6 +279,7 @@ def _draft(journey: Journey, effect: Message, version: TemplateVersion, campaign
         labels={"campaign": campaign.slug, "step": effect.step_id},
         is_test=journey.is_test,
         due_at=timezone.now(),
+        priority=Priority[trip.workflow.priority.upper()],
     )
 
 

@@ -20,10 +20,14 @@ from messaging.retry import MAX_ATTEMPTS
 # Longer than a batch can take: two rounds of calls that run into their timeouts, or templates that use up their budget.
 LEASE = timedelta(seconds=90)
 
+# Whose turn it is goes by when a message fell due, less the head start of its priority. The first look spares the idle
+# the second, which passes over what is important but not due yet, such as the next tries of a provider that is away.
 CLAIM = """
 WITH picked AS MATERIALIZED (
-    SELECT id FROM messaging_message WHERE status = 'queued' AND due_at <= %(now)s
-    ORDER BY due_at, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+    SELECT id FROM messaging_message
+    WHERE EXISTS (SELECT FROM messaging_message WHERE status = 'queued' AND due_at <= %(now)s)
+      AND status = 'queued' AND due_at <= %(now)s
+    ORDER BY timezone('UTC', due_at) - priority * interval '1 hour', due_at, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 )
 UPDATE messaging_message m
 SET status = 'sending', lease_until = %(lease)s, called_at = NULL, attempts = m.attempts + 1, updated_at = %(now)s

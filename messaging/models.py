@@ -20,6 +20,18 @@ class Purpose(models.TextChoices):
     TRANSACTIONAL = "transactional", "Transactional (receipts, passwords: sent in any case)"
 
 
+class Priority(models.IntegerChoices):
+    """How many hours of head start a message has: it leaves before all that fell due less than that much earlier.
+
+    Nothing starves by it: what is low waits no longer than the difference.
+    """
+
+    URGENT = 24, "Urgent"
+    HIGH = 4, "High"
+    NORMAL = 0, "Normal"
+    LOW = -4, "Low"
+
+
 class Provider(models.Model):
     """An account that carries messages: the built-in mailbox, SendGrid, Postmark, an SMTP server.
 
@@ -226,6 +238,7 @@ class Message(models.Model):
     reason = models.CharField(max_length=30, choices=Reason.choices(), blank=True, default="", db_default="")
     detail = models.TextField(blank=True, default="", db_default="", help_text="The error or the provider's words.")
     due_at = models.DateTimeField(db_default=Now())
+    priority = models.SmallIntegerField(choices=Priority, default=Priority.NORMAL, db_default=0)
     attempts = models.PositiveSmallIntegerField(default=0, db_default=0)
     lease_until = models.DateTimeField(null=True, blank=True)
     called_at = models.DateTimeField(
@@ -241,6 +254,18 @@ class Message(models.Model):
     class Meta:
         indexes: ClassVar = [
             models.Index(fields=["due_at", "id"], name="message_due", condition=models.Q(status="queued")),
+            models.Index(
+                models.Func(
+                    "due_at",
+                    "priority",
+                    template="(timezone('UTC', %(expressions)s * interval '1 hour')",
+                    arg_joiner=") - ",
+                ),
+                "due_at",
+                "id",
+                name="message_turn",
+                condition=models.Q(status="queued"),
+            ),
             models.Index(fields=["lease_until"], name="message_leased", condition=models.Q(status="sending")),
             models.Index(fields=["profile", "-id"], name="message_profile"),
             models.Index(fields=["provider", "-id"], name="message_provider"),

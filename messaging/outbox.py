@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from events import nudges
-from messaging.models import Message
+from messaging.models import Message, Priority, Purpose
 from messaging.reasons import Reason
 from messaging.states import IllegalMove, Status, move
 
@@ -26,14 +26,15 @@ TEST_KEY = "test:"
 # reads it at about 30,000 rows/s.
 INSERT = """
 INSERT INTO messaging_message
-    (public_id, key, profile_id, template_version_id, purpose, provider_id, variables, labels, is_test, due_at)
+    (public_id, key, profile_id, template_version_id, purpose, provider_id, variables, labels, is_test, due_at,
+     priority)
 SELECT gen_random_uuid(), draft.key, draft.profile_id, draft.template_version_id, draft.purpose, draft.provider_id,
        draft.variables,
        draft.labels || jsonb_strip_nulls(jsonb_build_object('template', template.name, 'topic', topic.slug)),
-       draft.is_test, draft.due_at
+       draft.is_test, draft.due_at, draft.priority
 FROM jsonb_to_recordset(%s::jsonb) AS draft(
     key text, profile_id bigint, template_version_id bigint, purpose text, provider_id bigint, variables jsonb,
-    labels jsonb, is_test boolean, due_at timestamptz)
+    labels jsonb, is_test boolean, due_at timestamptz, priority smallint)
 JOIN messaging_templateversion version ON version.id = draft.template_version_id
 JOIN messaging_template template ON template.id = version.template_id
 LEFT JOIN messaging_topic topic ON topic.id = version.topic_id
@@ -51,6 +52,7 @@ class Draft:
     triggering event's properties; ``event`` in a template is the same), ``journey``, ``campaign``; the customer is
     read when the message is sent. ``provider_id`` None means the default provider at that time. ``labels`` are short
     texts and numbers that events about the message carry, such as ``campaign``; ``template`` and ``topic`` are added.
+    ``priority`` says who goes first; what is transactional is always urgent, so that no password waits for a broadcast.
     """
 
     key: str
@@ -62,6 +64,7 @@ class Draft:
     is_test: bool
     due_at: datetime
     labels: Mapping[str, object] = field(default_factory=dict)
+    priority: Priority = Priority.NORMAL
 
 
 def queue(drafts: Sequence[Draft]) -> dict[str, int]:
@@ -132,4 +135,5 @@ def _row(draft: Draft) -> dict[str, object]:
         "labels": draft.labels,
         "is_test": draft.is_test,
         "due_at": draft.due_at,
+        "priority": Priority.URGENT if draft.purpose == Purpose.TRANSACTIONAL else draft.priority,
     }

@@ -149,7 +149,7 @@ def locate(draft: drafts.Draft, problem: Problem) -> Fault:
         return _locate_step(draft["steps"], int(index), rest, problem.message)
     if name in ("trigger", "reentry", "goal"):
         return Fault(name, rest.partition(".")[0], problem.message, words.PLACES[name])
-    if name in ("time_zone", "speed"):
+    if name in ("time_zone", "speed", "priority"):
         return Fault("settings", name, problem.message, words.PLACES["settings"])
     return Fault("steps", "", problem.message, words.PLACES["steps"])
 

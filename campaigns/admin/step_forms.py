@@ -22,6 +22,12 @@ RULES = {
     "always": "Each time the event happens (but never twice at a time)",
     "period": "At most once in a number of hours",
 }
+PRIORITIES = {
+    "urgent": "Urgent: before all that fell due up to a day earlier",
+    "high": "High: before normal ones that fell due up to 4 hours earlier",
+    "normal": "Normal: in the order in which messages fall due",
+    "low": "Low: lets normal ones of the next 4 hours go first",
+}
 NAME = forms.CharField(required=False, max_length=120, label="Name (optional)")
 Choices = list[tuple[str, str]]
 
@@ -311,6 +317,12 @@ class GoalForm(CardForm):
 
 
 class SettingsForm(CardForm):
+    priority = forms.ChoiceField(
+        label="Priority of its messages",
+        required=False,
+        choices=list(PRIORITIES.items()),
+        help_text="Who goes first when many are due. Transactional mails, such as passwords, are always urgent.",
+    )
     time_zone = forms.CharField(
         label="Time zone for people whose own is unknown",
         required=False,
@@ -326,6 +338,21 @@ class SettingsForm(CardForm):
         help_text="For trying a campaign out: every wait is divided by this. Use 1 in earnest; with 360, an hour "
         "takes ten seconds.",
     )
+
+    def clean_priority(self) -> str:
+        return self.cleaned_data["priority"] or "normal"
+
+    def write(self, part: dict[str, Any]) -> None:
+        good = dict(self.cleaned_data)
+        if good.get("priority") == "normal":
+            # What nobody has changed does not stand in the definition.
+            del good["priority"]
+            part.pop("priority", None)
+        part.update(good)
+
+    @classmethod
+    def read(cls, part: Mapping[str, Any]) -> dict[str, Any]:
+        return {"priority": "normal", **part}
 
     def clean_time_zone(self) -> str:
         zone: str = self.cleaned_data["time_zone"].strip()

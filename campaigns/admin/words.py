@@ -217,7 +217,9 @@ def settings(definition: Mapping[str, Any]) -> str:
     speed = definition.get("speed") or 1
     pace = "real time" if speed == 1 else f"waits run {speed:,} times faster, for trying out"
     zone = definition.get("time_zone") or "The installation’s time zone"
-    return f"{zone} for people whose own is unknown; {pace}"
+    important = definition.get("priority") or "normal"
+    rank = f"; {important} priority" if important != "normal" else ""
+    return f"{zone} for people whose own is unknown; {pace}{rank}"
 
 
 def path(step: Step, path: Step) -> str:

@@ -18,6 +18,7 @@ from events.conditions import parse as parse_condition
 MAX_SPEED = 100_000
 MAX_AGE_HOURS = 24 * 366
 MAX_GRACE_MINUTES = 24 * 60
+PRIORITIES = ("urgent", "high", "normal", "low")
 # A trigger's limits where its definition names none.
 LIMITS = {"max_age_hours": 72, "grace_minutes": 30}
 MAX_DEPTH = 10
@@ -81,6 +82,7 @@ class Reader:
             goal=self.goal(tree.get("goal")),
             time_zone=self.zone(tree.get("time_zone") or ""),
             speed=self.whole(tree, "speed", "", 1, MAX_SPEED, default=1),
+            priority=self.priority(tree.get("priority") or "normal"),
             by_id=self.by_id,
             following=self.following,
         )
@@ -115,6 +117,12 @@ class Reader:
         if name and find_zone(name) is None:
             self.problem("time_zone", f"{name} is not a time zone; write one such as Europe/Vienna")
         return name
+
+    def priority(self, name: Any) -> str:
+        if name not in PRIORITIES:
+            self.problem("priority", "must be urgent, high, normal or low")
+            return "normal"
+        return str(name)
 
     def steps(self, trees: Any, path: str, depth: int) -> tuple[Step, ...]:
         if not isinstance(trees, list):

@@ -218,7 +218,10 @@ class Goal:
 
 @dataclass(frozen=True, slots=True)
 class Workflow:
-    """A whole definition. ``by_id`` finds every step, ``following`` the step behind each (None: the end)."""
+    """A whole definition. ``by_id`` finds every step, ``following`` the step behind each (None: the end).
+
+    ``priority``, of its messages, is urgent, high, normal or low.
+    """
 
     trigger: Trigger
     reentry: Reentry
@@ -226,6 +229,7 @@ class Workflow:
     goal: Goal | None
     time_zone: str
     speed: int
+    priority: str
     by_id: Mapping[str, Step] = field(repr=False)
     following: Mapping[str, str | None] = field(repr=False)
 

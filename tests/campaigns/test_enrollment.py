@@ -15,6 +15,7 @@ from campaigns import enrollment, publishing
 from campaigns.models import Decision, Journey
 from campaigns.reasons import Entry
 from events.models import Pending, Profile
+from messaging.models import Message, Priority
 from tests.campaigns.flow import delay, happens, make_campaign, send, settle, statements
 from tests.factories import make_profile
 
@@ -275,3 +276,11 @@ def test_statements_do_not_grow_with_the_batch() -> None:
     enroll(people[:1])
     few, many = enroll(people[1:3]), enroll(people[3:])
     assert few == many
+
+
+def test_messages_have_the_priority_of_their_campaign() -> None:
+    make_campaign(priority="high")
+    make_campaign()
+    happens(make_profile())
+    settle()
+    assert list(Message.objects.order_by("pk").values_list("priority", flat=True)) == [Priority.HIGH, Priority.NORMAL]

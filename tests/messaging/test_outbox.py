@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from events import nudges
 from events.models import Profile
-from messaging.models import Message, TemplateVersion
+from messaging.models import Message, Priority, TemplateVersion
 from messaging.outbox import Draft, give_up, queue, requeue
 from messaging.reasons import Reason
 from messaging.states import IllegalMove, Status
@@ -54,6 +54,13 @@ def test_queues_messages_and_returns_their_ids(profile: Profile, version: Templa
     assert first.variables == {"trigger": {"plan": "pro", "n": 1.5}}
     assert second.is_test
     assert first.public_id != second.public_id
+
+
+def test_transactional_messages_are_urgent_whatever_the_campaign(profile: Profile, version: TemplateVersion) -> None:
+    low = {"priority": Priority.LOW}
+    ids = queue([draft("a", profile, version, **low), draft("b", profile, version, purpose="transactional", **low)])
+    found = [Message.objects.get(pk=ids[key]).priority for key in ("a", "b")]
+    assert found == [Priority.LOW, Priority.URGENT]
 
 
 def test_the_same_key_is_queued_once(profile: Profile, version: TemplateVersion) -> None:
