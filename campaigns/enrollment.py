@@ -2,7 +2,8 @@
 
 Pending events are claimed and deleted in the transaction that acts on them, so each is evaluated exactly once. The
 number of statements depends on how many campaigns listen for the names in a batch, never on the number of events.
-An event that fails on its own is parked with its error; the others go on. What fails only for missing traits is looked
+A condition that fails parks its events before its own campaign (``campaigns.parking``); an event that fails whomever it
+meets is parked whole. The others go on. What fails only for missing traits is looked
 at again for a while (``campaigns.grace``).
 """
 
@@ -19,7 +20,8 @@ from django.db import OperationalError, connection, transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from campaigns import goals, grace, ledger, listening, metrics, news, workflows
+from campaigns import goals, grace, ledger, listening, metrics, news, parking, workflows
+from campaigns.halving import is_outage
 from campaigns.models import CampaignVersion, Journey, Metric
 from campaigns.news import News
 from campaigns.reasons import Entry
@@ -48,13 +50,13 @@ def enroll_pending(deadline: float) -> int:
     while time.monotonic() < deadline:
         try:
             batch = enroll_batch(BATCH)
-        except OperationalError as error:
-            if not lost_a_deadlock(error):
+        except Exception as error:
+            if isinstance(error, OperationalError) and lost_a_deadlock(error):
+                continue
+            if is_outage(error):
                 raise
-            continue
-        except Exception:
-            logger.exception("a batch of events failed; trying them one by one")
-            batch = _enroll_one_by_one()
+            logger.exception("a batch of events failed; asking its campaigns apart")
+            batch = _enroll_apart()
         if not batch:
             break
         done += batch
@@ -62,15 +64,18 @@ def enroll_pending(deadline: float) -> int:
 
 
 @transaction.atomic
-def enroll_batch(limit: int, only: int | None = None) -> int:
-    """Claim up to ``limit`` pending events (or the one with the id ``only``) and act on them. Returns how many."""
+def enroll_batch(limit: int, only: int | None = None, *, careful: bool = False) -> int:
+    """Claim up to ``limit`` pending events (or the one with the id ``only``) and act on them. Returns how many.
+
+    ``careful``: a campaign whose condition fails parks its events, and spoils nothing for others.
+    """
     events = log.claim_pending(limit, only)
     if events:
         now = timezone.now()
         counts.record(events)
         membership.follow(events, now, computed.follow(events, now))
-        judgement = judge(listening.hearings(events), now)
-        again = judge_again(grace.heard_of(events, now), now)
+        judgement = judge(listening.hearings(events), now, careful=careful)
+        again = judge_again(grace.heard_of(events, now), now, careful=careful)
         _note_unmatched(events, judgement)
         _act([*judgement.candidates, *again])
         _convert(events)
@@ -81,14 +86,14 @@ def enroll_batch(limit: int, only: int | None = None) -> int:
 def enroll_waiting(deadline: float) -> int:
     """Look again at events that wait for traits, where it is time to, until ``time.monotonic()`` passes ``deadline``.
 
-    Returns how many were looked at.
+    So are parked events that somebody wants to be tried again. Returns how many were looked at.
     """
     done = 0
     while time.monotonic() < deadline:
         with transaction.atomic():
             now = timezone.now()
-            candidates = grace.due(now, BATCH)
-            _act(judge_again(candidates, now))
+            candidates = grace.due(now, BATCH) or parking.due(BATCH)
+            _act(judge_again(candidates, now, careful=True))
         if not candidates:
             break
         done += len(candidates)
@@ -97,7 +102,9 @@ def enroll_waiting(deadline: float) -> int:
 
 def _act(candidates: Sequence[Candidate]) -> None:
     if candidates:
-        grace.settle(_enter(_check_reentry(candidates)))
+        settled = _enter(_check_reentry(candidates))
+        grace.settle(settled)
+        parking.settle(settled)
 
 
 def _check_reentry(candidates: Sequence[Candidate]) -> list[Candidate]:
@@ -223,14 +230,14 @@ def _explain_refusals(candidates: Sequence[Candidate]) -> list[Candidate]:
     ]
 
 
-# A decision is final, but for one that was to wait.
+# A decision is final, but for one that was to wait or could not be made.
 NOTE_DECISIONS = """
 INSERT INTO campaigns_decision (campaign_id, version_id, profile_id, event_id, entry, journey_id)
 SELECT r.campaign_id, r.version_id, r.profile_id, r.event_id, r.entry, r.journey_id
 FROM jsonb_to_recordset(%s)
     AS r(campaign_id bigint, version_id bigint, profile_id bigint, event_id bigint, entry text, journey_id bigint)
 ON CONFLICT (event_id, version_id) DO UPDATE SET entry = excluded.entry, journey_id = excluded.journey_id
-WHERE campaigns_decision.entry = 'waiting'
+WHERE campaigns_decision.entry IN ('waiting', 'parked')
 """
 
 
@@ -283,15 +290,26 @@ def _note_unmatched(events: Sequence[ClaimedEvent], judgement: Judgement) -> Non
             cursor.execute(NOTE_UNMATCHED, [json.dumps(rows)])
 
 
+def _enroll_apart() -> int:
+    """Evaluate a batch so that a condition that fails parks its own events; if that fails too, event by event."""
+    try:
+        return enroll_batch(BATCH, careful=True)
+    except Exception as error:
+        if is_outage(error):
+            raise
+        logger.exception("a batch of events failed again; trying them one by one")
+        return _enroll_one_by_one()
+
+
 def _enroll_one_by_one() -> int:
     """Evaluate pending events singly, so that the one that fails is found and parked."""
     waiting = list(Pending.objects.filter(parked_at=None).order_by("event_id").values_list("pk", flat=True)[:BATCH])
     for event_id in waiting:
         try:
-            enroll_batch(1, only=event_id)
-        except OperationalError:
-            raise
+            enroll_batch(1, only=event_id, careful=True)
         except Exception as error:
+            if is_outage(error):
+                raise
             logger.exception("event %s is parked", event_id)
             log.park(event_id, f"{type(error).__name__}: {error}")
     return len(waiting)

@@ -88,6 +88,11 @@ UPDATE campaigns_waiting w SET profile_id = pair.winner, look_at = now()
 FROM unnest(%s::bigint[], %s::bigint[]) AS pair(loser, winner) WHERE w.profile_id IN (pair.loser, pair.winner)
 """
 
+MOVE_PARKED = """
+UPDATE campaigns_parked p SET profile_id = pair.winner
+FROM unnest(%s::bigint[], %s::bigint[]) AS pair(loser, winner) WHERE p.profile_id = pair.loser
+"""
+
 
 def follow_merge(sender: object, pairs: Sequence[tuple[int, int]], **kwargs: Any) -> None:
     """Re-point journeys and decisions of the losers, in the merging transaction."""
@@ -100,6 +105,7 @@ def follow_merge(sender: object, pairs: Sequence[tuple[int, int]], **kwargs: Any
         outbox.withdraw([message_id for (message_id,) in cursor.fetchall()], Reason.MERGED)
         cursor.execute(MOVE_JOURNEYS, [losers, winners, losers, winners])
         cursor.execute(MOVE_DECISIONS, [losers, winners])
+        cursor.execute(MOVE_PARKED, [losers, winners])
         cursor.execute(MOVE_WAITING, [losers, winners])
         if cursor.rowcount:
             nudges.nudge("pending")

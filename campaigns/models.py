@@ -202,6 +202,36 @@ class Waiting(models.Model):
         return f"Event {self.event_id} until {self.until:%Y-%m-%d %H:%M}"
 
 
+class Parked(models.Model):
+    """An event that one version could not look at: its condition fails. See ``campaigns.parking``.
+
+    ``retry_at`` is since when somebody wants it to be looked at again.
+    """
+
+    event_id = models.BigIntegerField()
+    event_timestamp = models.DateTimeField()
+    name = models.TextField(db_default="", default="")
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, db_index=False, related_name="+")
+    version = models.ForeignKey(CampaignVersion, on_delete=models.CASCADE, db_index=False, related_name="+")
+    profile = models.ForeignKey(Profile, on_delete=models.DO_NOTHING, related_name="+")
+    error = models.TextField()
+    tries = models.PositiveIntegerField(default=1, db_default=1)
+    parked_at = models.DateTimeField(db_default=Now())
+    retry_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = "event parked by a campaign"
+        verbose_name_plural = "events parked by campaigns"
+        constraints: ClassVar = [models.UniqueConstraint(fields=["event_id", "version"], name="parked_once_per_event")]
+        indexes: ClassVar = [
+            models.Index(fields=["campaign", "-id"], name="parked_campaign"),
+            models.Index(fields=["retry_at", "id"], name="parked_again", condition=~models.Q(retry_at=None)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} #{self.event_id}"
+
+
 class Metric(models.TextChoices):
     """What is counted per step (or, with an empty step id, per campaign)."""
 

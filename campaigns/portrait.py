@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import F
 
-from campaigns.models import Decision, Journey, Visit, Waiting
+from campaigns.models import Decision, Journey, Parked, Visit, Waiting
 from events.portrait import Section, rows
 
 JOURNEY = ("id", "state", "trigger_name", "trigger_at", "entered_at", "ended_at", "ending", "converted_at", "is_test")
@@ -21,5 +21,7 @@ def sections(sender: object, profile_id: int, **kwargs: Any) -> Iterator[Section
     yield "visits", rows(visits, *VISIT, of_journey=F("journey_id"), message_public_id=F("message__public_id"))
     decisions = Decision.objects.filter(profile=profile_id).order_by("pk")
     yield "decisions", rows(decisions, "entry", "created_at", in_campaign=F("campaign__name"))
+    parked = Parked.objects.filter(profile=profile_id).order_by("pk")
+    yield "parked_events", rows(parked, "name", "event_timestamp", "error", in_campaign=F("campaign__name"))
     waiting = Waiting.objects.filter(profile=profile_id).order_by("pk")
     yield "waiting_for_traits", rows(waiting, "event_timestamp", "until", in_campaign=F("campaign__name"))

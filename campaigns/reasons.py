@@ -15,6 +15,8 @@ class Entry(StrEnum):
     TOO_SOON = "too_soon"
     TOO_OLD = "too_old"
     WAITING = "waiting"
+    PARKED = "parked"
+    DROPPED = "dropped"
 
     @property
     def label(self) -> str:
@@ -32,6 +34,8 @@ ENTRY_LABELS: dict[Entry, str] = {
     Entry.NOT_AGAIN: "Had been in the campaign before, and it lets everybody in only once",
     Entry.TOO_SOON: "Had entered too short a time ago",
     Entry.TOO_OLD: "The event was too old to answer: it counts as history",
+    Entry.PARKED: "Looking at it failed: it is parked, and can be tried again",
+    Entry.DROPPED: "Looking at it had failed, and it was given up by hand",
     Entry.WAITING: "Waits for something that is not known of the person yet",
 }
 

@@ -26,4 +26,11 @@ VISITS = retention.Kind(
     retention.running(FORGET_VISITS),
     least=30,
 )
-KINDS = (DECISIONS, VISITS)
+PARKED = retention.Kind(
+    "parked_by_campaigns",
+    "Events parked by campaigns",
+    "What a campaign could not look at, with the error. Older ones are given up.",
+    90,
+    retention.by_id("campaigns_parked", "parked_at"),
+)
+KINDS = (DECISIONS, VISITS, PARKED)

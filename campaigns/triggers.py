@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from campaigns.engine.steps import Workflow
+from campaigns.halving import apart, said
 from campaigns.listening import Hearing
 from campaigns.reasons import Entry
 from events.audience import Reading
@@ -23,7 +24,8 @@ from events.log import ClaimedEvent
 class Candidate:
     """One event before one version that listens for its name, and what comes of it.
 
-    ``waiting_id`` is that of the row by which it has waited for traits.
+    ``waiting_id`` is that of the row by which it has waited for traits, ``parked_id`` that of the row by which it was
+    parked; ``error`` is why it is parked now.
     """
 
     event: ClaimedEvent
@@ -33,6 +35,8 @@ class Candidate:
     entry: Entry = Entry.ENTERED
     journey_id: int | None = None
     waiting_id: int | None = None
+    parked_id: int | None = None
+    error: str = ""
 
     @property
     def entry_key(self) -> str:
@@ -75,8 +79,11 @@ def _meeting(asked: Sequence[Asked], reading: Reading) -> list[set[int]]:
     return [answers[place] for place in range(len(asked))]
 
 
-def judge(hearings: Iterable[Hearing], now: datetime) -> Judgement:
-    """Say of each event before each version what it comes to."""
+def judge(hearings: Iterable[Hearing], now: datetime, *, careful: bool = False) -> Judgement:
+    """Say of each event before each version what it comes to.
+
+    ``careful``: a condition that fails spoils only its own version, whose events are to be parked.
+    """
     judgement = Judgement()
     asking: list[Before] = []
     for hearing in hearings:
@@ -85,9 +92,10 @@ def judge(hearings: Iterable[Hearing], now: datetime) -> Judgement:
             judgement.candidates += [_candidate(hearing, event, Entry.ENTERED) for event in fresh]
         elif fresh:
             asking.append((hearing, fresh))
-    failed = _ask(asking, Reading.PLAIN, Entry.ENTERED, judgement)
-    _ask(_lacking(failed, now), Reading.POSSIBLE, Entry.WAITING, judgement)
-    waits = {(c.version_id, c.event.id) for c in judgement.candidates if c.entry is Entry.WAITING}
+    failed = _ask(asking, Reading.PLAIN, Entry.ENTERED, judgement, careful)
+    _ask(_lacking(failed, now), Reading.POSSIBLE, Entry.WAITING, judgement, careful)
+    later = (Entry.WAITING, Entry.PARKED)
+    waits = {(c.version_id, c.event.id) for c in judgement.candidates if c.entry in later}
     for hearing, events in failed:
         for event in events:
             if (hearing.version_id, event.id) not in waits:
@@ -95,17 +103,17 @@ def judge(hearings: Iterable[Hearing], now: datetime) -> Judgement:
     return judgement
 
 
-def judge_again(candidates: Sequence[Candidate], now: datetime) -> list[Candidate]:
-    """Ask once more about candidates that have waited; those that were given another entry keep it."""
+def judge_again(candidates: Sequence[Candidate], now: datetime, *, careful: bool = False) -> list[Candidate]:
+    """Ask once more about candidates that have waited or were parked; those that were given another entry keep it."""
     again = {(c.version_id, c.event.id): c for c in candidates if c.entry is Entry.ENTERED}
     versions: dict[int, list[Candidate]] = defaultdict(list)
     for candidate in again.values():
         versions[candidate.version_id].append(candidate)
     hearings = [Hearing(g[0].campaign_id, v, g[0].workflow, [c.event for c in g]) for v, g in versions.items()]
-    judgement = judge(hearings, now)
+    judgement = judge(hearings, now, careful=careful)
     for found in judgement.candidates:
         key = found.version_id, found.event.id
-        again[key] = replace(again[key], entry=found.entry)
+        again[key] = replace(again[key], entry=found.entry, error=found.error)
     for event_id, version_ids in judgement.unmatched.items():
         for version_id in version_ids:
             again[version_id, event_id] = replace(again[version_id, event_id], entry=Entry.FILTERED)
@@ -126,15 +134,32 @@ def _of_age(hearing: Hearing, judgement: Judgement) -> Sequence[ClaimedEvent]:
     return fresh
 
 
-def _ask(asking: Sequence[Before], reading: Reading, entry: Entry, judgement: Judgement) -> list[Before]:
+def _ask(asking: Sequence[Before], reading: Reading, entry: Entry, judgement: Judgement, careful: bool) -> list[Before]:
     """Add those that meet their conditions as candidates with ``entry``; return the others."""
-    answers = _meeting([(_where(hearing.workflow), events) for hearing, events in asking], reading)
+
+    def ask(some: Sequence[Before]) -> list[set[int]]:
+        return _meeting([(_where(hearing.workflow), events) for hearing, events in some], reading)
+
+    answered = apart(asking, ask, _split) if careful else zip(asking, ask(asking), strict=True)
     left: list[Before] = []
-    for (hearing, events), meets in zip(asking, answers, strict=True):
+    for (hearing, events), meets in answered:
+        if isinstance(meets, BaseException):
+            judgement.candidates += [_parked(hearing, event, meets) for event in events]
+            continue
         judgement.candidates += [_candidate(hearing, event, entry) for event in events if event.id in meets]
         if rest := [event for event in events if event.id not in meets]:
             left.append((hearing, rest))
     return left
+
+
+def _split(before: Before) -> list[Before]:
+    hearing, events = before
+    middle = len(events) // 2
+    return [(hearing, events[:middle]), (hearing, events[middle:])] if middle else []
+
+
+def _parked(hearing: Hearing, event: ClaimedEvent, error: BaseException) -> Candidate:
+    return replace(_candidate(hearing, event, Entry.PARKED), error=said(error))
 
 
 def _lacking(failed: Sequence[Before], now: datetime) -> list[Before]:

@@ -60,6 +60,7 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             Entry("Tracking plan", "fact_check", "events_eventdefinition_changelist", "events.view_eventdefinition"),
             Entry("Violations", "rule", "events_violation_changelist", "events.view_violation"),
             Entry("Parked events", "report", "events_pending_changelist", "events.view_pending"),
+            Entry("Parked by campaigns", "running_with_errors", "campaigns_parked_changelist", "campaigns.view_parked"),
             Entry("Import and export", "swap_vert", "events_import_changelist", "events.view_import"),
             Entry("Sources", "sensors", "events_source_changelist", "events.view_source"),
             Entry("API tokens", "key", "events_apitoken_changelist", "events.view_apitoken"),

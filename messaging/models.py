@@ -258,8 +258,8 @@ class Message(models.Model):
                 models.Func(
                     "due_at",
                     "priority",
-                    template="(timezone('UTC', %(expressions)s * interval '1 hour')",
                     arg_joiner=") - ",
+                    template="(timezone('UTC', %(expressions)s * interval '1 hour')",
                 ),
                 "due_at",
                 "id",

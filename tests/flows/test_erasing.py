@@ -186,6 +186,7 @@ def test_every_table_that_leads_to_a_person_is_known_to_whoever_erases() -> None
         assert {name for (name,) in cursor.fetchall()} == {
             "campaigns_decision",
             "campaigns_journey",
+            "campaigns_parked",
             "campaigns_waiting",
             "events_auditentry",
             "events_computedvalue",

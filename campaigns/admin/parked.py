@@ -1,0 +1,77 @@
+"""What single campaigns could not look at, with the error, until somebody lets it try again or gives it up."""
+
+from __future__ import annotations
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from campaigns import parking
+from campaigns.admin import page
+from campaigns.models import Parked
+from events.admin_paging import KeysetAdmin, ReadOnly
+from events.templatetags.console import moment
+
+
+@admin.register(Parked)
+class ParkedAdmin(ReadOnly, KeysetAdmin):
+    list_display = ("event", "for_campaign", "person", "error", "tried", "since")
+    list_display_links = None
+    list_filter = ("campaign",)
+    list_select_related = ("campaign", "profile")
+    list_before_template = "admin/campaigns/parked_note.html"
+    empty_title = "All is well"
+    empty_help = "Every campaign could look at its events."
+    actions = ("try_again", "try_all", "give_up")
+
+    def has_try_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("campaigns.change_parked")
+
+    @admin.action(description="Try the chosen events again", permissions=["try"])
+    def try_again(self, request: HttpRequest, queryset: QuerySet[Parked]) -> None:
+        self._retry(request, queryset)
+
+    @admin.action(description="Try all events of the same campaigns again", permissions=["try"])
+    def try_all(self, request: HttpRequest, queryset: QuerySet[Parked]) -> None:
+        self._retry(request, Parked.objects.filter(campaign__in=set(queryset.values_list("campaign", flat=True))))
+
+    @admin.action(description="Give the chosen events up: they start nothing", permissions=["try"])
+    def give_up(self, request: HttpRequest, queryset: QuerySet[Parked]) -> None:
+        chosen = list(queryset)
+        for row in chosen:
+            self.log_change(request, row, f"Given up for {row.campaign}: {row.error}")
+        count = parking.drop([row.pk for row in chosen])
+        self.message_user(request, f"{count} given up. The decisions about them say so.", messages.SUCCESS)
+
+    def _retry(self, request: HttpRequest, queryset: QuerySet[Parked]) -> None:
+        count = parking.retry(list(queryset.values_list("pk", flat=True)))
+        text = f"{count} on their way again. Those that fail once more stay here, with one more try."
+        self.message_user(request, text, messages.SUCCESS)
+
+    @admin.display(description="Event")
+    def event(self, parked: Parked) -> SafeString:
+        return _link(reverse("admin:events_event_change", args=[parked.event_id]), parked.name or "Without a name")
+
+    @admin.display(description="Campaign")
+    def for_campaign(self, parked: Parked) -> SafeString:
+        return _link(page.url("workflow", parked.campaign_id), str(parked.campaign))
+
+    @admin.display(description="Person")
+    def person(self, parked: Parked) -> SafeString:
+        return _link(reverse("admin:events_profile_change", args=[parked.profile_id]), str(parked.profile))
+
+    @admin.display(description="Tried")
+    def tried(self, parked: Parked) -> str:
+        times = "once" if parked.tries == 1 else f"{parked.tries} times"
+        return f"{times}; on its way again" if parked.retry_at else times
+
+    @admin.display(description="Parked")
+    def since(self, parked: Parked) -> SafeString | str:
+        return moment(parked.parked_at)
+
+
+def _link(url: str, text: str) -> SafeString:
+    return format_html('<a class="cb-link" href="{}">{}</a>', url, text)
