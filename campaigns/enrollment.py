@@ -12,12 +12,11 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from django.db import OperationalError, connection, transaction
-from django.db.models import Max
 from django.utils import timezone
 
 from campaigns import goals, grace, ledger, listening, metrics, news, parking, workflows
@@ -112,10 +111,10 @@ def _check_reentry(candidates: Sequence[Candidate]) -> list[Candidate]:
     periodic = [c for c in candidates if c.entry is Entry.ENTERED and _gap(c)]
     if not periodic:
         return list(candidates)
-    last = _last_entries({(c.campaign_id, c.event.profile_id) for c in periodic})
+    last = _last_entries(periodic)
     checked = []
     for candidate in sorted(candidates, key=lambda c: (c.event.happened_at, c.event.id)):
-        key = (candidate.campaign_id, candidate.event.profile_id)
+        key = _who(candidate)
         gap = _gap(candidate)
         if candidate.entry is Entry.ENTERED and gap:
             earliest = candidate.event.happened_at - gap
@@ -135,16 +134,30 @@ def _gap(candidate: Candidate) -> timedelta | None:
     return BREATH if reentry.rule == "always" and candidate.event.name in OWN_NEWS else None
 
 
-def _last_entries(pairs: Collection[tuple[int, int]]) -> dict[tuple[int, int], datetime]:
-    """Return when each (campaign, profile) last entered. The claim holds the people, so nobody enters meanwhile."""
-    campaign_ids, profile_ids = zip(*pairs, strict=True)
-    rows = (
-        Journey.objects.filter(campaign_id__in=set(campaign_ids), profile_id__in=set(profile_ids))
-        .values("campaign_id", "profile_id")
-        .annotate(last=Max("trigger_at"))
-        .values_list("campaign_id", "profile_id", "last")
-    )
-    return {(campaign_id, profile_id): at for campaign_id, profile_id, at in rows}
+def _who(candidate: Candidate) -> tuple[int, int, str]:
+    """Return whose entries into what are kept apart: campaign, profile, and what distinguishes them."""
+    return candidate.campaign_id, candidate.event.profile_id, candidate.sameness
+
+
+# Of a campaign that goes by a property only entries with the same value count, also where neither event has it.
+LAST_ENTRIES = """
+SELECT r.campaign_id, r.profile_id, r.same, last.trigger_at
+FROM jsonb_to_recordset(%s) AS r(campaign_id bigint, profile_id bigint, same text, by text)
+CROSS JOIN LATERAL (
+    SELECT max(j.trigger_at) AS trigger_at FROM campaigns_journey j
+    WHERE j.campaign_id = r.campaign_id AND j.profile_id = r.profile_id
+      AND (r.by = '' OR coalesce(j.trigger -> r.by, 'null') = r.same::jsonb)) last
+WHERE last.trigger_at IS NOT NULL
+"""
+
+
+def _last_entries(periodic: Sequence[Candidate]) -> dict[tuple[int, int, str], datetime]:
+    """Return when each last entered. The claim holds the people, so nobody enters meanwhile. One statement."""
+    asked = {_who(c): c.workflow.reentry.by for c in periodic}
+    rows = [dict(zip(("campaign_id", "profile_id", "same"), who, strict=True), by=by) for who, by in asked.items()]
+    with connection.cursor() as cursor:
+        cursor.execute(LAST_ENTRIES, [json.dumps(rows)])
+        return {(campaign_id, profile_id, same): at for campaign_id, profile_id, same, at in cursor.fetchall()}
 
 
 # Two unique constraints decide who enters: one journey an entry key, one at a time. Sorted, so that two workers that

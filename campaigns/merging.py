@@ -22,9 +22,12 @@ person AS (
 
 # Had they been known as one, the campaign would not have let them in a second time. Of j, by its version's rule.
 NOT_AGAIN = """(
-    coalesce(version.definition #>> '{reentry,rule}', 'once') = 'once'
+    (coalesce(version.definition #>> '{reentry,by}', '') = ''
+     OR coalesce(other.trigger -> (version.definition #>> '{reentry,by}'), 'null')
+        = coalesce(j.trigger -> (version.definition #>> '{reentry,by}'), 'null'))
+    AND (coalesce(version.definition #>> '{reentry,rule}', 'once') = 'once'
     OR version.definition #>> '{reentry,rule}' = 'period' AND abs(extract(epoch FROM other.trigger_at - j.trigger_at))
-        < 3600 * coalesce((version.definition #>> '{reentry,hours}')::int, 24)
+        < 3600 * coalesce((version.definition #>> '{reentry,hours}')::int, 24))
 )"""
 
 # Several under way in one campaign: the one that has said most goes on, of equals the oldest, so that nothing is said
@@ -69,7 +72,7 @@ FROM unnest(%s::bigint[], %s::bigint[]) AS pair(loser, winner) WHERE d.profile_i
 SECOND_MESSAGES = f"""
 WITH {PERSON}, made AS MATERIALIZED (
     SELECT m.id, m.status, v.step_id, j.id AS journey_id, j.campaign_id, j.version_id, j.profile_id, j.trigger_at,
-           person.winner
+           j.trigger, person.winner
     FROM person JOIN campaigns_journey j ON j.profile_id = person.profile_id
     JOIN campaigns_visit v ON v.journey_id = j.id JOIN messaging_message m ON m.id = v.message_id
     WHERE m.status NOT IN ('skipped', 'failed')

@@ -5,10 +5,12 @@ What meets its conditions becomes a ``Candidate``; what does not is only a versi
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from hashlib import sha256
 
 from campaigns.engine.steps import Workflow
 from campaigns.halving import apart, said
@@ -40,7 +42,16 @@ class Candidate:
 
     @property
     def entry_key(self) -> str:
-        return "once" if self.workflow.reentry.rule == "once" else f"event:{self.event.id}"
+        reentry = self.workflow.reentry
+        if reentry.rule != "once":
+            return f"event:{self.event.id}"
+        return f"once:{sha256(self.sameness.encode()).hexdigest()}" if reentry.by else "once"
+
+    @property
+    def sameness(self) -> str:
+        """Return as JSON what distinguishes entries of the same person, "null" where nothing does."""
+        by = self.workflow.reentry.by
+        return json.dumps(self.event.properties.get(by) if by else None, sort_keys=True)
 
     @property
     def until(self) -> datetime:

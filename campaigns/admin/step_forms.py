@@ -285,11 +285,21 @@ class ReentryForm(CardForm):
     hours = forms.IntegerField(
         label="Hours between two entries", required=False, min_value=1, max_value=9600, widget=NumberText
     )
+    by = forms.CharField(
+        label="Counted apart for each value of a property (optional)",
+        required=False,
+        max_length=200,
+        widget=forms.TextInput({"autocomplete": "off", "placeholder": "order_id"}),
+        help_text="Of the event. With order_id, somebody may enter once for each order. Not for “each time”.",
+    )
 
     def write(self, part: dict[str, Any]) -> None:
         good = dict(self.cleaned_data)
         if good.get("hours") is None:
             good.pop("hours", None)
+        if not good.get("by"):
+            good.pop("by", None)
+            part.pop("by", None)
         part.update(good)
 
 

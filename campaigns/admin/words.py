@@ -196,10 +196,13 @@ def limit(definition: Mapping[str, Any], name: str) -> int:
 def reentry(definition: Mapping[str, Any]) -> str:
     """Say how often one person may enter."""
     part = definition.get("reentry") or {}
+    apart = f" for the same {part['by']}" if part.get("by") else ""
     if part.get("rule") == "always":
         return "Every time the event happens, unless the person is still in the campaign"
     if part.get("rule") == "period":
-        return f"At most once in {span(float(part.get('hours') or 0) * 3600)}"
+        return f"At most once in {span(float(part.get('hours') or 0) * 3600)}{apart}"
+    if apart:
+        return f"Once{apart}"
     return "Once: everybody goes through this campaign a single time"
 
 

@@ -102,7 +102,10 @@ class Reader:
         rule = tree.get("rule", "once")
         if rule not in ("once", "always", "period"):
             self.problem("reentry.rule", "must be once, always or period")
-        return Reentry(rule, self.whole(tree, "hours", "reentry", 1, 24 * 400, default=24))
+        by = tree.get("by") or ""
+        if not isinstance(by, str):
+            self.problem("reentry.by", "must be the name of a property")
+        return Reentry(rule, self.whole(tree, "hours", "reentry", 1, 24 * 400, default=24), str(by).strip())
 
     def goal(self, tree: dict[str, Any] | None) -> Goal | None:
         if not tree:

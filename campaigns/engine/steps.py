@@ -201,10 +201,14 @@ class Trigger:
 
 @dataclass(frozen=True, slots=True)
 class Reentry:
-    """``rule`` is "once", "always" or "period"; with "period", at most one entry in ``hours``."""
+    """``rule`` is "once", "always" or "period"; with "period", at most one entry in ``hours``.
+
+    ``by`` is a property of the event: "once" and "period" then hold for each value of it, such as each order.
+    """
 
     rule: str
     hours: int
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

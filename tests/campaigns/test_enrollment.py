@@ -103,6 +103,29 @@ def test_period_keeps_entries_apart() -> None:
     assert entries() == [Entry.ENTERED, Entry.TOO_SOON, Entry.ENTERED, Entry.TOO_SOON]
 
 
+@pytest.mark.parametrize("rule", ["once", "period"])
+def test_entries_are_kept_apart_by_a_property_in_one_batch_and_across_batches(rule: str) -> None:
+    make_campaign(reentry={"rule": rule, "by": "order_id"})
+    ada, grace = make_profile(), make_profile()
+    refused = Entry.NOT_AGAIN if rule == "once" else Entry.TOO_SOON
+    for properties in ({"order_id": 1}, {"order_id": "1"}, {"order_id": [1, {"a": 2}]}, {}):
+        happens(ada, properties=properties)
+        settle()
+        happens(ada, properties=properties)
+        happens(grace, properties=properties)
+        settle()
+    assert entries() == [Entry.ENTERED, refused, Entry.ENTERED] * 4
+
+
+def test_a_batch_of_one_order_enters_once() -> None:
+    make_campaign(delay(), reentry={"rule": "period", "hours": 1, "by": "order_id"})
+    ada = make_profile()
+    for _ in range(3):
+        happens(ada, properties={"order_id": 5})
+    settle()
+    assert entries() == [Entry.ENTERED, Entry.TOO_SOON, Entry.TOO_SOON]
+
+
 def test_period_holds_within_one_batch_too() -> None:
     make_campaign(reentry={"rule": "period", "hours": 1})
     ada = make_profile()
