@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from events.giving_way import lost_a_deadlock
 from events.models import Segment
-from events.segments import gathering, live, membership
+from events.segments import changes, gathering, live, membership
 
 SLICE = 1_000
 NEXT = "SELECT id FROM events_profile WHERE id > %s ORDER BY id LIMIT %s FOR NO KEY UPDATE"
@@ -26,6 +26,8 @@ def build(deadline: float) -> bool:
         try:
             if not build_slice():
                 return False
+            # So that its page shows how it grows, and is right as soon as it is read again at the end.
+            changes.fold()
         except OperationalError as error:
             if not lost_a_deadlock(error):
                 raise
