@@ -274,13 +274,13 @@ def _row(parcel: Parcel, item: Item, person: Person) -> log.Row:
 def _let_others_follow(arrivals: Iterable[tuple[Parcel, Item, Person]], moved: Set[int]) -> None:
     """Have segments and computed traits ask about people of what no campaign hears of: nobody will claim it.
 
-    And segments about those who have ``moved`` to another time zone, which comes with calls of any name.
+    And about those who have ``moved`` to another time zone, which comes with calls of any name.
     """
     heard: dict[tuple[str, str], set[int]] = {}
     for _, item, person in arrivals:
         if not item.pending and person.profile_id is not None:
             heard.setdefault((item.type, item.name), set()).add(person.profile_id)
-    following.hear(heard)
+    following.hear(heard, moved)
     asking.hear(heard, "what was stored as history")
     if told := set().union(*(people for what, people in heard.items() if what[0] == Event.Type.GROUP)):
         asking.groups_changed((), told, groups.CAUSE, quiet=True)

@@ -14,8 +14,10 @@ from events import nudges
 from events.computed import definitions, writing
 from events.computed.definitions import Definition
 from events.computed.writing import Changed
+from events.conditions import walk
 from events.log import ClaimedEvent
 from events.models import ComputedTrait, ComputedValue
+from events.segments.live import needs_zone
 
 
 def follow(events: Sequence[ClaimedEvent], now: datetime) -> Changed:
@@ -71,15 +73,22 @@ ORDER BY 1, 2 ON CONFLICT (computed_id, profile_id) DO UPDATE SET
 """
 
 
-def hear(heard: Mapping[tuple[str, str], Collection[int]]) -> None:
+def hear(heard: Mapping[tuple[str, str], Collection[int]], moved: Collection[int] = ()) -> None:
     """Have the people of events that nobody will claim reckoned anew, and no campaign told of what comes of it.
 
-    ``heard`` holds profile ids by type and name. In the transaction that stores the events; two statements at most.
+    ``heard`` holds profile ids by type and name; who has ``moved`` to another time zone is reckoned anew where days are
+    compared. In the transaction that stores the events; two statements at most.
     """
-    if not heard:
+    if not heard and not moved:
         return
-    whats = [(each.pk, each.past.what) for each in definitions.current()]
-    wanted = [(pk, person) for pk, what in whats for person in heard.get((what.type, what.event), ())]
+    wanted = [
+        (each.pk, person)
+        for each in definitions.current()
+        for person in {
+            *heard.get((each.past.what.type, each.past.what.event), ()),
+            *(moved if any(map(needs_zone, walk(each.past))) else ()),
+        }
+    ]
     if wanted:
         rows = [{"computed_id": pk, "profile_id": person} for pk, person in wanted]
         with connection.cursor() as cursor:

@@ -75,10 +75,10 @@ def interest(node: Node) -> Interest:
                 types |= BRINGS_GROUPS
             case Foreign(key):
                 names |= {(Event.Type.TRACK, name) for name in known()[key].wakes}
-    return Interest(frozenset(names), frozenset(types), any(map(_needs_zone, walk(node))), frozenset(traits))
+    return Interest(frozenset(names), frozenset(types), any(map(needs_zone, walk(node))), frozenset(traits))
 
 
-def _needs_zone(part: Node) -> bool:
+def needs_zone(part: Node) -> bool:
     """Say whether a day or a time of day stands in it, or may stand in what it looks at."""
     match part:
         case Compare():

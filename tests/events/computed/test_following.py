@@ -166,3 +166,16 @@ def test_a_new_one_is_built_for_everybody_and_one_that_goes_leaves_nothing(monke
     assert not ComputedTrait.objects.exists()
     assert not SegmentMember.objects.exists()
     assert enrollment.enroll_batch(500) == 0, "nobody is told"
+
+
+def test_days_are_those_of_the_persons_time_zone() -> None:
+    make("views", "count", where={"property": "at", "before": "2026-05-02"})
+    make("all_views", "count")
+    ada = make_profile("ada")
+    log.append([Entry(ada.pk, "Viewed", {"at": "2026-05-01T23:00:00Z"}, timezone.now())])
+    enrollment.enroll_batch(500)
+    assert traits(ada) == {"views": 1, "all_views": 1}
+    ingest(make_source(), [identify("ada", traits={"timezone": '"Asia/Tokyo"'})], timezone.now())
+    assert ComputedValue.objects.exclude(look_at=None).count() == 1
+    turning.turn_batch(timezone.now() + timedelta(milliseconds=1))
+    assert traits(ada) == {"timezone": "Asia/Tokyo", "all_views": 1}
