@@ -122,7 +122,8 @@ def test_those_whose_last_event_meets_it_are_counted_and_shown(admin_client: Cli
     assert found["count"]["about"] == "those whose last “Order Completed” within 30 days meets it"
     assert [each["id"] for each in found["sample"]] == [dear.pk]
     assert "Choose the event" in look(admin_client, tree, about="event", count=True)["count"]["message"]
-    assert look(admin_client, tree, about="where", event="Order Completed", count=True)["count"] is None
+    filtered = look(admin_client, tree, about="where", event="Order Completed", count=True)
+    assert filtered["count"]["people"] == 1, "a filter of events is counted alike"
 
 
 def test_when_counting_takes_too_long_it_says_what_to_do(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:

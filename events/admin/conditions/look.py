@@ -57,7 +57,7 @@ def look(question: Question) -> dict[str, Any]:
     }
     if question.profile is not None:
         answer["person"] = _person(question, question.profile)
-    if question.count and question.about != "where":
+    if question.count:
         answer |= _count(node, question)
     return answer
 
@@ -65,7 +65,7 @@ def look(question: Question) -> dict[str, Any]:
 def _count(node: Node, question: Question) -> dict[str, Any]:
     """Return ``count`` and ``sample``: who meets the condition, or whose last event does."""
     began = time.monotonic()
-    if question.about == "event" and question.at_hand is None:
+    if question.about != "person" and question.at_hand is None:
         return {"count": {"too_slow": True, "message": "Choose the event first: its people are counted."}}
     try:
         found = counting.find(node, question.at_hand)
