@@ -6,8 +6,10 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 
-from django.db import connection
+from django.db import OperationalError, connection
 from django.db.models import Model
+
+from events.giving_way import lost_a_deadlock
 
 BATCH = 500
 # People whom others hold are left for the next sweep.
@@ -26,10 +28,19 @@ def hold_due(model: type[Model], now: datetime) -> list[int]:
 
 
 def work(batch: Callable[[], int], deadline: float) -> int:
-    """Do ``batch`` until it has nothing to do or ``time.monotonic()`` passes ``deadline``; return its sum."""
+    """Do ``batch`` until it has nothing to do or ``time.monotonic()`` passes ``deadline``; return its sum.
+
+    What is stored as history may write turns of the same people in another order, which may end in a deadlock: then it
+    starts anew.
+    """
     done = 0
     while time.monotonic() < deadline:
-        asked = batch()
+        try:
+            asked = batch()
+        except OperationalError as error:
+            if not lost_a_deadlock(error):
+                raise
+            continue
         if not asked:
             break
         done += asked
