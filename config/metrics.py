@@ -29,6 +29,7 @@ CAP = 100_000
 QUEUES = {
     "pending_events": "SELECT NULL::timestamptz AS since FROM events_pending WHERE parked_at IS NULL",
     "parked_events": "SELECT parked_at AS since FROM events_pending WHERE parked_at IS NOT NULL",
+    "parked_by_campaigns": "SELECT parked_at AS since FROM campaigns_parked",
     "overdue_journeys": "SELECT due_at AS since FROM campaigns_journey WHERE state = 'waiting' AND due_at <= now()",
     "overdue_messages": "SELECT due_at AS since FROM messaging_message WHERE status = 'queued' AND due_at <= now()",
     "sending_messages": "SELECT called_at AS since FROM messaging_message WHERE status = 'sending'",

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from campaigns import latency, metrics
 from campaigns.admin import links, newcomer
-from campaigns.models import Campaign, Journey, Metric
+from campaigns.models import Campaign, Journey, Metric, Parked
 from events import counts
 from events.models import Event, Pending
 
@@ -81,6 +81,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         ],
         "under_way": capped(Journey.objects.filter(state=Journey.State.WAITING), COUNTED_JOURNEYS),
         "parked": capped(Pending.objects.exclude(parked_at=None), COUNTED_TROUBLES),
+        "parked_by_campaigns": capped(Parked.objects.all(), COUNTED_TROUBLES),
         "stuck": _stuck(campaigns),
         "live": _live(campaigns, now) if request.user.has_perm("campaigns.view_campaign") else [],
         "shop_url": links.shop(),

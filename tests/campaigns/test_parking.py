@@ -112,6 +112,7 @@ def test_the_page_tells_what_failed_and_lets_all_of_a_campaign_try_again(admin_c
     text = admin_client.get("/admin/campaigns/parked/").content.decode()
     assert text.count("overflow") >= 3 and str(bad) in text and "once" in text
     cure()
+    assert "3 events parked by campaigns" in admin_client.get("/admin/").content.decode()
     one = Parked.objects.first()
     assert one
     admin_client.post("/admin/campaigns/parked/", {"action": "try_all", "_selected_action": [one.pk]})
