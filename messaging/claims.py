@@ -25,7 +25,7 @@ LEASE = timedelta(seconds=90)
 CLAIM = """
 WITH picked AS MATERIALIZED (
     SELECT id FROM messaging_message
-    WHERE EXISTS (SELECT FROM messaging_message WHERE status = 'queued' AND due_at <= %(now)s)
+    WHERE (SELECT due_at FROM messaging_message WHERE status = 'queued' ORDER BY due_at, id LIMIT 1) <= %(now)s
       AND status = 'queued' AND due_at <= %(now)s
     ORDER BY timezone('UTC', due_at) - priority * interval '1 hour', due_at, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 )
