@@ -10,8 +10,9 @@ import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import Client
-from playwright.sync_api import BrowserContext, Locator, Page, expect, sync_playwright
+from playwright.sync_api import BrowserContext, Locator, Page, Route, expect, sync_playwright
 
+from campaigns.models import Campaign
 from events import catalog
 from events.conditions import parse
 from events.models import Segment
@@ -395,3 +396,75 @@ def test_a_screen_reader_hears_what_belongs_together_what_counts_and_what_is_wro
         expect(counted).to_be_visible()
 
     drive(work)
+
+
+# The pages' framework evaluates the expressions of its attributes; everything else of ours has to do without.
+STRICT = (
+    "default-src 'self'; script-src 'self' 'unsafe-eval'; object-src 'none'; base-uri 'self'; img-src 'self' data:; "
+)
+STRICT += "style-src 'self' 'unsafe-inline'"
+
+
+def strictly(page: Page, base: str, refused: list[str]) -> None:
+    """Send every page of the site with a policy, and note what it refuses."""
+
+    def answer(route: Route) -> None:
+        response = route.fetch()
+        route.fulfill(response=response, headers={**response.headers, "content-security-policy": STRICT})
+
+    page.route(lambda url: url.startswith(f"{base}/admin/"), answer)
+    page.on("console", lambda said: refused.append(said.text) if "Content Security Policy" in said.text else None)
+
+
+def test_nothing_of_the_builder_needs_a_script_in_the_page(drive: Drive) -> None:
+    steps = [{"id": "end", "kind": "exit", "name": ""}]
+    draft = {"trigger": {"event": "Signed Up", "where": {"trait": "plan", "is": "pro"}}, "steps": steps}
+    campaign = Campaign.objects.create(name="Try", slug="try", draft=draft)
+
+    def work(context: BrowserContext, base: str) -> None:
+        page, refused = context.new_page(), list[str]()
+        strictly(page, base, refused)
+        page.goto(f"{base}/admin/events/segment/add/")
+        put(page, {"all": TREES})
+        page.get_by_role("button", name="Count who matches").click()
+        expect(page.locator(".cbb-count")).not_to_be_empty()
+        page.goto(f"{base}/admin/campaigns/campaign/{campaign.pk}/workflow/")
+        page.locator("details.cbw-edit > summary").first.press("Enter")
+        expect(page.get_by_role("combobox", name="Trait")).to_have_value("plan")
+        assert refused == []
+        page.evaluate("document.body.append(Object.assign(document.createElement('script'), {textContent: '1'}))")
+        page.get_by_role("button", name="Add a rule").first.press("Enter")
+        expect(page.get_by_label("What the rule is about").last).to_be_focused()
+        assert len(refused) == 1, "what the policy refuses is heard"
+
+    drive(work)
+
+
+def test_a_trigger_is_narrowed_by_the_keyboard_alone(drive: Drive) -> None:
+    steps = [{"id": "end", "kind": "exit", "name": ""}]
+    campaign = Campaign.objects.create(
+        name="Try", slug="try", draft={"trigger": {"event": "Signed Up", "where": None}, "steps": steps}
+    )
+
+    def work(context: BrowserContext, base: str) -> None:
+        page = context.new_page()
+        page.goto(f"{base}/admin/campaigns/campaign/{campaign.pk}/workflow/")
+        page.locator("details.cbw-edit > summary").first.focus()
+        page.keyboard.press("Enter")
+        trigger = page.locator("#condition-trigger, .cbw-condition").first
+        press_tab_until(page, trigger.get_by_role("button", name="Add a rule"))
+        page.keyboard.press("Enter")
+        expect(trigger.get_by_label("What the rule is about")).to_be_focused()
+        page.keyboard.type("Trait")
+        press_tab_until(page, trigger.get_by_role("combobox", name="Trait"))
+        page.keyboard.type("plan")
+        press_tab_until(page, trigger.get_by_role("combobox", name="Value", exact=True))
+        page.keyboard.type("pro")
+        expect(trigger.locator(".cbb-sentence")).to_have_text("plan is “pro”")
+        press_tab_until(page, page.get_by_role("button", name="Save and close").first)
+        page.keyboard.press("Enter")
+        expect(page.locator(".cbw-card--start")).to_contain_text("plan is “pro”")
+
+    drive(work)
+    campaign.refresh_from_db()
+    assert campaign.draft["trigger"]["where"] == {"trait": "plan", "is": "pro"}
