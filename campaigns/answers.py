@@ -4,24 +4,66 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Case, CharField, QuerySet, Value, When
+from django.db import connection
+from django.db.models import (
+    BooleanField,
+    Case,
+    CharField,
+    Count,
+    Exists,
+    F,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    TextField,
+    Value,
+    When,
+)
+from django.db.models.functions import Coalesce
 
-from campaigns.engine.deciding import Answer, Position
-from campaigns.engine.steps import Branch, DelayUntilDate, Step
+from campaigns.engine.deciding import Answer, Met, Position
+from campaigns.engine.steps import (
+    Branch,
+    DelayUntilDate,
+    GoTo,
+    Heard,
+    HoldUntilQuiet,
+    RateLimit,
+    Step,
+    WaitUntil,
+)
 from campaigns.models import Journey
-from events.audience import Scope, compile_condition
-from events.audience.values import Instant, JsonAt
+from campaigns.reasons import Outcome
+from events.audience import EVENTS, Scope, compile_condition
+from events.audience.history import HAPPENED
+from events.audience.lapsing import next_change
+from events.audience.values import Instant, JsonAt, Ordered
+from events.conditions import Node
+from events.models import Event
+
+# A turn that nobody took in its time, as the campaign was paused, is given anew.
+TURN_KEEPS = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Where a journey stands, and its timer as stored."""
+
+    position: Position
+    due_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A step of a version and where the journeys stand, by id, that ask about it at ``now``."""
+    """A step of a campaign and the journeys, by id, that ask about it at ``now``."""
 
+    campaign_id: int
     step: Step
-    askers: Mapping[int, Position]
+    askers: Mapping[int, Asker]
     now: datetime
 
     @property
@@ -40,11 +82,7 @@ def answer(question: Question) -> Mapping[int, Answer]:
 
 
 def _branch(step: Branch, question: Question) -> Mapping[int, Answer]:
-    return dict(choose_paths(step, question))
-
-
-def choose_paths(step: Branch, question: Question) -> dict[int, str]:
-    """Return the id of the path each journey takes, "" where no condition holds. One statement."""
+    """Return the id of the path each journey takes, "" where no condition holds."""
     whens = [
         When(compile_condition(path.condition, question.scope), then=Value(path.id))
         for path in step.paths
@@ -61,7 +99,122 @@ def _date(step: DelayUntilDate, question: Question) -> Mapping[int, Answer]:
     return dict(question.journeys.annotate(date=date).values_list("pk", "date"))
 
 
+def _wait(step: WaitUntil, question: Question) -> Mapping[int, Answer]:
+    if step.heard is None:
+        assert step.condition is not None
+        return _holds(step.condition, question)
+    found = _since(step.heard, question).annotate(holds=Exists(_heard(step.heard)))
+    return {pk: Met(holds) for pk, holds in found.values_list("pk", "holds")}
+
+
+def _holds(condition: Node, question: Question) -> Mapping[int, Answer]:
+    holds = Case(
+        When(compile_condition(condition, question.scope), then=Value(True)),
+        default=Value(False),
+        output_field=BooleanField(),
+    )
+    found = question.journeys.annotate(holds=holds, look_at=next_change(condition, question.scope))
+    return {pk: Met(holds, look_at) for pk, holds, look_at in found.values_list("pk", "holds", "look_at")}
+
+
+def _quiet(step: HoldUntilQuiet, question: Question) -> Mapping[int, Answer]:
+    newest = _heard(step.heard).annotate(happened=HAPPENED).order_by("-happened").values("happened")[:1]
+    return dict(_since(step.heard, question).annotate(last=Subquery(newest)).values_list("pk", "last"))
+
+
+def _since(heard: Heard, question: Question) -> QuerySet[Journey]:
+    """Return the journeys with ``since``, from when on such events count."""
+    if not heard.since_step:
+        return question.journeys.annotate(since=F("trigger_at"))
+    fresh = [pk for pk, asker in question.askers.items() if asker.position.fresh]
+    entered = Case(When(pk__in=fresh, then=Value(question.now)), default=F("step_entered_at"))
+    return question.journeys.annotate(since=entered)
+
+
+class _Text(JsonAt):
+    """What stands at a path as text, so that 42 and "42" are one order; NULL where there is nothing."""
+
+    function = "jsonb_extract_path_text"
+    output_field = TextField()  # type: ignore[assignment]
+
+
+def _heard(heard: Heard) -> QuerySet[Event]:
+    """Return the events of an outer journey's person that are meant.
+
+    Libraries report whole milliseconds: of two events at the same one, the later in the log came later.
+    """
+    after = Q(Ordered(HAPPENED, ">", OuterRef("since"))) | (
+        Q(Ordered(HAPPENED, "=", OuterRef("since"))) & Q(pk__gt=Coalesce(OuterRef("trigger_event_id"), 0))
+    )
+    # None had happened before its timestamp, which the index knows.
+    found = Event.objects.filter(
+        after,
+        profile_id=OuterRef("profile_id"),
+        name=heard.event,
+        type=Event.Type.TRACK,
+        timestamp__gte=OuterRef("since"),
+    )
+    if heard.same is not None:
+        found = found.annotate(key=_Text("properties", heard.same)).filter(key=_Text(OuterRef("trigger"), heard.same))
+    if heard.where is not None:
+        found = found.filter(compile_condition(heard.where, EVENTS))
+    return found
+
+
+def _back(step: GoTo, question: Question) -> Mapping[int, Answer]:
+    """Count how often each has gone back from here."""
+    times = Count("visits", filter=Q(visits__step_id=step.id, visits__outcome=Outcome.WENT_BACK))
+    return dict(question.journeys.annotate(times=times).values_list("pk", "times"))
+
+
+def _turns(step: RateLimit, question: Question) -> Mapping[int, Answer]:
+    """Return when each is let through; those who had their turn keep it."""
+    turns = {pk: asker.due_at for pk, asker in question.askers.items() if _has_turn(asker, question.now)}
+    wanting = sorted(pk for pk in question.askers if pk not in turns)
+    if wanting:
+        spacing = timedelta(seconds=step.seconds) / step.number
+        first = _take_turns(question, spacing, len(wanting))
+        turns |= {pk: first + place * spacing for place, pk in enumerate(wanting)}
+    return turns
+
+
+def _has_turn(asker: Asker, now: datetime) -> bool:
+    """Say whether the timer is a turn: who has just come from a step that did something is due as they came."""
+    entered, due = asker.position.entered_at, asker.due_at
+    is_new = asker.position.fresh or entered is None or due is None or due <= entered
+    return not is_new and due is not None and due > now - TURN_KEEPS
+
+
+# Another pace, by another version, is another row: turns given at the old one do not hold it up.
+TAKE_TURNS = """
+INSERT INTO campaigns_turnstile AS t (campaign_id, step_id, spacing, next_at)
+VALUES (%(campaign)s, %(step)s, %(spacing)s, %(now)s + %(number)s * %(spacing)s)
+ON CONFLICT (campaign_id, step_id, spacing)
+DO UPDATE SET next_at = greatest(t.next_at, %(now)s) + %(number)s * %(spacing)s
+RETURNING next_at
+"""
+
+
+def _take_turns(question: Question, spacing: timedelta, number: int) -> datetime:
+    """Take so many turns at once and return the first."""
+    parameters: dict[str, Any] = {
+        "campaign": question.campaign_id,
+        "step": question.step.id,
+        "spacing": spacing,
+        "now": question.now,
+        "number": number,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(TAKE_TURNS, parameters)
+        next_at: datetime = cursor.fetchone()[0]
+    return next_at - number * spacing
+
+
 ANSWERERS: Mapping[type[Step], Callable[[Any, Question], Mapping[int, Answer]]] = {
     Branch: _branch,
     DelayUntilDate: _date,
+    WaitUntil: _wait,
+    HoldUntilQuiet: _quiet,
+    GoTo: _back,
+    RateLimit: _turns,
 }

@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
-from campaigns import goals, grace, ledger, listening, metrics, news, parking, workflows
+from campaigns import goals, grace, ledger, listening, metrics, news, parking, waking, workflows
 from campaigns.halving import is_outage
 from campaigns.models import CampaignVersion, Journey, Metric
 from campaigns.news import News
@@ -34,7 +34,7 @@ from events.segments import changes, membership
 
 logger = logging.getLogger(__name__)
 BATCH = 500
-# Campaigns that start on what campaigns and segments do may go in circles: this keeps them from racing.
+# Campaigns that start on what campaigns and segments do, or make happen, may go in circles: this keeps them slow.
 OWN_NEWS = news.NAMES | {changes.ENTERED, changes.LEFT}
 BREATH = timedelta(minutes=1)
 
@@ -72,13 +72,15 @@ def enroll_batch(limit: int, only: int | None = None, *, careful: bool = False) 
     if events:
         now = timezone.now()
         counts.record(events)
-        membership.follow(events, now, computed.follow(events, now))
+        changed = computed.follow(events, now)
+        membership.follow(events, now, changed)
         judgement = judge(listening.hearings(events), now, careful=careful)
         again = judge_again(grace.heard_of(events, now), now, careful=careful)
         _note_unmatched(events, judgement)
         _act([*judgement.candidates, *again])
         _convert(events)
         metrics.record_messages(events)
+        waking.wake(events, now, set().union(*changed.values()))
     return len(events)
 
 
@@ -128,10 +130,10 @@ def _check_reentry(candidates: Sequence[Candidate]) -> list[Candidate]:
 
 def _gap(candidate: Candidate) -> timedelta | None:
     """Return how long after an entry the next may come, where that is not at once."""
-    reentry = candidate.workflow.reentry
+    reentry, event = candidate.workflow.reentry, candidate.event
     if reentry.rule == "period":
         return timedelta(hours=reentry.hours)
-    return BREATH if reentry.rule == "always" and candidate.event.name in OWN_NEWS else None
+    return BREATH if reentry.rule == "always" and (event.is_made or event.name in OWN_NEWS) else None
 
 
 def _who(candidate: Candidate) -> tuple[int, int, str]:

@@ -48,6 +48,7 @@ class JourneyState:
     due_at: datetime | None
     ended_at: datetime | None
     ending: Ending | None
+    wakes: list[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +79,10 @@ WHERE v.journey_id = r.journey_id AND v.number = r.number
 MOVE_JOURNEYS = """
 UPDATE campaigns_journey j
 SET state = r.state, step_id = r.step_id, visit_number = r.visit_number, step_entered_at = r.step_entered_at,
-    due_at = r.due_at, ended_at = r.ended_at, ending = coalesce(r.ending, ''), error = ''
+    due_at = r.due_at, ended_at = r.ended_at, ending = coalesce(r.ending, ''), error = '', wakes = r.wakes
 FROM jsonb_to_recordset(%s)
     AS r(journey_id bigint, state text, step_id text, visit_number int, step_entered_at timestamptz,
-         due_at timestamptz, ended_at timestamptz, ending text)
+         due_at timestamptz, ended_at timestamptz, ending text, wakes text[])
 WHERE j.id = r.journey_id
 """
 

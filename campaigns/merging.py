@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import connection
 
-from campaigns import ledger
+from campaigns import ledger, waking
 from campaigns.reasons import Ending, Outcome
 from events import nudges
 from messaging import outbox
@@ -112,6 +112,7 @@ def follow_merge(sender: object, pairs: Sequence[tuple[int, int]], **kwargs: Any
         cursor.execute(MOVE_WAITING, [losers, winners])
         if cursor.rowcount:
             nudges.nudge("pending")
+    waking.wake_people({*losers, *winners})
     ledger.leave_visits(
         [
             ledger.VisitExit(journey_id, visit, at, Outcome.INTERRUPTED, Ending.MERGED.label, None)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 
@@ -85,7 +86,8 @@ class LivePeriod(models.Model):
 class Journey(models.Model):
     """One person's run through one campaign version.
 
-    The timer is ``due_at``; the runner claims what is *waiting* and due. ``entry_key`` names the entry (an event id,
+    The timer is ``due_at``; the runner claims what is *waiting* and due. ``wakes`` names the calls that make it due
+    before (see ``campaigns.waking``). ``entry_key`` names the entry (an event id,
     or "once"), so that the same event never starts two journeys; the second constraint keeps a person from being in
     a campaign twice at a time.
     """
@@ -114,6 +116,7 @@ class Journey(models.Model):
     ending = models.CharField(max_length=20, choices=Ending.choices(), blank=True, default="", db_default="")
     converted_at = models.DateTimeField(null=True, blank=True)
     is_test = models.BooleanField(default=False, db_default=False)
+    wakes = ArrayField(models.TextField(), null=True, blank=True, help_text="Calls that may end the present wait.")
     error = models.TextField(blank=True, default="", db_default="")
 
     class Meta:
@@ -131,6 +134,11 @@ class Journey(models.Model):
             models.Index(fields=["campaign", "state", "-id"], name="journey_campaign_state"),
             models.Index(fields=["profile", "-id"], name="journey_profile"),
             models.Index(fields=["trigger_event_id"], name="journey_trigger_event"),
+            models.Index(
+                fields=["profile"],
+                name="journey_wakes",
+                condition=models.Q(state="waiting", wakes__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -154,6 +162,23 @@ class Visit(models.Model):
 
     def __str__(self) -> str:
         return f"Visit {self.number} at {self.step_id}"
+
+
+class Turnstile(models.Model):
+    """When the next journey is let through a step that limits how many go on; ``spacing`` is the time between two."""
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="+")
+    step_id = models.CharField(max_length=60)
+    spacing = models.DurationField()
+    next_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["campaign", "step_id", "spacing"], name="turnstile_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.step_id}: {self.next_at:%Y-%m-%d %H:%M:%S}"
 
 
 class Decision(models.Model):

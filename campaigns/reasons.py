@@ -51,6 +51,7 @@ class Outcome(StrEnum):
     ANSWERED = "answered"
     CALL_FAILED = "call_failed"
     WENT_BACK = "went_back"
+    FAILED = "failed"
     INTERRUPTED = "interrupted"
 
     @property
@@ -71,6 +72,7 @@ OUTCOME_LABELS: dict[Outcome, str] = {
     Outcome.ANSWERED: "Called, and got an answer",
     Outcome.CALL_FAILED: "Called without success",
     Outcome.WENT_BACK: "Went back to an earlier step",
+    Outcome.FAILED: "Not done, because of a mistake in it",
     Outcome.INTERRUPTED: "Left early: the journey ended here",
 }
 

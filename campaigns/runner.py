@@ -18,14 +18,15 @@ from django.db import OperationalError, connection, transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
-from campaigns import answers, goals, ledger, news, workflows
-from campaigns.answers import Question
+from campaigns import acting, answers, goals, ledger, news, texts, waking, workflows
+from campaigns.answers import Asker, Question
 from campaigns.engine.deciding import Answer, Facts, Position
-from campaigns.engine.machine import Decision, Effect, Entered, Left, Message, advance
+from campaigns.engine.machine import Act, Decision, Effect, Entered, Left, Message, advance
 from campaigns.engine.steps import Workflow
 from campaigns.models import Campaign, Journey, Metric
 from campaigns.news import News
 from campaigns.reasons import Ending, Outcome
+from events.giving_way import lost_a_deadlock
 from events.models import Profile
 from messaging import outbox
 from messaging.models import Priority, TemplateVersion
@@ -50,6 +51,23 @@ class Trip:
         own: str = self.journey.own_time_zone  # type: ignore[attr-defined]  # annotated by _claim
         return workflows.zone_for(own, self.workflow.time_zone)
 
+    @property
+    def has_skipped(self) -> bool:
+        return any(isinstance(effect, Left) and effect.outcome is Outcome.SKIPPED_BY_HAND for effect in self.effects)
+
+    @property
+    def acts(self) -> list[acting.Act]:
+        """Return what is to be done to the person."""
+        found = [
+            (effect.visit, self.workflow.by_id[effect.step_id]) for effect in self.effects if isinstance(effect, Act)
+        ]
+        return [acting.Act(self.journey, visit, step) for visit, step in found if isinstance(step, acting.ON_PEOPLE)]
+
+    @property
+    def wakes(self) -> list[str] | None:
+        """Return what may end the wait it is in now."""
+        return waking.wakes(self.workflow.by_id[self.position.step_id]) if self.position.step_id else None
+
     def facts(self, now: datetime) -> Facts:
         journey = self.journey
         return Facts(now, self.zone, self.answers, journey.campaign_id, journey.profile_id, journey.pk)
@@ -61,8 +79,10 @@ def run_due(deadline: float) -> int:
     while time.monotonic() < deadline:
         try:
             batch = run_batch(_due(timezone.now()), BATCH)
-        except OperationalError:
-            raise
+        except OperationalError as error:
+            if not lost_a_deadlock(error):
+                raise
+            continue
         except Exception:
             logger.exception("a batch of journeys failed; trying them one by one")
             batch = _run_one_by_one()
@@ -74,11 +94,10 @@ def run_due(deadline: float) -> int:
 
 @transaction.atomic
 def run_batch(due: QuerySet[Journey], limit: int) -> int:
-    """Claim up to ``limit`` of the ``due`` journeys and move them. Returns how many were claimed."""
+    """Claim up to ``limit`` of the ``due`` journeys and move them. Returns how many were claimed and not left."""
     now = timezone.now()
     journeys = _claim(due, limit)
-    _move(_hold_paused(journeys), now)
-    return len(journeys)
+    return len(journeys) - _move(_hold_paused(journeys), now)
 
 
 @transaction.atomic
@@ -161,10 +180,10 @@ def _campaign_statuses(campaign_ids: set[int]) -> dict[int, str]:
         return dict(cursor.fetchall())
 
 
-def _move(journeys: Sequence[Journey], now: datetime, skipped_by: str = "") -> None:
-    """Advance claimed journeys as far as they go and write it all."""
+def _move(journeys: Sequence[Journey], now: datetime, skipped_by: str = "") -> int:
+    """Advance claimed journeys as far as they go and write it all. Returns how many are left for the next sweep."""
     if not journeys:
-        return
+        return 0
     parsed = workflows.of_versions({journey.version_id for journey in journeys})
     claimed = Journey.objects.filter(pk__in=[journey.pk for journey in journeys])
     converted = goals.convert(goals.find(claimed, goals.of_workflows(parsed)), now)
@@ -178,7 +197,18 @@ def _move(journeys: Sequence[Journey], now: datetime, skipped_by: str = "") -> N
         if journey.pk not in converted
     ]
     _decide(trips, now, skipped_by)
-    _write(trips, now)
+    ready = _hold_for_acts(trips)
+    _write(ready, now)
+    return len(trips) - len(ready)
+
+
+def _hold_for_acts(trips: Sequence[Trip]) -> Sequence[Trip]:
+    """Hold the people to whom something is to be done; leave the journeys of those whom others hold. One statement."""
+    acting_on = {trip.journey.profile_id for trip in trips if trip.acts}
+    if not acting_on:
+        return trips
+    held = acting.hold(acting_on)
+    return [trip for trip in trips if trip.journey.profile_id in held or not trip.acts]
 
 
 def _decide(trips: Sequence[Trip], now: datetime, skipped_by: str) -> None:
@@ -186,7 +216,9 @@ def _decide(trips: Sequence[Trip], now: datetime, skipped_by: str) -> None:
     asking: Sequence[Trip] = trips
     while asking:
         for trip in asking:
-            trip.decision = advance(trip.workflow, trip.position, trip.facts(now), skipped_by)
+            trip.decision = advance(
+                trip.workflow, trip.position, trip.facts(now), "" if trip.has_skipped else skipped_by
+            )
             trip.position = trip.decision.position
             trip.effects.extend(trip.decision.effects)
         asking = [trip for trip in asking if trip.decision and trip.decision.asks]
@@ -200,14 +232,16 @@ def _answer(asking: Sequence[Trip], now: datetime) -> None:
         groups[trip.journey.version_id, trip.decision.asks].append(trip)
     for (_, step_id), trips in groups.items():
         step = trips[0].workflow.by_id[step_id]
-        found = answers.answer(Question(step, {trip.journey.pk: trip.position for trip in trips}, now))
+        askers = {trip.journey.pk: Asker(trip.position, trip.journey.due_at) for trip in trips}
+        found = answers.answer(Question(trips[0].journey.campaign_id, step, askers, now))
         for trip in trips:
             trip.answers[step_id] = found[trip.journey.pk]
 
 
 def _write(trips: Sequence[Trip], now: datetime) -> None:
-    """Write all effects of a batch: outbox, visits, timers, figures."""
+    """Write all effects of a batch: outbox, acts, visits, timers, figures."""
     messages = _queue_messages(trips)
+    failures = acting.act([act for trip in trips for act in trip.acts], now)
     entered, left, counts = [], [], []
     for trip in trips:
         journey = trip.journey
@@ -217,6 +251,8 @@ def _write(trips: Sequence[Trip], now: datetime) -> None:
                     entered.append(ledger.VisitEntry(journey.pk, visit, step_id, at))
                     counts.append((journey, step_id, Metric.VISITED))
                 case Left(visit, step_id, at, outcome, detail):
+                    if (journey.pk, visit) in failures:
+                        outcome, detail = Outcome.FAILED, failures[journey.pk, visit]
                     message_id = messages.get(message_key(journey.pk, step_id, visit))
                     left.append(ledger.VisitExit(journey.pk, visit, at, outcome, detail, message_id))
         if trip.decision and trip.decision.ending:
@@ -225,7 +261,7 @@ def _write(trips: Sequence[Trip], now: datetime) -> None:
     ledger.leave_visits(left)
     ledger.move_journeys(
         [
-            _state(trip.journey, trip.position, now, trip.decision.ending, trip.decision.due_at)
+            _state(trip.journey, trip.position, now, trip.decision.ending, trip.decision.due_at, trip.wakes)
             for trip in trips
             if trip.decision
         ]
@@ -271,11 +307,7 @@ def _draft(trip: Trip, effect: Message, version: TemplateVersion, campaign: Camp
         template_version_id=version.pk,
         purpose=version.purpose,
         provider_id=version.provider_id,
-        variables={
-            "trigger": journey.trigger,
-            "journey": {"id": journey.pk, "trigger_name": journey.trigger_name},
-            "campaign": {"id": campaign.pk, "name": campaign.name},
-        },
+        variables=texts.known(journey, campaign),
         labels={"campaign": campaign.slug, "step": effect.step_id},
         is_test=journey.is_test,
         due_at=timezone.now(),
@@ -284,7 +316,12 @@ def _draft(trip: Trip, effect: Message, version: TemplateVersion, campaign: Camp
 
 
 def _state(
-    journey: Journey, position: Position, now: datetime, ending: Ending | None, due_at: datetime | None = None
+    journey: Journey,
+    position: Position,
+    now: datetime,
+    ending: Ending | None,
+    due_at: datetime | None = None,
+    wakes: list[str] | None = None,
 ) -> ledger.JourneyState:
     return ledger.JourneyState(
         journey_id=journey.pk,
@@ -295,6 +332,7 @@ def _state(
         due_at=due_at,
         ended_at=now if ending else None,
         ending=ending,
+        wakes=None if ending else wakes,
     )
 
 

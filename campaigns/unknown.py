@@ -34,12 +34,19 @@ def _conditions(draft: dict[str, Any]) -> Iterator[tuple[str, Any, What | None]]
             yield key, {"event": event}, None
             if part.get("where") is not None:
                 yield f"{key}.where", part["where"], What(event)
-    yield from _branches(draft.get("steps"), "steps")
+    yield from _steps(draft.get("steps"), "steps")
 
 
-def _branches(steps: Any, path: str) -> Iterator[tuple[str, Any, None]]:
+def _steps(steps: Any, path: str) -> Iterator[tuple[str, Any, What | None]]:
     for place, step in places.steps(steps, path):
+        event = step.get("event")
+        if step.get("kind") in ("wait", "quiet") and isinstance(event, str) and event.strip():
+            yield place, {"event": event}, None
+            if step.get("where") is not None:
+                yield f"{place}.where", step["where"], What(event)
+        if step.get("if") is not None:
+            yield f"{place}.if", step["if"], None
         for here, way in places.paths(step, place):
             if way.get("if") is not None:
                 yield f"{here}.if", way["if"], None
-            yield from _branches(way.get("steps"), f"{here}.steps")
+            yield from _steps(way.get("steps"), f"{here}.steps")

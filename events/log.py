@@ -21,6 +21,9 @@ from events import nudges
 from events.models import Event, Pending
 from events.raw_json import storable
 
+# In the context of events that a campaign has made: by which.
+MADE_BY = "made_by"
+
 
 class ProfileGone(LookupError):
     """Raised when a person was merged or erased since the caller read their id. Read it again and retry."""
@@ -35,6 +38,7 @@ class Entry:
     properties: Mapping[str, Any]
     timestamp: datetime
     context: Mapping[str, Any] = field(default_factory=dict)
+    type: str = Event.Type.TRACK
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class ClaimedEvent:
-    """An event that the current transaction has claimed, as it stands in the log."""
+    """An event that the current transaction has claimed, as it stands in the log.
+
+    ``is_made``: a campaign has made it, and not somebody who did something.
+    """
 
     id: int
     timestamp: datetime
@@ -68,6 +75,7 @@ class ClaimedEvent:
     name: str
     properties: dict[str, Any]
     is_test: bool
+    is_made: bool = False
 
     @property
     def happened_at(self) -> datetime:
@@ -140,7 +148,7 @@ def append(entries: Sequence[Entry]) -> None:
 def _own(entry: Entry, received_at: datetime) -> Row:
     return Row(
         profile_id=entry.profile_id,
-        type=Event.Type.TRACK,
+        type=entry.type,
         name=entry.name,
         properties=_encode(entry.properties),
         context=_encode(entry.context),
@@ -165,7 +173,8 @@ RETURNING event_id, event_timestamp
 # Locked here because a merge may be moving the very events that were just taken: whoever comes second sees the
 # outcome of the first.
 READ = """
-SELECT e.id, e.timestamp, e.received_at, e.profile_id, e.source_id, e.type, e.name, e.properties, p.is_test
+SELECT e.id, e.timestamp, e.received_at, e.profile_id, e.source_id, e.type, e.name, e.properties, p.is_test,
+       e.context ? 'made_by'
 FROM unnest(%s::bigint[], %s::timestamptz[]) AS taken(id, timestamp)
 JOIN events_event e ON e.id = taken.id AND e.timestamp = taken.timestamp
 JOIN events_profile p ON p.id = e.profile_id
@@ -202,7 +211,7 @@ def read(taken: Mapping[int, datetime]) -> list[ClaimedEvent]:
     with connection.cursor() as cursor:
         cursor.execute(READ, [list(taken), list(taken.values())])
         rows: list[tuple[Any, ...]] = cursor.fetchall()
-    return [ClaimedEvent(*(*row[:7], json.loads(row[7]), row[8])) for row in rows]
+    return [ClaimedEvent(*(*row[:7], json.loads(row[7]), *row[8:])) for row in rows]
 
 
 def park(event_id: int, error: str) -> None:

@@ -107,6 +107,8 @@ class StepCard:
     icon: str
     grows: bool
     waits: bool
+    condition: Condition | None = None
+    condition_title: str = ""
     paths: Sequence[PathCard] = ()
     figures: Figures | None = None
     raw: str = ""
@@ -224,10 +226,21 @@ class _Layout:
             icon=sort.icon,
             grows=kind in sorts.GROWING,
             waits=kind in sorts.WAITING,
+            condition=self.step_condition(step),
+            condition_title=sorts.CONDITIONS.get(sorts.name(step), ("", ""))[1],
             paths=[self.path(step, path) for path in drafts.paths(step)],
             figures=(self.figures or {}).get(step_id),
-            raw="" if sorts.name(step) in STEP_FORMS else json.dumps(step, indent=2, ensure_ascii=False),
+            raw="" if f"step-{step_id}" in self.editor.forms else json.dumps(step, indent=2, ensure_ascii=False),
         )
+
+    def step_condition(self, step: Step) -> Condition | None:
+        """Return the condition of a step itself; of one that waits for an event, that is the event at hand."""
+        key = f"step-{step['id']}"
+        if sorts.name(step) not in sorts.CONDITIONS:
+            return None
+        if "event" in step:
+            return self.condition(key, f"{key}-event")
+        return self.condition(key, empty="No rules yet: say what to wait for.")
 
     def path(self, step: Step, path: dict[str, Any]) -> PathCard:
         is_else, key = drafts.is_else(step, path), path_key(step, path)

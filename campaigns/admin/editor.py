@@ -7,11 +7,13 @@ the value it had.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
-from campaigns.admin import conditions, sorts
+from campaigns.admin import conditions, sorts, words
 from campaigns.admin import draft as drafts
 from campaigns.admin.conditions import Typed
 from campaigns.admin.draft import Draft, Place
@@ -20,6 +22,7 @@ from campaigns.admin.step_forms import (
     CardForm,
     Choices,
     GoalForm,
+    GoToForm,
     ReentryForm,
     SettingsForm,
     ShareForm,
@@ -27,6 +30,7 @@ from campaigns.admin.step_forms import (
 )
 
 SHOWN = "shown"
+MakeForm = Callable[..., CardForm]
 
 
 class Posted(Protocol):
@@ -122,11 +126,19 @@ def _complete(editor: Editor, templates: Choices) -> None:
     editor.forms, editor.conditions = forms, shown
 
 
-def _parts(draft: Draft) -> Iterator[tuple[str, type[CardForm], dict[str, Any]]]:
+def _earlier(draft: Draft, step: drafts.Step) -> Choices:
+    """Return the steps that come before a step in reading order, by id and name."""
+    before = itertools.takewhile(lambda other: other is not step, drafts.walk(draft))
+    return [(str(other["id"]), words.name(other)) for other in before]
+
+
+def _parts(draft: Draft) -> Iterator[tuple[str, MakeForm, dict[str, Any]]]:
     yield "trigger", TriggerForm, draft["trigger"]
     yield "reentry", ReentryForm, draft["reentry"]
     for step in drafts.walk(draft):
-        form = STEP_FORMS.get(sorts.name(step))
+        form: MakeForm | None = STEP_FORMS.get(sorts.name(step))
+        if step.get("kind") == "goto":
+            form = partial(GoToForm, earlier=_earlier(draft, step))
         if form:
             yield f"step-{step['id']}", form, step
         if step.get("kind") == "split":
@@ -138,6 +150,8 @@ def _parts(draft: Draft) -> Iterator[tuple[str, type[CardForm], dict[str, Any]]]
 def _conditions(draft: Draft) -> Iterator[tuple[str, dict[str, Any], str]]:
     yield "trigger", draft["trigger"], "where"
     for step in drafts.walk(draft):
+        if sorts.name(step) in sorts.CONDITIONS:
+            yield f"step-{step['id']}", step, sorts.CONDITIONS[sorts.name(step)][0]
         for path in drafts.paths(step):
             if step.get("kind") == "branch" and not drafts.is_else(step, path):
                 yield path_key(step, path), path, "if"

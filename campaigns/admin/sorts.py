@@ -65,13 +65,66 @@ SORTS: dict[str, Sort] = {
         "chance",
         {"paths": [{"id": "a", "name": "A", "weight": 50}, {"id": "b", "name": "B", "weight": 50}]},
     ),
+    "wait-event": Sort(
+        "Wait for an event",
+        "such as the same order being paid, with a path for when it does not come",
+        "notifications",
+        "heard",
+        {
+            "event": "",
+            "seconds": 86_400,
+            "paths": [{"id": "met", "name": "It happened"}, {"id": "late", "name": "It did not"}],
+        },
+        "wait",
+    ),
+    "wait-condition": Sort(
+        "Wait until a condition holds",
+        "with a path for when it never does",
+        "rule",
+        "until",
+        {
+            "if": None,
+            "seconds": 86_400,
+            "paths": [{"id": "met", "name": "It holds"}, {"id": "late", "name": "Time is over"}],
+        },
+        "wait",
+    ),
+    "quiet": Sort(
+        "Wait until it is quiet",
+        "until nothing of the kind has come for a while",
+        "snooze",
+        "quiet",
+        {"event": "", "seconds": 600, "most": 86_400},
+    ),
+    "limit": Sort(
+        "Let only so many through",
+        "100 an hour; the others wait their turn",
+        "speed",
+        "pace",
+        {"number": 100, "seconds": 3_600},
+    ),
+    "update": Sort("Set traits", "on the person, from texts and numbers", "edit_note", "traits", {"traits": {}}),
+    "track": Sort(
+        "Track an event",
+        "which segments and other campaigns hear of",
+        "add_alert",
+        "track",
+        {"event": "", "properties": {}},
+    ),
+    "goto": Sort("Go back", "to an earlier step, so many times at most", "replay", "back", {"to": "", "times": 1}),
     "exit": Sort("End here", "the journey is over", "logout", "end"),
 }
 # Where people may stay for a while.
-WAITING = frozenset({"delay", "window"})
+WAITING = frozenset({"delay", "window", "wait", "quiet", "limit"})
 # Kinds whose paths can be added to and taken away.
 GROWING = frozenset({"branch", "split"})
-WITH_PATHS = GROWING
+WITH_PATHS = GROWING | {"wait"}
+# The condition of a step itself, by sort: under which name it is stored, and how it is asked for.
+CONDITIONS = {
+    "wait-condition": ("if", "Until this holds"),
+    "wait-event": ("where", "Only such events where"),
+    "quiet": ("where", "Only such events where"),
+}
 
 
 def name(step: Step) -> str:
@@ -79,6 +132,8 @@ def name(step: Step) -> str:
     kind, until = str(step.get("kind") or "step"), step.get("until")
     if kind == "delay" and until is not None:
         return "until-date" if isinstance(until, Mapping) and "trait" in until else "until-day"
+    if kind == "wait":
+        return "wait-condition" if "if" in step else "wait-event"
     return kind
 
 

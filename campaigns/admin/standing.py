@@ -56,7 +56,8 @@ def _under_way(journey: Journey, step: Mapping[str, Any] | None, place: str, zon
         return Standing("Under way", text or f"At {place}: moves on at any moment", "warn" if late else "info")
     if step and step.get("kind") == "window":
         return Standing("Under way", f"At {place}: outside these hours until {clock(due, now, zone)}", "info", due)
-    return Standing("Under way", f"Waiting at {place} until {clock(due, now)}", "info", due)
+    latest = " at the latest" if step and step.get("kind") in ("wait", "quiet") else ""
+    return Standing("Under way", f"Waiting at {place} until {clock(due, now)}{latest}", "info", due)
 
 
 def clock(when: datetime, now: datetime, zone: ZoneInfo | None = None) -> str:

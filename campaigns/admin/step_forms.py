@@ -6,6 +6,7 @@ say: a draft may be half done.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, ClassVar
@@ -14,7 +15,7 @@ from zoneinfo import available_timezones
 from django import forms
 
 from campaigns.admin import words
-from campaigns.engine.boxes import MAX_DAYS
+from campaigns.engine.boxes import MAX_DAYS, MAX_TIMES
 from campaigns.engine.definition import LIMITS, MAX_AGE_HOURS, MAX_GRACE_MINUTES
 
 RULES = {
@@ -214,6 +215,170 @@ class ShareForm(CardForm):
     )
 
 
+class SpanForm(CardForm):
+    """Fields for spans of seconds, in the unit chosen beside them; ``spans`` are their names here and in the draft."""
+
+    spans: ClassVar[Mapping[str, str]] = {"amount": "seconds"}
+
+    @classmethod
+    def read(cls, part: Mapping[str, Any]) -> dict[str, Any]:
+        stored = {name: part.get(key) for name, key in cls.spans.items()}
+        seconds = {name: span for name, span in stored.items() if isinstance(span, int | float)}
+        unit = words.common_unit(list(seconds.values())) if seconds else "hours"
+        return {**part, **{name: words.in_unit(span, unit) for name, span in seconds.items()}, "unit": unit}
+
+    def write(self, part: dict[str, Any]) -> None:
+        good = dict(self.cleaned_data)
+        unit = words.UNITS[good.pop("unit", "seconds")]
+        spans = {key: good.pop(name, None) for name, key in self.spans.items()}
+        if "unit" in self.cleaned_data:
+            part.update({key: round(span * unit) for key, span in spans.items() if span is not None})
+        part.update(good)
+
+
+def event_field(label: str) -> forms.CharField:
+    return forms.CharField(
+        label=label,
+        required=False,
+        max_length=200,
+        widget=forms.TextInput({"list": "events-seen", "autocomplete": "off", "placeholder": "Order Completed"}),
+    )
+
+
+class HeardForm(SpanForm):
+    """What speaks of an event of the person's."""
+
+    def write(self, part: dict[str, Any]) -> None:
+        if not self.cleaned_data.get("same"):
+            self.cleaned_data.pop("same", None)
+            part.pop("same", None)
+        elif dotted(part.get("same")) == self.cleaned_data["same"]:
+            # A list of names may hold dots.
+            del self.cleaned_data["same"]
+        super().write(part)
+
+    @classmethod
+    def read(cls, part: Mapping[str, Any]) -> dict[str, Any]:
+        return {**super().read(part), "same": dotted(part.get("same"))}
+
+
+def same_field() -> forms.CharField:
+    return forms.CharField(
+        label="Same property as in what started the journey (optional)",
+        required=False,
+        max_length=200,
+        widget=forms.TextInput({"autocomplete": "off", "placeholder": "order_id"}),
+        help_text="Then only events count whose order_id, say, is that of the triggering event.",
+    )
+
+
+class WaitEventForm(HeardForm):
+    fields_of_draft = {"seconds": "amount"}
+    event = event_field("Event to wait for")
+    same = same_field()
+    amount = seconds_field("For at most")
+    unit = unit_field()
+    since = forms.ChoiceField(
+        label="Counts",
+        required=False,
+        choices=[("trigger", "since the journey’s event"), ("step", "since the person came to this step")],
+    )
+    name = NAME
+
+    def write(self, part: dict[str, Any]) -> None:
+        if self.cleaned_data.get("since") != "step" and "since" not in part:
+            self.cleaned_data.pop("since", None)
+        super().write(part)
+
+
+class WaitConditionForm(SpanForm):
+    fields_of_draft = {"seconds": "amount"}
+    amount = seconds_field("For at most")
+    unit = unit_field()
+    name = NAME
+
+
+class QuietForm(HeardForm):
+    fields_of_draft = {"seconds": "amount", "most": "limit"}
+    spans = {"amount": "seconds", "limit": "most"}
+    event = event_field("Event")
+    same = same_field()
+    amount = seconds_field("None for")
+    limit = seconds_field("But at most")
+    unit = unit_field()
+    name = NAME
+
+
+class LimitForm(SpanForm):
+    fields_of_draft = {"seconds": "amount"}
+    number = forms.IntegerField(label="People", min_value=1, max_value=10_000_000, widget=NumberText)
+    amount = seconds_field("In")
+    unit = unit_field()
+    name = NAME
+
+
+class ValuesField(forms.CharField):
+    """Names with their values, one a line: ``plan: pro``. What is JSON, such as ``3`` or ``null``, is meant so."""
+
+    widget = forms.Textarea({"rows": 4, "spellcheck": "false", "autocomplete": "off"})
+
+    def prepare_value(self, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        return "\n".join(f"{name}: {self._say(one)}" for name, one in value.items())
+
+    def clean(self, value: Any) -> Any:
+        found = {}
+        for line in str(super().clean(value)).splitlines():
+            name, colon, said = line.partition(":")
+            if not line.strip():
+                continue
+            if not colon or not name.strip():
+                raise forms.ValidationError(f"Write name: value in each line; “{line.strip()[:60]}” is not.")
+            found[name.strip()] = _value(said.strip())
+        return found
+
+    def _say(self, value: Any) -> str:
+        is_plain = isinstance(value, str) and value == value.strip() and "\n" not in value and _value(value) == value
+        return str(value) if is_plain else json.dumps(value, ensure_ascii=False)
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+LIQUID = "One name: value a line. Liquid is filled in: {{ trigger.total }}, {{ customer.plan }}."
+
+
+class UpdateForm(CardForm):
+    traits = ValuesField(label="Traits", required=False, help_text=f"{LIQUID} null takes a trait away.")
+    name = NAME
+
+
+class TrackForm(CardForm):
+    event = event_field("Name of the event")
+    properties = ValuesField(label="Properties", required=False, help_text=LIQUID)
+    name = NAME
+
+
+class GoToForm(CardForm):
+    to = forms.ChoiceField(label="Back to", required=False)
+    times = forms.IntegerField(label="At most so many times", min_value=1, max_value=MAX_TIMES, widget=NumberText)
+    name = NAME
+
+    def __init__(self, *args: Any, earlier: Choices | None = None, **options: Any) -> None:
+        self.earlier = earlier or []
+        super().__init__(*args, **options)
+
+    def prepare(self) -> None:
+        field = self.fields["to"]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = [("", "Choose a step …"), *self.earlier]
+
+
 class WindowForm(CardForm):
     days = days_field()
     start = clock_field("From")
@@ -379,5 +544,12 @@ STEP_FORMS: dict[str, type[CardForm]] = {
     "send": SendForm,
     "branch": NameForm,
     "split": NameForm,
+    "wait-event": WaitEventForm,
+    "wait-condition": WaitConditionForm,
+    "quiet": QuietForm,
+    "limit": LimitForm,
+    "update": UpdateForm,
+    "track": TrackForm,
+    "goto": GoToForm,
     "exit": NameForm,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -152,6 +153,69 @@ def _split(step: Step, speed: int, templates: Mapping[int, str]) -> str:
     return f"One of {count} paths by chance; the same person always takes the same" if count else "There are no paths"
 
 
+def _wait_event(step: Step, speed: int, templates: Mapping[int, str]) -> str:
+    if not step.get("event"):
+        return "Wait for an event: which is not chosen yet"
+    since = " after coming here" if step.get("since") == "step" else ""
+    return f"Wait for {_heard(step)}{since}, at most {_span_or(step.get('seconds'), speed)}"
+
+
+def _wait_condition(step: Step, speed: int, templates: Mapping[int, str]) -> str:
+    if not step.get("if"):
+        return "Wait until a condition holds: which is not said yet"
+    return f"Wait until {conditions.words(step['if'])}, at most {_span_or(step.get('seconds'), speed)}"
+
+
+def _quiet(step: Step, speed: int, templates: Mapping[int, str]) -> str:
+    if not step.get("event"):
+        return "Wait until it is quiet: of which event is not chosen yet"
+    limit = f", at most {_span_or(step['most'], speed)}" if _number(step.get("most")) else ""
+    return f"Wait until there has been no {_heard(step)} for {_span_or(step.get('seconds'), speed)}{limit}"
+
+
+def _heard(step: Step) -> str:
+    same = step.get("same")
+    keyed = f" with the same {'.'.join(map(str, same)) if isinstance(same, list) else same}" if same else ""
+    where = f", if {conditions.words(step['where'])}" if step.get("where") else ""
+    return f"{step['event']}{keyed}{where}"
+
+
+def _span_or(seconds: Any, speed: int) -> str:
+    if not _number(seconds):
+        return "a time that is not chosen yet"
+    return span(seconds) if speed == 1 else f"{span(seconds)} ({_fast(seconds / speed)} at ×{speed})"
+
+
+def _limit(step: Step, speed: int, templates: Mapping[int, str]) -> str:
+    return (
+        f"At most {step.get('number') or '?'} people in {_span_or(step.get('seconds'), 1)}; the others wait their turn"
+    )
+
+
+def _update(step: Step, speed: int, templates: Mapping[int, str]) -> str:
+    values = step.get("traits")
+    if not isinstance(values, Mapping) or not values:
+        return "Set traits: none is named yet"
+    said = [f"{name} away" if value is None else f"{name} to {_short(value)}" for name, value in values.items()]
+    return f"Set {', '.join(said[:3])}{' …' if len(said) > 3 else ''}"
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return f"“{text[:40]}…”" if len(text) > 40 else f"“{text}”"
+
+
+def _track(step: Step, speed: int, templates: Mapping[int, str]) -> str:
+    return f"Track “{step['event']}”" if step.get("event") else "Track an event: its name is not chosen yet"
+
+
+def _go_to(step: Step, speed: int, templates: Mapping[int, str]) -> str:
+    if not step.get("to"):
+        return "Go back: to which step is not chosen yet"
+    times = step.get("times", 1)
+    return f"Go back to “{step['to']}”, at most {'once' if times == 1 else f'{times} times'}; then go on"
+
+
 def _exit(step: Step, speed: int, templates: Mapping[int, str]) -> str:
     return "The journey ends here"
 
@@ -165,6 +229,13 @@ _SUMMARIES = {
     "send": _send,
     "branch": _branch,
     "split": _split,
+    "wait-event": _wait_event,
+    "wait-condition": _wait_condition,
+    "quiet": _quiet,
+    "limit": _limit,
+    "update": _update,
+    "track": _track,
+    "goto": _go_to,
     "exit": _exit,
 }
 
@@ -229,6 +300,8 @@ def path(step: Step, path: Step) -> str:
     """Say who takes a path of a step."""
     if step.get("kind") == "split":
         return f"{share(step, path)} of all people"
+    if step.get("kind") == "wait":
+        return "When it happens" if path is next(iter(step.get("paths") or ())) else "When the time is over"
     if "if" not in path:
         return "Everybody whom no path above took"
     return f"If {conditions.words(path['if'])}" if path["if"] else "If … (no condition yet)"

@@ -196,20 +196,16 @@ BUILDERS: dict[str, Build] = {
     "send": _send,
     "branch": _branch,
     "split": _split,
-    "exit": _exit,
-}
-# What the engine decides and the runner does not do yet: a definition cannot have it.
-LATER: dict[str, Build] = {
     "wait": _wait,
     "quiet": _quiet,
     "limit": _limit,
     "update": _update,
     "track": _track,
-    "subscribe": _subscribe,
-    "call": _call,
-    "start": _start,
     "goto": _go_to,
+    "exit": _exit,
 }
+# What the engine decides and the runner does not do yet: a definition cannot have it.
+LATER: dict[str, Build] = {"subscribe": _subscribe, "call": _call, "start": _start}
 
 
 def ways(step: Step) -> tuple[Path, ...]:

@@ -86,8 +86,9 @@ def advance(workflow: Workflow, position: Position, facts: Facts, skipped_by: st
                 effects.extend(_leaving(verdict, position, facts))
                 target = verdict.back or verdict.into or workflow.following[step.id]
                 position = _enter(workflow, target, position, facts, effects)
-                if verdict.back:
-                    # Each round is written before the next, so that a circle can be counted, and seen.
+                if position.step_id and (verdict.back or verdict.acts):
+                    # A round is written before the next, so that a circle can be counted; and what was done is, so
+                    # that whatever is asked next sees it.
                     return Decision(position, tuple(effects), due_at=facts.now)
     return Decision(position, tuple(effects), ending=Ending.COMPLETED)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import html
 import json
 import re
 from typing import Any
@@ -166,6 +167,49 @@ def test_waits_of_all_sorts_and_a_split_by_chance_are_built_and_read_back(browse
         assert said in page.html
     assert {problem.path for problem in problems(page.draft)} == {"trigger.event", "steps[4].template"}
     assert page.press().draft["steps"][:4] == [wait, day, date, chance]
+
+
+def test_waits_for_events_and_steps_that_act_are_built_and_read_back(browser: Client) -> None:
+    page = EditorPage(browser, new_draft())
+    page.press("add:wait-event:0:").fill(
+        {
+            "step-heard-event": "Order Paid",
+            "step-heard-same": "order.id",
+            "step-heard-amount": "3",
+            "step-heard-unit": "days",
+        }
+    )
+    page.fill({"step-heard-condition": '{"property": "total", "gt": 5}'})
+    page.press("add:wait-condition:1:").fill({"step-until-condition": '{"trait": "plan", "is": "pro"}'})
+    page.press("add:quiet:2:").fill({"step-quiet-event": "Viewed", "step-quiet-amount": "5", "step-quiet-limit": "60"})
+    page.press("add:limit:3:").fill({"step-pace-number": "10", "step-pace-amount": "2", "step-pace-unit": "minutes"})
+    page.press("add:update:4:").fill(
+        {"step-traits-traits": 'stage: {{ trigger.stage }}\nlevel: 3\nold: null\ncode: "7"'}
+    )
+    page.press("add:track:5:").fill({"step-track-event": "Greeted", "step-track-properties": "a: [1, 2]\nb: x: y"})
+    page.press("add:goto:6:").fill({"step-back-to": "quiet", "step-back-times": "3"}).press()
+    heard, until, quiet, pace, traits, track, back = page.draft["steps"][:7]
+    assert (heard["event"], heard["same"], heard["seconds"]) == ("Order Paid", "order.id", 259_200)
+    assert heard["where"] == {"property": "total", "gt": 5} and "since" not in heard
+    assert until["if"] == {"trait": "plan", "is": "pro"} and until["seconds"] == 86_400
+    assert (quiet["seconds"], quiet["most"]) == (300, 3_600)
+    assert (pace["number"], pace["seconds"]) == (10, 120)
+    assert traits["traits"] == {"stage": "{{ trigger.stage }}", "level": 3, "old": None, "code": "7"}
+    assert track["properties"] == {"a": [1, 2], "b": "x: y"}
+    assert (back["to"], back["times"]) == ("quiet", 3)
+    for said in (
+        "Wait for Order Paid with the same order.id, if the event’s total is more than 5, at most 3 days",
+        "Wait until plan is “pro”, at most 1 day",
+        "no Viewed for 5 minutes, at most 1 hour",
+        "At most 10 people in 2 minutes; the others wait their turn",
+        "Set stage to “{{ trigger.stage }}”, level to “3”, old away …",
+        "Go back to “quiet”, at most 3 times; then go on",
+    ):
+        assert said in html.unescape(page.html), said
+    assert {problem.path for problem in problems(page.draft)} == {"trigger.event", "steps[7].template"}
+    assert page.press().draft["steps"][:7] == [heard, until, quiet, pace, traits, track, back]
+    page.press("add:exit:0:heard/met").press("remove:quiet")
+    assert "Back to: must be a step that comes before this one; quiet is not" in errors(page)
 
 
 def test_mistakes_of_new_steps_stand_beside_their_fields(browser: Client) -> None:

@@ -305,6 +305,15 @@ def test_going_back_is_bounded_and_each_round_is_a_move_of_its_own() -> None:
     ],
 )
 def test_steps_that_act_do_so_once_and_go_on(step: dict[str, Any], acts: bool) -> None:
-    decision = advance(workflow({"id": "it", **step}, MAIL), START, facts())
-    assert [type(effect) for effect in decision.effects[:3]].count(Act) == acts
-    assert decision.ending is Ending.COMPLETED
+    flow = workflow({"id": "it", **step}, MAIL)
+    decision = advance(flow, START, facts())
+    assert [type(effect) for effect in decision.effects].count(Act) == acts
+    # What was done is written before anything else is asked or said.
+    assert (decision.due_at == NOON, mails(decision)) == ((True, []) if acts else (False, ["mail"]))
+    rest = advance(flow, stored(decision), facts()) if acts else decision
+    assert rest.ending is Ending.COMPLETED and not [e for e in rest.effects if isinstance(e, Act)]
+
+
+def test_a_step_that_acts_at_the_end_ends_the_journey() -> None:
+    decision = advance(workflow(MAIL, {"id": "it", "kind": "track", "event": "Greeted"}), START, facts())
+    assert decision.ending is Ending.COMPLETED and kinds(decision)[-2:] == ["Act", "Left"]
