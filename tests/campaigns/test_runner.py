@@ -202,10 +202,10 @@ def test_a_journey_that_fails_is_set_aside_and_can_be_tried_again(monkeypatch: p
     happens(good)
     real = runner._draft
 
-    def fail_for_bad(journey: Journey, *rest: Any) -> Any:
-        if journey.profile_id == bad.pk:
+    def fail_for_bad(trip: runner.Trip, *rest: Any) -> Any:
+        if trip.journey.profile_id == bad.pk:
             raise ArithmeticError("bad luck")
-        return real(journey, *rest)
+        return real(trip, *rest)
 
     with monkeypatch.context() as patch:
         patch.setattr(runner, "_draft", fail_for_bad)
