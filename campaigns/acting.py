@@ -1,4 +1,4 @@
-"""Do what steps are there for beside messages: set traits, track events. In the transaction that moves the journey.
+"""Do what steps are there for beside messages, such as setting traits, in the transaction that moves the journey.
 
 Texts are filled in first; one that cannot be makes its step fail, with the reason, and the journey goes on.
 """
@@ -13,17 +13,20 @@ from typing import Any
 import msgspec
 from django.db import connection
 
-from campaigns import texts
-from campaigns.engine.steps import Step, TrackEvent, UpdateProfile
+from campaigns import listening, texts
+from campaigns.engine.steps import StartCampaign, Step, Subscribe, TrackEvent, UpdateProfile
 from campaigns.models import Campaign, Journey
 from events import log, traits
 from events.identifying import Person
 from events.models import Event, Profile
 from events.raw_json import storable
 from events.segments import asking
+from messaging import subscriptions
+from messaging.models import Subscription, Topic
+from messaging.subscriptions import Said
 
 # What changes people, who have to be held.
-ON_PEOPLE = (TrackEvent, UpdateProfile)
+ON_PEOPLE = (StartCampaign, Subscribe, TrackEvent, UpdateProfile)
 # Whoever merges or erases people holds them first and then their journeys, and so do those who look at events. We hold
 # journeys already: to wait for people now would be a circle.
 HOLD = "SELECT id FROM events_profile WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED"
@@ -52,46 +55,104 @@ def hold(profile_ids: Collection[int]) -> set[int]:
 def act(acts: Sequence[Act], now: datetime) -> dict[tuple[int, int], str]:
     """Do all acts; return why some could not be done, by journey and visit. The caller holds the people.
 
-    Five statements at most, and what a changed time zone needs.
+    The number of statements depends on which kinds there are among them.
     """
     if not acts:
         return {}
     people = Profile.objects.in_bulk({act.journey.profile_id for act in acts})
     campaigns = Campaign.objects.only("name", "slug").in_bulk({act.journey.campaign_id for act in acts})
-    done: list[tuple[Act, dict[str, Any]]] = []
+    known = _Known.of(acts)
+    done: list[Done] = []
     failed: dict[tuple[int, int], str] = {}
     for one in acts:
         profile, campaign = people[one.journey.profile_id], campaigns[one.journey.campaign_id]
         try:
-            done.append((one, texts.fill(_values(one.step), texts.all_variables(one.journey, campaign, profile))))
-        except texts.CannotFill as error:
+            known.check(one.step)
+            values = texts.fill(_values(one.step), texts.all_variables(one.journey, campaign, profile))
+        except ValueError as error:
             failed[one.key] = str(error)
-    _update([(one.journey.profile_id, values) for one, values in done if isinstance(one.step, UpdateProfile)])
-    log.append([_entry(one, values, campaigns[one.journey.campaign_id], now) for one, values in done])
+        else:
+            done.append(Done(one, campaign.slug, values))
+    _update([one for one in done if isinstance(one.act.step, UpdateProfile)])
+    log.append([_entry(one, now) for one in done if not isinstance(one.act.step, Subscribe)])
+    subscriptions.note(_said(one, known) for one in done if isinstance(one.act.step, Subscribe))
     return failed
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """An act whose texts are filled in."""
+
+    act: Act
+    campaign: str
+    values: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The topics there are, and the campaigns that take people in, as far as acts name them."""
+
+    topics: Mapping[str, int]
+    live: Collection[str]
+
+    @classmethod
+    def of(cls, acts: Sequence[Act]) -> _Known:
+        """Look for what is named: one statement for topics, one for campaigns, none for acts that name none."""
+        topics = {one.step.topic for one in acts if isinstance(one.step, Subscribe)}
+        named = {one.step.campaign for one in acts if isinstance(one.step, StartCampaign)}
+        live = Campaign.objects.filter(slug__in=named, status=Campaign.Status.LIVE).values_list("slug", flat=True)
+        return cls(
+            dict(Topic.objects.filter(slug__in=topics).values_list("slug", "pk")) if topics else {},
+            set(live) if named else (),
+        )
+
+    def check(self, step: Step) -> None:
+        """Raise ValueError for a topic that does not exist, and for a campaign that takes nobody in."""
+        match step:
+            case Subscribe(topic=topic) if topic not in self.topics:
+                raise ValueError(f"There is no topic {topic}")
+            case StartCampaign(campaign=campaign) if campaign not in self.live:
+                raise ValueError(f"The campaign {campaign} is not live")
 
 
 def _values(step: Step) -> Mapping[str, Any]:
     match step:
-        case UpdateProfile(traits=values) | TrackEvent(properties=values):
+        case UpdateProfile(traits=values) | TrackEvent(properties=values) | StartCampaign(properties=values):
             return values
-    raise TypeError(f"{type(step).__name__} does nothing to people")
+    return {}
 
 
-def _entry(one: Act, values: Mapping[str, Any], campaign: Campaign, now: datetime) -> log.Entry:
-    """Return the event that is tracked, or the call that tells of new traits as an application's would."""
-    mark = {log.MADE_BY: campaign.slug, "journey_id": one.journey.pk, "step": one.step.id}
-    match one.step:
+def _entry(done: Done, now: datetime) -> log.Entry:
+    """Return the event that is tracked or asks for a start, or the call that tells of traits as an application does."""
+    profile_id = done.act.journey.profile_id
+    mark = {log.MADE_BY: done.campaign, "journey_id": done.act.journey.pk, "step": done.act.step.id}
+    match done.act.step:
         case TrackEvent(event=event):
-            return log.Entry(one.journey.profile_id, event, values, now, mark)
-    return log.Entry(one.journey.profile_id, "", values, now, mark, Event.Type.IDENTIFY)
+            return log.Entry(profile_id, event, done.values, now, mark)
+        case StartCampaign(campaign=campaign):
+            return log.Entry(profile_id, listening.REQUESTED, {**done.values, "campaign": campaign}, now, mark)
+    return log.Entry(profile_id, "", done.values, now, mark, Event.Type.IDENTIFY)
 
 
-def _update(updates: Sequence[tuple[int, Mapping[str, Any]]]) -> None:
+def _said(done: Done, known: _Known) -> Said:
+    step = done.act.step
+    assert isinstance(step, Subscribe)
+    state = Subscription.State.SUBSCRIBED if step.subscribed else Subscription.State.UNSUBSCRIBED
+    basis = f"The step “{step.name}” of the campaign {done.campaign}"
+    return Said(
+        done.act.journey.profile_id,
+        known.topics[step.topic],
+        state.value,
+        Subscription.Source.CAMPAIGN.value,
+        basis=basis,
+    )
+
+
+def _update(updates: Sequence[Done]) -> None:
     """Set traits; of several at once about one person the last counts, as of an application's calls."""
     news: dict[int, traits.News] = {}
-    for profile_id, values in updates:
-        about = news.setdefault(profile_id, traits.News())
-        about.traits |= {name: msgspec.Raw(storable(msgspec.json.encode(value))) for name, value in values.items()}
+    for done in updates:
+        about = news.setdefault(done.act.journey.profile_id, traits.News())
+        about.traits |= {name: msgspec.Raw(storable(msgspec.json.encode(value))) for name, value in done.values.items()}
     moved = traits.apply({Person(profile_id=profile_id): about for profile_id, about in news.items()})
     asking.zones_changed(moved)

@@ -19,6 +19,9 @@ from campaigns.models import LivePeriod
 from events.log import ClaimedEvent
 from events.models import Event
 
+# What a campaign appends to have another one, which its properties name, let the person in.
+REQUESTED = "Campaign Start Requested"
+
 
 @dataclass(frozen=True, slots=True)
 class Hearing:
@@ -33,22 +36,28 @@ class Hearing:
 def hearings(events: Sequence[ClaimedEvent]) -> list[Hearing]:
     """Return what the events of a batch mean to whom. One statement, one more for versions not seen before."""
     named: dict[str, list[ClaimedEvent]] = defaultdict(list)
+    requested: dict[str, list[ClaimedEvent]] = defaultdict(list)
     for event in events:
         if event.type == Event.Type.TRACK:
             named[event.name].append(event)
+            if event.name == REQUESTED and event.is_made:
+                requested[str(event.properties.get("campaign"))].append(event)
     if not named:
         return []
     earliest = min(event.received_at for heard in named.values() for event in heard)
     periods = list(
-        LivePeriod.objects.filter(Q(ended_at=None) | Q(ended_at__gt=earliest), event__in=named)
+        LivePeriod.objects.filter(
+            Q(ended_at=None) | Q(ended_at__gt=earliest), Q(event__in=named) | Q(campaign__slug__in=requested)
+        )
         .order_by("version_id", "started_at")
-        .values_list("campaign_id", "version_id", "event", "started_at", "ended_at")
+        .values_list("campaign_id", "version_id", "event", "campaign__slug", "started_at", "ended_at")
     )
     parsed = workflows.of_versions({version_id for _, version_id, *_ in periods})
     return [
         Hearing(campaign_id, version_id, parsed[version_id], heard)
-        for campaign_id, version_id, name, started_at, ended_at in periods
-        if (heard := _arrived(named[name], earliest, started_at, ended_at))
+        for campaign_id, version_id, name, slug, started_at, ended_at in periods
+        for wanted in (named.get(name), requested.get(slug) if name != REQUESTED else None)
+        if wanted and (heard := _arrived(wanted, earliest, started_at, ended_at))
     ]
 
 

@@ -17,7 +17,7 @@ from campaigns.engine.definition import Problem
 from campaigns.models import Campaign, CampaignVersion, Journey, LivePeriod
 from events import nudges
 from messaging import rendering
-from messaging.models import Template
+from messaging.models import Template, Topic
 from messaging.versions import content_of, freeze
 
 
@@ -44,7 +44,22 @@ def problems(campaign: Campaign) -> list[Problem]:
         found.extend(
             Problem(f"{path}.template", f"{template.name}: {text}") for text in rendering.problems(content_of(template))
         )
-    return found
+    return found + _unknown(campaign.draft)
+
+
+def _unknown(draft: dict[str, Any]) -> list[Problem]:
+    """Return the topics and campaigns that steps name and that do not exist. Two statements where any are named."""
+    topics, campaigns = _named(draft, "subscribe", "topic"), _named(draft, "start", "campaign")
+    known_topics = set(Topic.objects.values_list("slug", flat=True)) if topics else set()
+    known_campaigns = set(Campaign.objects.values_list("slug", flat=True)) if campaigns else set()
+    return [
+        *(Problem(f"{path}.topic", f"there is no topic {slug}") for path, slug in topics if slug not in known_topics),
+        *(
+            Problem(f"{path}.campaign", f"there is no campaign {slug}")
+            for path, slug in campaigns
+            if slug not in known_campaigns
+        ),
+    ]
 
 
 @transaction.atomic
@@ -98,16 +113,25 @@ def frozen(draft: dict[str, Any]) -> dict[str, Any]:
 
 
 def send_steps(definition: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the place and the tree of every send step, also within branches; what is malformed is passed over."""
-    yield from _send_steps(definition.get("steps"), "steps")
+    """Return the place and the tree of every send step, also within paths."""
+    return ((place, step) for place, step in all_steps(definition) if step.get("kind") == "send")
 
 
-def _send_steps(steps: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def all_steps(definition: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the place and the tree of every step, also within paths; what is malformed is passed over."""
+    yield from _all_steps(definition.get("steps"), "steps")
+
+
+def _all_steps(steps: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
     for place, step in places.steps(steps, path):
-        if step.get("kind") == "send":
-            yield place, step
+        yield place, step
         for way_place, way in places.paths(step, place):
-            yield from _send_steps(way.get("steps"), f"{way_place}.steps")
+            yield from _all_steps(way.get("steps"), f"{way_place}.steps")
+
+
+def _named(draft: dict[str, Any], kind: str, key: str) -> list[tuple[str, str]]:
+    """Return what the steps of a kind name under ``key``, with their places."""
+    return [(place, step[key]) for place, step in all_steps(draft) if step.get("kind") == kind and step.get(key)]
 
 
 def _go_live(campaign: Campaign, version: CampaignVersion) -> None:

@@ -111,6 +111,20 @@ SORTS: dict[str, Sort] = {
         "track",
         {"event": "", "properties": {}},
     ),
+    "subscribe": Sort(
+        "Subscribe or unsubscribe",
+        "to a topic, or from it",
+        "how_to_reg",
+        "topic",
+        {"topic": "", "subscribed": True},
+    ),
+    "start": Sort(
+        "Start another campaign",
+        "for the same person",
+        "rocket_launch",
+        "start",
+        {"campaign": "", "properties": {}},
+    ),
     "goto": Sort("Go back", "to an earlier step, so many times at most", "replay", "back", {"to": "", "times": 1}),
     "exit": Sort("End here", "the journey is over", "logout", "end"),
 }

@@ -17,6 +17,8 @@ from django import forms
 from campaigns.admin import words
 from campaigns.engine.boxes import MAX_DAYS, MAX_TIMES
 from campaigns.engine.definition import LIMITS, MAX_AGE_HOURS, MAX_GRACE_MINUTES
+from campaigns.models import Campaign
+from messaging.models import Topic
 
 RULES = {
     "once": "Once, ever",
@@ -364,6 +366,41 @@ class TrackForm(CardForm):
     name = NAME
 
 
+class SubscribeForm(CardForm):
+    topic = forms.ChoiceField(label="Topic", required=False)
+    subscribed = forms.TypedChoiceField(
+        label="The person",
+        coerce=lambda value: value == "True",
+        choices=[("True", "subscribes to it"), ("False", "unsubscribes from it")],
+    )
+    name = NAME
+
+    def prepare(self) -> None:
+        offer(self, "topic", "Choose a topic …", list(Topic.objects.values_list("slug", "name")))
+
+
+class StartForm(CardForm):
+    campaign = forms.ChoiceField(
+        label="Campaign",
+        required=False,
+        help_text="Its conditions, and how often somebody may enter it, hold here as well.",
+    )
+    properties = ValuesField(label="What it knows as its event", required=False, help_text=LIQUID)
+    name = NAME
+
+    def prepare(self) -> None:
+        offer(self, "campaign", "Choose a campaign …", list(Campaign.objects.values_list("slug", "name")))
+
+
+def offer(form: forms.Form, name: str, empty: str, choices: Choices) -> None:
+    """Let a field choose among ``choices``, and keep what is stored and no longer there."""
+    field = form.fields[name]
+    assert isinstance(field, forms.ChoiceField)
+    stored = str(form.initial.get(name) or "")
+    gone = [(stored, f"{stored} (is no longer there)")] if stored and stored not in dict(choices) else []
+    field.choices = [("", empty), *choices, *gone]
+
+
 class GoToForm(CardForm):
     to = forms.ChoiceField(label="Back to", required=False)
     times = forms.IntegerField(label="At most so many times", min_value=1, max_value=MAX_TIMES, widget=NumberText)
@@ -374,9 +411,7 @@ class GoToForm(CardForm):
         super().__init__(*args, **options)
 
     def prepare(self) -> None:
-        field = self.fields["to"]
-        assert isinstance(field, forms.ChoiceField)
-        field.choices = [("", "Choose a step …"), *self.earlier]
+        offer(self, "to", "Choose a step …", self.earlier)
 
 
 class WindowForm(CardForm):
@@ -550,6 +585,8 @@ STEP_FORMS: dict[str, type[CardForm]] = {
     "limit": LimitForm,
     "update": UpdateForm,
     "track": TrackForm,
+    "subscribe": SubscribeForm,
+    "start": StartForm,
     "goto": GoToForm,
     "exit": NameForm,
 }

@@ -209,6 +209,16 @@ def _track(step: Step, speed: int, templates: Mapping[int, str]) -> str:
     return f"Track “{step['event']}”" if step.get("event") else "Track an event: its name is not chosen yet"
 
 
+def _subscribe(step: Step, speed: int, templates: Mapping[int, str]) -> str:
+    verb = "Subscribe to" if step.get("subscribed") else "Unsubscribe from"
+    return f"{verb} the topic {step['topic']}" if step.get("topic") else f"{verb} a topic that is not chosen yet"
+
+
+def _start(step: Step, speed: int, templates: Mapping[int, str]) -> str:
+    named = f"the campaign {step['campaign']}" if step.get("campaign") else "a campaign that is not chosen yet"
+    return f"Let the person into {named}"
+
+
 def _go_to(step: Step, speed: int, templates: Mapping[int, str]) -> str:
     if not step.get("to"):
         return "Go back: to which step is not chosen yet"
@@ -235,6 +245,8 @@ _SUMMARIES = {
     "limit": _limit,
     "update": _update,
     "track": _track,
+    "subscribe": _subscribe,
+    "start": _start,
     "goto": _go_to,
     "exit": _exit,
 }

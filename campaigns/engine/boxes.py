@@ -146,10 +146,7 @@ def _track(reader: Reader, tree: Tree, path: str, step_id: str, name: str, depth
 
 
 def _subscribe(reader: Reader, tree: Tree, path: str, step_id: str, name: str, depth: int) -> Step:
-    topic = tree.get("topic", "")
-    if not isinstance(topic, str):
-        reader.problem(f"{path}.topic", "must be the short name of a topic, or left empty for everything")
-        topic = ""
+    topic = reader.text(tree, "topic", path, "choose the topic")
     if not isinstance(tree.get("subscribed"), bool):
         reader.problem(f"{path}.subscribed", "must be true or false")
     return Subscribe(step_id, name, topic, tree.get("subscribed") is True)
@@ -201,11 +198,13 @@ BUILDERS: dict[str, Build] = {
     "limit": _limit,
     "update": _update,
     "track": _track,
+    "subscribe": _subscribe,
+    "start": _start,
     "goto": _go_to,
     "exit": _exit,
 }
 # What the engine decides and the runner does not do yet: a definition cannot have it.
-LATER: dict[str, Build] = {"subscribe": _subscribe, "call": _call, "start": _start}
+LATER: dict[str, Build] = {"call": _call}
 
 
 def ways(step: Step) -> tuple[Path, ...]:

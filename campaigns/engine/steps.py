@@ -148,7 +148,7 @@ class TrackEvent(Step):
 
 @dataclass(frozen=True, slots=True)
 class Subscribe(Step):
-    """Subscribe the person to a topic, or unsubscribe them; topic "" is everything that is not transactional."""
+    """Subscribe the person to a topic, named by its slug, or unsubscribe them."""
 
     topic: str
     subscribed: bool
@@ -167,7 +167,7 @@ class Call(Step):
 
 @dataclass(frozen=True, slots=True)
 class StartCampaign(Step):
-    """Start a journey of another campaign, whose trigger properties are ``properties``; texts are Liquid."""
+    """Let the person into another campaign, named by its slug, with ``properties`` as its event's. Texts are Liquid."""
 
     campaign: str
     properties: Mapping[str, Any]

@@ -11,10 +11,11 @@ import time_machine
 from django.utils import timezone
 
 from campaigns import publishing, runner
-from campaigns.models import Journey, Visit
-from campaigns.reasons import Ending, Outcome
+from campaigns.listening import REQUESTED
+from campaigns.models import Decision, Journey, Visit
+from campaigns.reasons import Ending, Entry, Outcome
 from events.models import ComputedTrait, Event, Profile
-from messaging.models import Message
+from messaging.models import Message, Subscription, Topic
 from tests.campaigns.flow import delay, happens, make_campaign, send, settle, statements
 from tests.factories import make_profile
 
@@ -110,6 +111,83 @@ def test_a_text_that_cannot_be_filled_in_fails_its_step_and_the_journey_goes_on(
     assert visits("track")[0][0] == Outcome.FAILED
     assert not Event.objects.filter(profile=person, name="Greeted").exists()
     assert Journey.objects.get().ending == Ending.COMPLETED and Message.objects.count() == 1
+
+
+def test_a_topic_is_joined_and_left_with_the_campaign_as_the_source() -> None:
+    topic = Topic.objects.create(slug="news", name="News")
+    step = {"id": "leave", "kind": "subscribe", "topic": "news", "subscribed": False, "name": "No news"}
+    make_campaign(step, {**step, "id": "join", "subscribed": True})
+    person = make_profile()
+    happens(person)
+    settle()
+    said = Subscription.objects.filter(profile=person, topic=topic).order_by("pk")
+    assert list(said.values_list("state", "source")) == [("unsubscribed", "campaign"), ("subscribed", "campaign")]
+    assert "No news" in said[0].basis
+    assert list(Event.objects.filter(name__startswith="Topic").order_by("pk").values_list("name", flat=True)) == [
+        "Topic Unsubscribed",
+        "Topic Subscribed",
+    ]
+
+
+def test_a_topic_that_is_gone_fails_its_step_and_keeps_a_draft_from_being_published() -> None:
+    step = {"id": "leave", "kind": "subscribe", "topic": "news", "subscribed": False}
+    topic = Topic.objects.create(slug="news", name="News")
+    campaign = make_campaign(step, send())
+    topic.delete()
+    happens(make_profile())
+    settle()
+    assert visits("leave") == [(Outcome.FAILED, "There is no topic news")]
+    assert Message.objects.count() == 1
+    assert [problem.path for problem in publishing.problems(campaign)] == ["steps[0].topic"]
+
+
+def start(campaign: str, **properties: Any) -> dict[str, Any]:
+    return {"id": "start", "kind": "start", "campaign": campaign, "properties": properties}
+
+
+def test_another_campaign_is_started_with_what_it_is_given_and_by_its_own_rules() -> None:
+    gift = {"event": "Never Happens", "where": {"property": "size", "gte": 2}}
+    make_campaign(send("gift"), trigger=gift, name="Gift")
+    make_campaign(start("gift", size="{{ trigger.size }}"), reentry={"rule": "always"}, name="First")
+    person, small = make_profile(), make_profile()
+    happens(person, properties={"size": 3})
+    happens(small, properties={"size": 1})
+    settle()
+    settle()
+    journey = Journey.objects.get(campaign__slug="gift")
+    assert (journey.profile, journey.trigger) == (person, {"size": 3, "campaign": "gift"})
+    refused = Decision.objects.get(campaign__slug="gift", profile=small)
+    assert refused.entry == Entry.FILTERED
+    happens(person, properties={"size": 3})
+    settle()
+    settle()
+    assert Decision.objects.filter(campaign__slug="gift", profile=person, entry=Entry.NOT_AGAIN).exists()
+    assert Message.objects.count() == 1
+
+
+def test_a_campaign_that_is_not_live_is_not_started_and_the_visit_says_so() -> None:
+    paused = make_campaign(send("gift"), name="Gift", event="Never Happens")
+    make_campaign(start("gift"), send(), name="First")
+    publishing.pause(paused)
+    happens(make_profile())
+    settle()
+    assert visits("start") == [(Outcome.FAILED, "The campaign gift is not live")]
+    assert not Event.objects.filter(name=REQUESTED).exists()
+
+
+def test_an_application_cannot_ask_for_a_start() -> None:
+    make_campaign(send("gift"), name="Gift", event="Never Happens")
+    happens(make_profile(), REQUESTED, {"campaign": "gift"})
+    settle()
+    assert not Journey.objects.exists()
+
+
+def test_a_campaign_that_starts_itself_does_not_race() -> None:
+    make_campaign(start("echo"), name="Echo", event="Shout", reentry={"rule": "always"})
+    happens(make_profile(), "Shout")
+    for _ in range(10):
+        settle()
+    assert Journey.objects.count() <= 2
 
 
 def test_going_back_repeats_the_steps_between_so_many_times() -> None:

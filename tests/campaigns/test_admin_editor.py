@@ -15,6 +15,7 @@ from django.test import Client
 from campaigns.admin import draft as drafts
 from campaigns.engine.definition import problems
 from campaigns.models import Campaign, Journey
+from messaging.models import Topic
 from tests.campaigns.flow import happens, make_campaign, make_template, send, settle
 from tests.campaigns.form import EditorPage
 from tests.factories import make_profile, planned
@@ -210,6 +211,23 @@ def test_waits_for_events_and_steps_that_act_are_built_and_read_back(browser: Cl
     assert page.press().draft["steps"][:7] == [heard, until, quiet, pace, traits, track, back]
     page.press("add:exit:0:heard/met").press("remove:quiet")
     assert "Back to: must be a step that comes before this one; quiet is not" in errors(page)
+
+
+def test_topics_and_campaigns_are_chosen_among_those_there_are(browser: Client) -> None:
+    Topic.objects.create(slug="news", name="Weekly news")
+    Campaign.objects.create(name="Win back", slug="winback", draft={})
+    campaign = new_draft()
+    page = EditorPage(browser, campaign).press("add:subscribe:0:").press("add:start:1:")
+    assert "Topic: choose the topic" in errors(page) and "Campaign: choose the campaign to start" in errors(page)
+    page.fill({"step-topic-topic": "news", "step-topic-subscribed": "False"})
+    page.fill({"step-start-campaign": "winback", "step-start-properties": "size: {{ trigger.size }}"}).press()
+    topic, start = page.draft["steps"][:2]
+    assert (topic["topic"], topic["subscribed"]) == ("news", False)
+    assert (start["campaign"], start["properties"]) == ("winback", {"size": "{{ trigger.size }}"})
+    assert "Unsubscribe from the topic news" in page.html and "Let the person into the campaign winback" in page.html
+    Topic.objects.all().delete()
+    page.press()
+    assert page.draft["steps"][0] == topic and "Topic: there is no topic news" in errors(page)
 
 
 def test_mistakes_of_new_steps_stand_beside_their_fields(browser: Client) -> None:
