@@ -15,7 +15,7 @@ from campaigns import places
 from campaigns.engine import definition as definitions
 from campaigns.engine.definition import Problem
 from campaigns.models import Campaign, CampaignVersion, Journey, LivePeriod
-from events import nudges
+from events import nudges, references
 from messaging import rendering
 from messaging.models import Template, Topic
 from messaging.versions import content_of, freeze
@@ -65,6 +65,7 @@ def _unknown(draft: dict[str, Any]) -> list[Problem]:
 @transaction.atomic
 def publish(campaign: Campaign, user: User | None, reason: str) -> CampaignVersion:
     """Freeze the draft as the next version and let it take people in. Raises NotPublishable."""
+    references.hold()
     held = Campaign.objects.select_for_update().get(pk=campaign.pk)
     found = problems(held)
     if not reason.strip():

@@ -14,6 +14,7 @@ from django.shortcuts import get_object_or_404
 from campaigns.admin import compare, page, words
 from campaigns.admin import draft as drafts
 from campaigns.models import Campaign, CampaignVersion
+from events import references
 
 SHOWN = 50
 
@@ -78,6 +79,7 @@ def restore(request: HttpRequest, campaign: Campaign, number: int) -> HttpRespon
     """Make a version the draft again; publishing stays a step of its own."""
     version = get_object_or_404(CampaignVersion, campaign=campaign, number=number)
     with transaction.atomic():
+        references.hold()
         held = Campaign.objects.select_for_update().get(pk=campaign.pk)
         held.draft = compare.thawed(version.definition)
         held.save(update_fields=["draft", "updated_at"])

@@ -18,7 +18,7 @@ from campaigns.admin import cards, compare, editor, page
 from campaigns.admin import draft as drafts
 from campaigns.admin.sorts import SORTS
 from campaigns.models import Campaign, CampaignVersion, Metric
-from events import catalog
+from events import catalog, references
 
 # People waiting are counted this far and no farther: a page must not count a big table.
 WAITING_LIMIT = 10_000
@@ -83,6 +83,7 @@ def _whole(request: HttpRequest, campaign: Campaign, context: dict[str, Any]) ->
 @transaction.atomic
 def _save(request: HttpRequest, campaign: Campaign, action: str) -> Outcome:
     """Store what was typed, unless the draft has changed since the page was made. Locks the campaign."""
+    references.hold()
     held = Campaign.objects.select_for_update().get(pk=campaign.pk)
     current = drafts.revision(held.draft)
     conflict = request.POST.get("revision") != current and action != "overwrite"

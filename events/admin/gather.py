@@ -13,7 +13,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.text import slugify
 
-from events import audit
+from events import audit, references
 from events.audit import Actor
 from events.models import Profile, Segment
 from events.searching import Search
@@ -76,6 +76,7 @@ def show(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
 @transaction.atomic
 def _make(segment: Segment, search: Search, ids: list[int], condition: dict[str, Any] | None) -> None:
     if condition is not None:
+        references.hold()
         segment.condition = condition
         keeping.store(segment, ["condition"])
         return

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
-from events import audit, panels, people, unknown
+from events import audit, panels, people, references, unknown
 from events.admin import gather
 from events.admin.condition_field import ConditionField
 from events.admin.segment_facts import SHOWN, facts_context, percent, plans_context
@@ -50,6 +50,8 @@ class SegmentForm(forms.ModelForm):  # type: ignore[type-arg]
         }
 
     def clean(self) -> dict[str, Any]:
+        """Look for circles in the transaction that saves, while nobody else names a segment."""
+        references.hold()
         found: dict[str, Any] = super().clean() or {}
         kind = found.get("kind", self.instance.kind)
         slug = found.get("slug", self.instance.slug)
@@ -172,6 +174,21 @@ class SegmentAdmin(ModelAdmin):
         """Nobody takes a segment from under those who use it: its page says who does."""
         allowed = super().has_delete_permission(request, obj)
         return bool(allowed and (obj is None or not usage.uses(obj)))
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        try:
+            response: HttpResponse = super().delete_view(request, object_id, extra_context)
+        except keeping.InUse as error:
+            messages.error(request, f"It was not deleted. {error}")
+            return redirect(reverse("admin:events_segment_change", args=[object_id]))
+        return response
+
+    def delete_model(self, request: HttpRequest, obj: Segment) -> None:
+        """Look once more for uses: somebody may have named it while this page was read."""
+        keeping.delete(obj)
+        audit.note(Actor.of_user(request.user), "segment", segment=obj.slug, deleted=True)
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         return {}

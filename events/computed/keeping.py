@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from events import audit, nudges
+from events import audit, nudges, references
 from events.audit import Actor
 from events.computed import building, definitions, reach, usage
 from events.models import ComputedTrait
@@ -40,6 +40,7 @@ def save(row: ComputedTrait, actor: Actor) -> None:
 
     Raises ValidationError by field.
     """
+    references.hold()
     row.clean_fields()
     if found := problems(row):
         raise ValidationError(found)
@@ -63,6 +64,7 @@ def save(row: ComputedTrait, actor: Actor) -> None:
 @transaction.atomic
 def remove(row: ComputedTrait, actor: Actor) -> None:
     """Have it taken from everybody, and then go itself. Raises InUse."""
+    references.hold()
     row = ComputedTrait.objects.select_for_update(no_key=True).get(pk=row.pk)
     if found := usage.uses(row.name):
         raise InUse(found)

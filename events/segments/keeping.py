@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from events import nudges
+from events import nudges, references
 from events.conditions import ConditionError, parse
 from events.models import Segment
 from events.segments import usage
@@ -47,9 +47,10 @@ def problems(kind: str, slug: str, condition: Any) -> Iterator[str]:
 
 def save(segment: Segment, changed: Collection[str]) -> None:
     """Check a segment whose fields ``changed``, and ``store`` it. Raises Mistake."""
-    _check(segment, changed)
     try:
         with transaction.atomic():
+            references.hold()
+            _check(segment, changed)
             store(segment, changed)
     except IntegrityError:
         raise Mistake("slug", "A segment of this short name or name is there already.") from None
@@ -71,8 +72,10 @@ def store(segment: Segment, changed: Collection[str]) -> None:
     segment.refresh_from_db()
 
 
+@transaction.atomic
 def delete(segment: Segment) -> None:
     """Delete a segment. Raises InUse, and leaves it, when something uses it."""
+    references.hold()
     if uses := usage.uses(segment):
         raise InUse(uses)
     segment.delete()

@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
+from events import references
 from events.templatetags.console import moment
 from messaging.admin import editor, unsaved
 from messaging.admin.send_test import send_test
@@ -100,6 +101,10 @@ class EditorAdmin(ModelAdmin):
         }
         response: HttpResponse = super().changeform_view(request, object_id, form_url, extra)
         return response
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        references.hold()
+        super().save_model(request, obj, form, change)
 
 
 @admin.register(Template)
