@@ -39,6 +39,7 @@ class Act:
     journey: Journey
     visit: int
     step: Step
+    answers: Mapping[str, Any]
 
     @property
     def key(self) -> tuple[int, int]:
@@ -68,7 +69,7 @@ def act(acts: Sequence[Act], now: datetime) -> dict[tuple[int, int], str]:
         profile, campaign = people[one.journey.profile_id], campaigns[one.journey.campaign_id]
         try:
             known.check(one.step)
-            values = texts.fill(_values(one.step), texts.all_variables(one.journey, campaign, profile))
+            values = texts.fill(_values(one.step), texts.all_variables(one.journey, campaign, profile, one.answers))
         except ValueError as error:
             failed[one.key] = str(error)
         else:

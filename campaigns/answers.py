@@ -25,7 +25,8 @@ from django.db.models import (
 )
 from django.db.models.functions import Coalesce
 
-from campaigns.engine.deciding import Answer, Met, Position
+from campaigns.engine import steps
+from campaigns.engine.deciding import Answer, Called, Met, Position
 from campaigns.engine.steps import (
     Branch,
     DelayUntilDate,
@@ -36,7 +37,7 @@ from campaigns.engine.steps import (
     Step,
     WaitUntil,
 )
-from campaigns.models import Journey
+from campaigns.models import Call, Journey
 from campaigns.reasons import Outcome
 from events.audience import EVENTS, Scope, compile_condition
 from events.audience.history import HAPPENED
@@ -161,6 +162,18 @@ def _heard(heard: Heard) -> QuerySet[Event]:
     return found
 
 
+def _called(step: steps.Call, question: Question) -> Mapping[int, Answer]:
+    """Return what has become of the calls, None of those that are not over."""
+    visits = {pk: asker.position.visit for pk, asker in question.askers.items()}
+    rows = Call.objects.filter(journey__in=visits, step_id=step.id).exclude(finished_at=None)
+    over = {
+        journey_id: Called(succeeded is True, detail)
+        for journey_id, visit, succeeded, detail in rows.values_list("journey_id", "visit", "succeeded", "detail")
+        if visits[journey_id] == visit
+    }
+    return {pk: over.get(pk) for pk in visits}
+
+
 def _back(step: GoTo, question: Question) -> Mapping[int, Answer]:
     """Count how often each has gone back from here."""
     times = Count("visits", filter=Q(visits__step_id=step.id, visits__outcome=Outcome.WENT_BACK))
@@ -217,4 +230,5 @@ ANSWERERS: Mapping[type[Step], Callable[[Any, Question], Mapping[int, Answer]]] 
     HoldUntilQuiet: _quiet,
     GoTo: _back,
     RateLimit: _turns,
+    steps.Call: _called,
 }

@@ -18,6 +18,7 @@ class CampaignsConfig(AppConfig):
 
         nudges.register("pending", tasks.enroll)
         nudges.register("journeys", tasks.run_journeys)
+        nudges.register("calls", tasks.make_calls)
         panels.register()
         usage.register(segments.uses, segments.asked)
         computed_usage.register(computed.uses)

@@ -13,6 +13,7 @@ JOURNEYS = "SELECT id FROM campaigns_journey WHERE profile_id = ANY(%(ids)s)"
 
 HOLD_JOURNEYS = f"{JOURNEYS} ORDER BY id FOR UPDATE"
 DELETE = [
+    f"DELETE FROM campaigns_call WHERE journey_id IN ({JOURNEYS})",
     f"DELETE FROM campaigns_visit WHERE journey_id IN ({JOURNEYS})",
     "DELETE FROM campaigns_waiting WHERE profile_id = ANY(%(ids)s)",
     "DELETE FROM campaigns_parked WHERE profile_id = ANY(%(ids)s)",
@@ -22,7 +23,7 @@ DELETE = [
 
 
 def follow_erasure(sender: object, profile_ids: Sequence[int], **kwargs: Any) -> None:
-    """Delete what campaigns know of these people, in the erasing transaction. Six statements.
+    """Delete what campaigns know of these people, in the erasing transaction. Seven statements.
 
     The runner holds the journeys it moves: what it does comes before this as a whole, or not at all.
     """

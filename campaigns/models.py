@@ -164,6 +164,37 @@ class Visit(models.Model):
         return f"Visit {self.number} at {self.step_id}"
 
 
+class Call(models.Model):
+    """The call that a visit makes. Until it is over it is due again and again, at the latest at ``until``.
+
+    ``succeeded`` is None as long as it is not over; ``answer`` is what came back, JSON or text.
+    """
+
+    journey = models.ForeignKey(Journey, on_delete=models.CASCADE, db_index=False, related_name="calls")
+    visit = models.PositiveIntegerField()
+    step_id = models.CharField(max_length=60)
+    method = models.CharField(max_length=10)
+    url = models.TextField(blank=True, default="")
+    headers = models.JSONField(default=dict)
+    body = models.TextField(blank=True, default="")
+    due_at = models.DateTimeField()
+    until = models.DateTimeField()
+    attempts = models.PositiveIntegerField(default=0)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    succeeded = models.BooleanField(null=True, blank=True)
+    detail = models.TextField(blank=True, default="")
+    answer = models.JSONField(null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["journey", "visit"], name="call_once")]
+        indexes: ClassVar = [
+            models.Index(fields=["due_at"], name="call_due", condition=models.Q(finished_at=None)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.url}"
+
+
 class Turnstile(models.Model):
     """When the next journey is let through a step that limits how many go on; ``spacing`` is the time between two."""
 

@@ -33,4 +33,16 @@ PARKED = retention.Kind(
     90,
     retention.by_id("campaigns_parked", "parked_at"),
 )
-KINDS = (DECISIONS, VISITS, PARKED)
+FORGET_CALLS = """
+DELETE FROM campaigns_call WHERE id = ANY(ARRAY(
+    SELECT c.id FROM campaigns_call c JOIN campaigns_journey j ON j.id = c.journey_id
+    WHERE j.state = 'ended' AND j.ended_at < %(before)s ORDER BY c.id LIMIT %(limit)s))
+"""
+CALLS = retention.Kind(
+    "calls",
+    "Calls of ended journeys",
+    "What campaigns called, with which body, and what was answered.",
+    90,
+    retention.running(FORGET_CALLS),
+)
+KINDS = (DECISIONS, VISITS, PARKED, CALLS)

@@ -10,22 +10,20 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from django.db import OperationalError, connection, transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
-from campaigns import acting, answers, goals, ledger, news, texts, waking, workflows
+from campaigns import acting, answers, calling, goals, ledger, news, texts, workflows
 from campaigns.answers import Asker, Question
-from campaigns.engine.deciding import Answer, Facts, Position
-from campaigns.engine.machine import Act, Decision, Effect, Entered, Left, Message, advance
-from campaigns.engine.steps import Workflow
+from campaigns.engine.deciding import Position
+from campaigns.engine.machine import Entered, Left, Message, advance
 from campaigns.models import Campaign, Journey, Metric
 from campaigns.news import News
 from campaigns.reasons import Ending, Outcome
+from campaigns.trips import Trip
 from events.giving_way import lost_a_deadlock
 from events.models import Profile
 from messaging import outbox
@@ -33,44 +31,6 @@ from messaging.models import Priority, TemplateVersion
 
 logger = logging.getLogger(__name__)
 BATCH = 500
-
-
-@dataclass(slots=True)
-class Trip:
-    """A claimed journey while it is being moved. ``answers`` holds those to what it has asked, by step."""
-
-    journey: Journey
-    workflow: Workflow
-    position: Position
-    effects: list[Effect] = field(default_factory=list)
-    answers: dict[str, Answer] = field(default_factory=dict)
-    decision: Decision | None = None
-
-    @property
-    def zone(self) -> ZoneInfo:
-        own: str = self.journey.own_time_zone  # type: ignore[attr-defined]  # annotated by _claim
-        return workflows.zone_for(own, self.workflow.time_zone)
-
-    @property
-    def has_skipped(self) -> bool:
-        return any(isinstance(effect, Left) and effect.outcome is Outcome.SKIPPED_BY_HAND for effect in self.effects)
-
-    @property
-    def acts(self) -> list[acting.Act]:
-        """Return what is to be done to the person."""
-        found = [
-            (effect.visit, self.workflow.by_id[effect.step_id]) for effect in self.effects if isinstance(effect, Act)
-        ]
-        return [acting.Act(self.journey, visit, step) for visit, step in found if isinstance(step, acting.ON_PEOPLE)]
-
-    @property
-    def wakes(self) -> list[str] | None:
-        """Return what may end the wait it is in now."""
-        return waking.wakes(self.workflow.by_id[self.position.step_id]) if self.position.step_id else None
-
-    def facts(self, now: datetime) -> Facts:
-        journey = self.journey
-        return Facts(now, self.zone, self.answers, journey.campaign_id, journey.profile_id, journey.pk)
 
 
 def run_due(deadline: float) -> int:
@@ -240,7 +200,11 @@ def _answer(asking: Sequence[Trip], now: datetime) -> None:
 
 def _write(trips: Sequence[Trip], now: datetime) -> None:
     """Write all effects of a batch: outbox, acts, visits, timers, figures."""
+    called = calling.answers([trip.journey.pk for trip in trips if trip.speaks_of_answers])
+    for trip in trips:
+        trip.called = called.get(trip.journey.pk, {})
     messages = _queue_messages(trips)
+    calling.make([call for trip in trips for call in trip.calls], now)
     failures = acting.act([act for trip in trips for act in trip.acts], now)
     entered, left, counts = [], [], []
     for trip in trips:
@@ -307,7 +271,7 @@ def _draft(trip: Trip, effect: Message, version: TemplateVersion, campaign: Camp
         template_version_id=version.pk,
         purpose=version.purpose,
         provider_id=version.provider_id,
-        variables=texts.known(journey, campaign),
+        variables=texts.known(journey, campaign, trip.called),
         labels={"campaign": campaign.slug, "step": effect.step_id},
         is_test=journey.is_test,
         due_at=timezone.now(),

@@ -6,7 +6,7 @@ import time
 
 from celery import shared_task
 
-from campaigns import enrollment, metrics, runner
+from campaigns import calling, enrollment, metrics, runner
 from events import nudges
 
 SLICE_SECONDS = 10.0
@@ -24,6 +24,12 @@ def enroll() -> None:
 def run_journeys() -> None:
     nudges.begin("journeys")
     runner.run_due(time.monotonic() + SLICE_SECONDS)
+
+
+@shared_task
+def make_calls() -> None:
+    nudges.begin("calls")
+    calling.run_due(time.monotonic() + SLICE_SECONDS)
 
 
 @shared_task

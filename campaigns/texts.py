@@ -25,18 +25,18 @@ class CannotFill(ValueError):
     """Raised for a text whose Liquid is wrong, and for values that are too long; says which entry, and why."""
 
 
-def known(journey: Journey, campaign: Campaign) -> dict[str, Any]:
-    """Return what a journey tells its messages and its other steps."""
+def known(journey: Journey, campaign: Campaign, answers: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a journey tells its messages and its other steps; ``answers`` are those of its calls, by step."""
     return {
         "trigger": journey.trigger,
-        "journey": {"id": journey.pk, "trigger_name": journey.trigger_name},
+        "journey": {"id": journey.pk, "trigger_name": journey.trigger_name, "answers": answers},
         "campaign": {"id": campaign.pk, "name": campaign.name},
     }
 
 
-def all_variables(journey: Journey, campaign: Campaign, profile: Profile) -> dict[str, Any]:
+def all_variables(journey: Journey, campaign: Campaign, profile: Profile, answers: Mapping[str, Any]) -> dict[str, Any]:
     """Return all that the texts of a step may speak of."""
-    return variables.build(profile, known(journey, campaign), "")
+    return variables.build(profile, known(journey, campaign, answers), "")
 
 
 def fill(values: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -52,6 +52,11 @@ def fill(values: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     if len(json.dumps(found)) > MAX_BYTES:
         raise CannotFill(f"the values are longer than {MAX_BYTES // 1024} KB")
     return found
+
+
+def said(value: Any) -> str:
+    """Return what was filled in as text."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _fill(value: Any, given: Mapping[str, Any]) -> Any:

@@ -27,6 +27,7 @@ def every(seconds: float, task: str) -> dict[str, object]:
 app.conf.beat_schedule = {
     "evaluate pending events": every(1.0, "campaigns.tasks.enroll"),
     "move due journeys": every(1.0, "campaigns.tasks.run_journeys"),
+    "make calls of campaigns": every(1.0, "campaigns.tasks.make_calls"),
     "send due messages": every(1.0, "messaging.tasks.deliver"),
     "settle interrupted messages": every(10.0, "messaging.tasks.recover"),
     "fold campaign figures": every(10.0, "campaigns.tasks.fold_counts"),

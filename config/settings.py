@@ -132,6 +132,8 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 # The zone for people whose own is unknown, where a campaign names none.
 FALLBACK_TIME_ZONE: str = env.str("FALLBACK_TIME_ZONE", default="UTC")
+# Whether campaigns may call addresses that are not of the open internet, such as a neighbour's or this machine's.
+CALLS_TO_PRIVATE_ADDRESSES: bool = env.bool("CALLS_TO_PRIVATE_ADDRESSES", default=False)
 
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]

@@ -125,11 +125,18 @@ SORTS: dict[str, Sort] = {
         "start",
         {"campaign": "", "properties": {}},
     ),
+    "call": Sort(
+        "Call a web address",
+        "a webhook, whose answer later texts can use",
+        "webhook",
+        "call",
+        {"method": "POST", "url": "", "headers": {}, "body": "", "seconds": 3_600},
+    ),
     "goto": Sort("Go back", "to an earlier step, so many times at most", "replay", "back", {"to": "", "times": 1}),
     "exit": Sort("End here", "the journey is over", "logout", "end"),
 }
 # Where people may stay for a while.
-WAITING = frozenset({"delay", "window", "wait", "quiet", "limit"})
+WAITING = frozenset({"delay", "window", "wait", "quiet", "limit", "call"})
 # Kinds whose paths can be added to and taken away.
 GROWING = frozenset({"branch", "split"})
 WITH_PATHS = GROWING | {"wait"}

@@ -56,7 +56,7 @@ def _under_way(journey: Journey, step: Mapping[str, Any] | None, place: str, zon
         return Standing("Under way", text or f"At {place}: moves on at any moment", "warn" if late else "info")
     if step and step.get("kind") == "window":
         return Standing("Under way", f"At {place}: outside these hours until {clock(due, now, zone)}", "info", due)
-    latest = " at the latest" if step and step.get("kind") in ("wait", "quiet") else ""
+    latest = " at the latest" if step and step.get("kind") in ("wait", "quiet", "call") else ""
     return Standing("Under way", f"Waiting at {place} until {clock(due, now)}{latest}", "info", due)
 
 

@@ -15,7 +15,7 @@ from zoneinfo import available_timezones
 from django import forms
 
 from campaigns.admin import words
-from campaigns.engine.boxes import MAX_DAYS, MAX_TIMES
+from campaigns.engine.boxes import MAX_DAYS, MAX_TIMES, METHODS
 from campaigns.engine.definition import LIMITS, MAX_AGE_HOURS, MAX_GRACE_MINUTES
 from campaigns.models import Campaign
 from messaging.models import Topic
@@ -266,7 +266,7 @@ class HeardForm(SpanForm):
 
 def same_field() -> forms.CharField:
     return forms.CharField(
-        label="Same property as in what started the journey (optional)",
+        label="With the same property (optional)",
         required=False,
         max_length=200,
         widget=forms.TextInput({"autocomplete": "off", "placeholder": "order_id"}),
@@ -364,6 +364,40 @@ class TrackForm(CardForm):
     event = event_field("Name of the event")
     properties = ValuesField(label="Properties", required=False, help_text=LIQUID)
     name = NAME
+
+
+class TextsField(ValuesField):
+    """Names with texts, one a line."""
+
+    def clean(self, value: Any) -> Any:
+        return {name: one if isinstance(one, str) else json.dumps(one) for name, one in super().clean(value).items()}
+
+
+class CallForm(SpanForm):
+    fields_of_draft = {"seconds": "amount"}
+    method = forms.ChoiceField(label="Method", choices=[(method, method) for method in METHODS])
+    url = forms.CharField(
+        label="Address",
+        required=False,
+        max_length=2_000,
+        widget=forms.TextInput({"autocomplete": "off", "inputmode": "url", "placeholder": "https://example.com/hook"}),
+    )
+    body = forms.CharField(
+        label="Body",
+        required=False,
+        strip=False,
+        widget=forms.Textarea({"rows": 5, "spellcheck": "false"}),
+        help_text="Liquid is filled in. Write {{ trigger | json }} for all that the event said.",
+    )
+    headers = TextsField(label="Headers", required=False, help_text="One name: value a line.")
+    amount = seconds_field("Tried for", help_text="Until it is answered; then the journey goes on either way.")
+    unit = unit_field()
+    name = NAME
+
+    def clean_body(self) -> str:
+        # Browsers send line breaks as CR LF.
+        body: str = self.cleaned_data["body"]
+        return body.replace("\r\n", "\n")
 
 
 class SubscribeForm(CardForm):
@@ -587,6 +621,7 @@ STEP_FORMS: dict[str, type[CardForm]] = {
     "track": TrackForm,
     "subscribe": SubscribeForm,
     "start": StartForm,
+    "call": CallForm,
     "goto": GoToForm,
     "exit": NameForm,
 }

@@ -219,6 +219,12 @@ def _start(step: Step, speed: int, templates: Mapping[int, str]) -> str:
     return f"Let the person into {named}"
 
 
+def _call(step: Step, speed: int, templates: Mapping[int, str]) -> str:
+    if not step.get("url"):
+        return "Call a web address: which is not said yet"
+    return f"{step.get('method') or 'POST'} {step['url']}, tried for {_span_or(step.get('seconds'), 1)}"
+
+
 def _go_to(step: Step, speed: int, templates: Mapping[int, str]) -> str:
     if not step.get("to"):
         return "Go back: to which step is not chosen yet"
@@ -247,6 +253,7 @@ _SUMMARIES = {
     "track": _track,
     "subscribe": _subscribe,
     "start": _start,
+    "call": _call,
     "goto": _go_to,
     "exit": _exit,
 }

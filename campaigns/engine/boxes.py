@@ -186,8 +186,7 @@ def _exit(reader: Reader, tree: Tree, path: str, step_id: str, name: str, depth:
     return Exit(step_id, name)
 
 
-Build = Callable[["Reader", Tree, str, str, str, int], Step]
-BUILDERS: dict[str, Build] = {
+BUILDERS: dict[str, Callable[[Reader, Tree, str, str, str, int], Step]] = {
     "delay": _delay,
     "window": _window,
     "send": _send,
@@ -200,11 +199,10 @@ BUILDERS: dict[str, Build] = {
     "track": _track,
     "subscribe": _subscribe,
     "start": _start,
+    "call": _call,
     "goto": _go_to,
     "exit": _exit,
 }
-# What the engine decides and the runner does not do yet: a definition cannot have it.
-LATER: dict[str, Build] = {"call": _call}
 
 
 def ways(step: Step) -> tuple[Path, ...]:

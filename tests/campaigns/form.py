@@ -48,7 +48,8 @@ class _Reader(HTMLParser):
         elif tag == "select":
             self.select = ""
         elif tag == "textarea" and self.textarea:
-            self.fields.append((self.textarea, self.text))
+            # As browsers do: a line break right behind the tag is not part of the text.
+            self.fields.append((self.textarea, self.text.removeprefix("\n")))
             self.textarea = ""
 
 

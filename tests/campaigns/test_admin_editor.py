@@ -230,6 +230,23 @@ def test_topics_and_campaigns_are_chosen_among_those_there_are(browser: Client) 
     assert page.draft["steps"][0] == topic and "Topic: there is no topic news" in errors(page)
 
 
+def test_a_call_is_built_and_read_back(browser: Client) -> None:
+    page = EditorPage(browser, new_draft()).press("add:call:0:")
+    assert "Address: write the address to call" in errors(page)
+    body = '{"a": {{ trigger | json }}}'
+    page.fill({"step-call-url": "https://crm.example.com/hook", "step-call-body": body, "step-call-method": "PUT"})
+    page.fill(
+        {"step-call-headers": "X-Key: 7\nX-Name: Ada", "step-call-amount": "5", "step-call-unit": "minutes"}
+    ).press()
+    call = page.draft["steps"][0]
+    assert (call["url"], call["body"], call["method"]) == ("https://crm.example.com/hook", body, "PUT")
+    assert (call["headers"], call["seconds"]) == ({"X-Key": "7", "X-Name": "Ada"}, 300)
+    assert "PUT https://crm.example.com/hook, tried for 5 minutes" in page.html
+    assert page.press().draft["steps"][0] == call
+    page.fill({"step-call-url": "ftp://example.com"}).press()
+    assert "Address: must begin with https:// or http:// and name a host" in errors(page)
+
+
 def test_mistakes_of_new_steps_stand_beside_their_fields(browser: Client) -> None:
     page = EditorPage(browser, new_draft())
     page.press("add:until-date:0:").press("add:split:0:").press("add:delay:0:")

@@ -3,14 +3,12 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaigns.engine.boxes import BUILDERS, LATER
 from campaigns.engine.deciding import DECIDERS, Answer, Called, Facts, Met, Position
 from campaigns.engine.definition import parse
 from campaigns.engine.machine import Act, Decision, Entered, Left, Message, advance
@@ -25,8 +23,7 @@ MAIL = {"id": "mail", "kind": "send", "template": 1, "template_version": 7}
 
 
 def workflow(*steps: dict[str, Any], **settings: Any) -> Workflow:
-    with patch.dict(BUILDERS, LATER):
-        return parse({"trigger": {"event": "Signed Up"}, "steps": list(steps), **settings})
+    return parse({"trigger": {"event": "Signed Up"}, "steps": list(steps), **settings})
 
 
 def facts(

@@ -15,7 +15,7 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 from django.utils import timezone
 
-from campaigns.models import Decision, Journey, Visit
+from campaigns.models import Call, Decision, Journey, Parked, Visit
 from events import audit, log, retention, tasks
 from events.audit import Actor
 from events.models import (
@@ -82,6 +82,24 @@ def make_visit() -> None:
     Journey.objects.update(state=Journey.State.ENDED, ended_at=timezone.now())
 
 
+def make_call() -> None:
+    make_visit()
+    now = timezone.now()
+    Call.objects.create(journey=Journey.objects.get(), visit=1, step_id="crm", method="GET", due_at=now, until=now)
+
+
+def make_parked_by_campaign() -> None:
+    campaign, event = flow.make_campaign(), make_event(make_profile())
+    Parked.objects.create(
+        event_id=event.pk,
+        event_timestamp=event.timestamp,
+        campaign=campaign,
+        version=campaign.live_version,
+        profile=event.profile,
+        error="ValueError",
+    )
+
+
 def make_report() -> None:
     message = make_message(status=Status.SENT)
     DeliveryEvent.objects.create(message=message, type="opened", event_key="k", timestamp=timezone.now())
@@ -100,6 +118,8 @@ LOGS: dict[str, tuple[Any, Any, str, int | None]] = {
     "audit": (lambda: audit.note(Actor("eve"), "unsuppress", ids=1), AuditEntry, "at", 730),
     "decisions": (make_decision, Decision, "created_at", 90),
     "visits": (make_visit, Visit, "", None),
+    "calls": (make_call, Call, "", 90),
+    "parked_by_campaigns": (make_parked_by_campaign, Parked, "parked_at", 90),
     "reports": (make_report, DeliveryEvent, "received_at", None),
     "changes": (make_change, LogEntry, "action_time", 730),
     "log-ins": (
@@ -115,6 +135,7 @@ BORN_ELSEWHERE: dict[str, tuple[Any, str]] = {
     "failures": (Import, "created_at"),
     "texts": (Message, "created_at"),
     "visits": (Journey, "ended_at"),
+    "calls": (Journey, "ended_at"),
 }
 
 
