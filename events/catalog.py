@@ -89,9 +89,9 @@ def events_to_choose(limit: int) -> list[str]:
     return sorted(known, key=lambda name: (-volume.get(name, 0), name))[:limit]
 
 
-def volumes() -> dict[str, int]:
-    """Return how many events of each name came in of late, the most frequent first. One statement."""
-    since = timezone.now() - timedelta(days=LATELY_DAYS)
+def volumes(days: int = LATELY_DAYS) -> dict[str, int]:
+    """Return how many events of each name came in within ``days``, the most frequent first. One statement."""
+    since = timezone.now() - timedelta(days=days)
     counted = EventCount.objects.filter(hour__gte=since).values_list("name").annotate(total=Sum("count"))
     return dict(counted.order_by("-total")[:MAX_NAMES])
 

@@ -15,7 +15,6 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.text import slugify
 from unfold.admin import ModelAdmin
 from unfold.views import ChangeList as UnfoldChangeList
 
@@ -25,15 +24,18 @@ from campaigns.admin import (
     figures,
     journey,
     journeys,
+    naming,
     page,
     publication,
     refused,
+    starting,
     validation,
     versions,
     words,
     workflow,
 )
 from campaigns.models import Campaign, Metric
+from campaigns.starters import STARTERS
 
 FIGURE_DAYS = 7
 # Behind the form waits the workflow: there is nothing else to go on with.
@@ -63,6 +65,7 @@ class CampaignAdmin(ModelAdmin):
     fields = ("name", "description")
     actions = ("publish_selected", "pause_selected", "resume_selected")
     warn_unsaved_form = True
+    change_form_outer_before_template = "admin/campaigns/starters.html"
     view_on_site = False
 
     class Media:
@@ -72,7 +75,8 @@ class CampaignAdmin(ModelAdmin):
         return CampaignList
 
     def get_urls(self) -> list[URLPattern]:
-        return [*self._page_urls(), *super().get_urls()]
+        start = path("add/<slug:slug>/", self.admin_site.admin_view(starting.show), name="campaigns_campaign_start")
+        return [start, *self._page_urls(), *super().get_urls()]
 
     def _page_urls(self) -> list[URLPattern]:
         act = page.page(journey.act, post=True, change="campaigns.change_journey")
@@ -102,7 +106,9 @@ class CampaignAdmin(ModelAdmin):
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        response: HttpResponse = super().add_view(request, form_url, {**SAVE_ONLY, **(extra_context or {})})
+        response: HttpResponse = super().add_view(
+            request, form_url, {**SAVE_ONLY, "starters": STARTERS, **(extra_context or {})}
+        )
         return response
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
@@ -121,7 +127,7 @@ class CampaignAdmin(ModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: Campaign, form: ModelForm[Campaign], change: Any) -> None:
         if not change:
-            obj.slug = unused_slug(obj.name)
+            obj.slug = naming.unused_slug(obj.name)
             obj.draft = drafts.empty()
         super().save_model(request, obj, form, change)
 
@@ -191,13 +197,6 @@ class CampaignAdmin(ModelAdmin):
             publishing.resume(campaign)
             self.log_change(request, campaign, "Resumed.")
         messages.success(request, _names("Resumed", paused, "None of them is paused."))
-
-
-def unused_slug(name: str) -> str:
-    """Return a slug for ``name`` that no campaign has."""
-    stem = slugify(name)[:110] or "campaign"
-    taken = set(Campaign.objects.filter(slug__startswith=stem).values_list("slug", flat=True))
-    return drafts.unused(stem, taken)
 
 
 def _figure(campaign: Campaign, metric: Metric) -> str:
