@@ -31,7 +31,7 @@ def start(starter: Starter, name: str, slug: str, names: Mapping[str, str]) -> C
     """
     templates = [_template(mail).pk for mail in starter.mails]
     segment = segment_for(starter, names)
-    if segment is not None and segment.pk is None:
+    if segment is not None and segment._state.adding:
         keeping.store(segment, ["condition"])
     draft = starters.draft(starter, names, templates, segment.slug if segment else "")
     return Campaign.objects.create(name=name, slug=slug, description=starter.description, draft=draft)
