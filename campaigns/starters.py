@@ -120,13 +120,13 @@ OFFICE_HOURS = {
     "end": "17:00",
 }
 ENTERED = {"event": "Segment Entered", "where": None, "max_age_hours": 24}
-ADDED = Slot("Product Added", "somebody puts something into the cart", ("Added to Cart", "Add to Cart", "Cart Updated"))
+ADDED = Slot("Product Added", "somebody puts something into the cart", ("Added to Cart", "Add to Cart"))
 ORDERED = Slot("Order Completed", "somebody buys", ("Order Placed", "Order Paid", "Purchase", "Checkout Completed"))
 SIGNED_IN = Slot("Signed In", "somebody comes back to your product", ("Logged In", "Login", "Session Started"))
 SIGNED_UP = Slot("Signed Up", "somebody signs up", ("Sign Up", "Registered", "Account Created", "User Created"))
-USED = Slot("Project Created", "somebody does what your product is for", ("Document Created", "Item Created"))
+USED = Slot("Project Created", "somebody does what your product is for", ("Document Created",))
 PRICING = Slot("Visited Pricing Page", "somebody looks at your prices", ("Pricing Viewed", "Pricing Page Viewed"))
-UPGRADED = Slot("Plan Upgraded", "somebody takes a paid plan", ("Upgraded", "Subscription Started", "Plan Changed"))
+UPGRADED = Slot("Plan Upgraded", "somebody takes a paid plan", ("Upgraded", "Subscription Started"))
 INVITED = Slot("Friend Invited", "somebody brings another", ("Invitation Sent", "Invite Sent", "User Invited"))
 
 ABANDONED_CART = Starter(

@@ -15,6 +15,9 @@ from events.models import Segment
 from events.segments import keeping
 from messaging.models import Template
 
+# “Signed Up” is three quarters like “Signed In”, and means something else.
+LIKENESS = 0.85
+
 
 def unused(model: type[models.Model], field: str, wanted: str, join: Callable[[str, int], str] = "{} {}".format) -> str:
     """Return ``wanted``, with a number behind it where a row has it already. One statement."""
@@ -59,7 +62,9 @@ def guess(slot: Slot, known: Collection[str]) -> str:
     by_letters = {_letters(name): name for name in known}
     wanted = [_letters(name) for name in (slot.usual, *slot.others)]
     same = next((by_letters[letters] for letters in wanted if letters in by_letters), "")
-    return same or next((by_letters[near] for each in wanted if (near := catalog.spelled_like(each, by_letters))), "")
+    return same or next(
+        (by_letters[near] for each in wanted if (near := catalog.spelled_like(each, by_letters, LIKENESS))), ""
+    )
 
 
 def _letters(name: str) -> str:

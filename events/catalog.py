@@ -117,10 +117,10 @@ def nearest(name: str) -> str:
     return "" if name in known else spelled_like(name, known)
 
 
-def spelled_like(name: str, known: Iterable[str]) -> str:
-    """Return the one of the ``known`` names that is spelled most like ``name``; "" for none."""
+def spelled_like(name: str, known: Iterable[str], likeness: float = 0.7) -> str:
+    """Return the one of the ``known`` names that is spelled most like ``name``; "" for none as like as that (to 1)."""
     by_letters = {each.casefold(): each for each in known}
-    close = difflib.get_close_matches(name.casefold(), by_letters, 1, 0.7)
+    close = difflib.get_close_matches(name.casefold(), by_letters, 1, likeness)
     return by_letters[close[0]] if close else ""
 
 

@@ -65,6 +65,7 @@ class CampaignAdmin(ModelAdmin):
     fields = ("name", "description")
     actions = ("publish_selected", "pause_selected", "resume_selected")
     warn_unsaved_form = True
+    empty_help = "Make one with the button above: six are ready made to start from, such as a reminder of the cart."
     change_form_outer_before_template = "admin/campaigns/starters.html"
     view_on_site = False
 
@@ -106,9 +107,9 @@ class CampaignAdmin(ModelAdmin):
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        response: HttpResponse = super().add_view(
-            request, form_url, {**SAVE_ONLY, "starters": STARTERS, **(extra_context or {})}
-        )
+        offered = [each for each in STARTERS if starting.may(request, each)]
+        context = {**SAVE_ONLY, "title": "New campaign", "starters": offered, **(extra_context or {})}
+        response: HttpResponse = super().add_view(request, form_url, context)
         return response
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:

@@ -94,7 +94,8 @@ def show(request: HttpRequest, slug: str) -> HttpResponse:
     starter = starters.find(slug)
     if starter is None:
         raise Http404
-    _may(request, starter)
+    if not may(request, starter):
+        raise PermissionDenied
     form = StartForm(starter, request.POST if request.method == "POST" else None)
     campaign = form.store() if form.is_valid() else None
     if campaign is None:
@@ -114,10 +115,10 @@ def show(request: HttpRequest, slug: str) -> HttpResponse:
     return HttpResponseRedirect(page.url("workflow", campaign))
 
 
-def _may(request: HttpRequest, starter: Starter) -> None:
+def may(request: HttpRequest, starter: Starter) -> bool:
+    """Say whether somebody may make all that belongs to the starter."""
     needed = ["campaigns.add_campaign", "messaging.add_template", *(["events.add_segment"] if starter.segment else [])]
-    if not request.user.has_perms(needed):
-        raise PermissionDenied("Making this campaign needs the right to add campaigns, templates and segments.")
+    return bool(request.user.has_perms(needed))
 
 
 def _note_down(request: HttpRequest, campaign: Campaign, starter: Starter) -> None:

@@ -96,11 +96,18 @@ def test_a_segment_of_a_starter_is_one_that_there_is() -> None:
         (["orderPlaced", "Order Compiled"], "orderPlaced"),
         (["Order Complete"], "Order Complete"),
         (["Clicked", "Signed Up"], ""),
+        (["Order Cancelled"], ""),
         ([], ""),
     ],
 )
 def test_the_event_of_the_nearest_name_is_guessed(known: list[str], guessed: str) -> None:
     assert starting.guess(Slot("Order Completed", "somebody buys", ("Order Placed",)), known) == guessed
+
+
+def test_an_event_of_another_meaning_is_not_guessed() -> None:
+    assert starting.guess(starters.SIGNED_IN, ["Signed Up", "Logged Out"]) == ""
+    assert starting.guess(starters.ADDED, ["Product Removed"]) == ""
+    assert starting.guess(starters.UPGRADED, ["Plan Downgraded"]) == ""
 
 
 def test_the_page_for_a_new_campaign_shows_each_and_the_empty_one(admin_client: Client) -> None:
@@ -171,6 +178,9 @@ def test_it_needs_the_right_to_make_all_of_its_parts(client: Client) -> None:
     allow("add_template")
     assert client.get(f"{ADD}abandoned-cart/").status_code == 200
     assert client.get(f"{ADD}power-users/").status_code == 403
+    offered = client.get(ADD).content.decode()
+    assert f"{ADD}abandoned-cart/" in offered
+    assert f"{ADD}power-users/" not in offered
     allow("add_segment")
     assert client.get(f"{ADD}power-users/").status_code == 200
 
