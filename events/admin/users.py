@@ -49,3 +49,5 @@ class TaskForm(PeriodicTaskForm):
 @admin.register(PeriodicTask)
 class PeriodicTaskAdmin(BeatTaskAdmin, ModelAdmin):
     form = TaskForm
+    # The package's own page has a script written into it, which the admin's policy refuses.
+    change_form_template = None

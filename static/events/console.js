@@ -37,6 +37,14 @@
     if (link) openInPane(link, event);
   });
 
+  // <select data-submits>: a choice is all that its form waits for. <input data-selects>: its text is there to be copied.
+  document.addEventListener("change", (event) => {
+    if (event.target.matches("[data-submits]")) event.target.form.requestSubmit();
+  });
+  document.addEventListener("focusin", (event) => {
+    if (event.target.matches("[data-selects]")) event.target.select();
+  });
+
   // Relative times grow old while a page stays open: say them anew, in the words of the server.
   const spans = [[90, "s", 1], [90 * 60, "min", 60], [36 * 3600, "h", 3600], [60 * 86400, "days", 86400]];
 

@@ -52,6 +52,11 @@
     else document.getElementById("cbm-other").open = false;
   });
 
+  // Who is chosen goes along with each request for a preview: Enter must not send it by itself.
+  document.addEventListener("submit", (event) => {
+    if (event.target.id === "cbm-choice") event.preventDefault();
+  });
+
   // Choosing another person or event renews the list of variables, which stays open if it was.
   document.addEventListener("htmx:beforeSwap", (event) => {
     if (event.target.id === "cbm-chosen") variablesOpen = document.getElementById("cbm-variables")?.open || false;
