@@ -12,10 +12,11 @@ from django.utils.safestring import SafeString
 
 from campaigns.admin import draft as drafts
 from campaigns.admin import sorts, words
+from campaigns.admin.card_forms import CardForm
 from campaigns.admin.conditions import Typed
 from campaigns.admin.draft import Step
 from campaigns.admin.editor import Editor, condition_field, path_key
-from campaigns.admin.step_forms import STEP_FORMS, CardForm
+from campaigns.admin.step_forms import STEP_FORMS
 from campaigns.engine.definition import Problem
 from events.admin.condition_field import ConditionWidget
 

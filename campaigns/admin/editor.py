@@ -15,19 +15,11 @@ from typing import Any, Protocol
 
 from campaigns.admin import conditions, sorts, words
 from campaigns.admin import draft as drafts
+from campaigns.admin.act_forms import GoToForm
+from campaigns.admin.card_forms import CardForm, Choices
 from campaigns.admin.conditions import Typed
 from campaigns.admin.draft import Draft, Place
-from campaigns.admin.step_forms import (
-    STEP_FORMS,
-    CardForm,
-    Choices,
-    GoalForm,
-    GoToForm,
-    ReentryForm,
-    SettingsForm,
-    ShareForm,
-    TriggerForm,
-)
+from campaigns.admin.step_forms import STEP_FORMS, GoalForm, ReentryForm, SettingsForm, ShareForm, TriggerForm
 
 SHOWN = "shown"
 MakeForm = Callable[..., CardForm]
