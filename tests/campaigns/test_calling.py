@@ -8,6 +8,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -58,13 +59,19 @@ class Receiver:
         self.url = f"http://127.0.0.1:{self.server.server_port}"
 
 
-@pytest.fixture
-def receiver(settings: Any) -> Iterator[Receiver]:
-    settings.CALLS_TO_PRIVATE_ADDRESSES = True
+@contextmanager
+def receiving() -> Iterator[Receiver]:
     found = Receiver()
     threading.Thread(target=found.server.serve_forever, daemon=True).start()
     yield found
     found.server.shutdown()
+
+
+@pytest.fixture
+def receiver(settings: Any) -> Iterator[Receiver]:
+    settings.CALLS_TO_PRIVATE_ADDRESSES = True
+    with receiving() as found:
+        yield found
 
 
 def call(receiver: Receiver | None = None, **fields: Any) -> dict[str, Any]:
