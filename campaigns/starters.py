@@ -207,8 +207,8 @@ INACTIVE_30 = _inactive(
 WELCOME = Starter(
     "welcome",
     "Welcome, new this week",
-    "Greets everybody who signs up, ten minutes later, and in the first week helps those along who have not begun "
-    "within three days.",
+    "Greets everybody who signs up, at once, and in the first week, in office hours, helps those along who have not "
+    "begun within three days.",
     (SIGNED_UP, USED),
     (
         Mail(
@@ -238,7 +238,6 @@ WELCOME = Starter(
         },
         "reentry": {"rule": "once"},
         "steps": [
-            _delay("Wait ten minutes", 600),
             _send("Welcome"),
             {
                 "id": "begin",

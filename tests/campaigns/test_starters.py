@@ -48,7 +48,7 @@ def test_each_can_be_published_as_it_is_and_says_all_that_matters(starter: Start
     assert workflow.trigger.max_age_hours <= 24
     kinds = [step["kind"] for _, step in publishing.all_steps(campaign.draft)]
     assert {"window", "send"} <= set(kinds)
-    assert {"delay", "quiet"} & set(kinds)
+    assert {"delay", "quiet", "wait"} & set(kinds)
     assert publishing.publish(campaign, None, "For the test.").number == 1
 
 

@@ -83,6 +83,15 @@ def test_the_third_click_in_ten_minutes_starts_one_journey(running: Stack) -> No
     assert started("turned") == third
     assert started("slow") == started("one") == started("other") == []
 
+    # Each in a request of its own, the last first: the next click counts the latecomers (docs/conditions.md).
+    for seconds in (QUICK[2], *QUICK[:2]):
+        report([click("late", seconds)])
+        settle()
+    assert started("late") == []
+    report([click("late", QUICK[2] + 30)])
+    settle()
+    assert started("late") == [START + timedelta(seconds=QUICK[2] + 30)]
+
     # What is sent again, alone or with others, is nothing new.
     before = Event.objects.count()
     report([click("each", seconds) for seconds in QUICK] * 2)
@@ -90,4 +99,4 @@ def test_the_third_click_in_ten_minutes_starts_one_journey(running: Stack) -> No
     report([click("one", 0)])
     settle()
     assert Event.objects.count() == before
-    assert Journey.objects.count() == 3
+    assert Journey.objects.count() == 4
