@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 from django.contrib.auth.models import Permission, User
@@ -12,13 +13,16 @@ from django.utils import timezone
 
 from campaigns import publishing, starters, starting
 from campaigns.engine.definition import parse
-from campaigns.models import Campaign, CampaignVersion
+from campaigns.models import Campaign, CampaignVersion, Journey
 from campaigns.publishing import problems
-from campaigns.starters import INACTIVE_7, POWER_USERS, STARTERS, Slot, Starter
+from campaigns.starters import INACTIVE_7, POWER_USERS, STARTERS, WELCOME, Slot, Starter
 from events import conditions
-from events.models import AuditEntry, EventCount, EventDefinition, Segment
+from events.models import AuditEntry, EventCount, EventDefinition, Segment, SegmentMember
+from events.segments import building
 from events.segments.starters import STARTERS as SEGMENTS
-from messaging.models import Template
+from messaging.models import Message, Template
+from tests.campaigns.flow import happens, settle
+from tests.factories import make_event, make_profile, make_provider
 
 pytestmark = pytest.mark.django_db
 ADD = "/admin/campaigns/campaign/add/"
@@ -79,6 +83,46 @@ def test_a_segment_of_another_condition_keeps_its_name() -> None:
     assert made.name == "Power users 2"
     assert made.state == Segment.State.BUILDING
     assert campaign.draft["trigger"]["where"] == {"property": "segment", "is": "power-users-2"}
+
+
+def test_who_enters_its_segment_later_starts_a_journey_and_who_was_in_it_does_not() -> None:
+    early, late, idle = make_profile("early"), make_profile("late"), make_profile("idle")
+    for _ in range(10):
+        make_event(early, "Task Completed")
+    names = {**USUAL, "Project Created": "Task Completed"}
+    campaign = starting.start(POWER_USERS, "Mine", "mine", names)
+    publishing.publish(campaign, None, "For the test.")
+    building.build(time.monotonic() + 30)
+    assert Segment.objects.get().state == Segment.State.LIVE
+    for _ in range(10):
+        happens(late, "Task Completed")
+        happens(early, "Task Completed")
+    for _ in range(9):
+        happens(idle, "Task Completed")
+    settle()
+    settle()
+    assert list(SegmentMember.objects.order_by("pk").values_list("profile", flat=True)) == [early.pk, late.pk]
+    journey = Journey.objects.get()
+    assert (journey.profile_id, journey.step_id) == (late.pk, "wait")
+    happens(late, "Friend Invited")
+    settle()
+    journey.refresh_from_db()
+    assert journey.ending == "goal"
+
+
+def test_who_signs_up_is_welcomed_at_once_and_who_begins_gets_no_help() -> None:
+    make_provider(is_default=True)
+    publishing.publish(starting.start(WELCOME, "Mine", "mine", USUAL), None, "For the test.")
+    ada = make_profile("ada", traits={"email": "ada@example.com", "first_name": "Ada"})
+    happens(ada, "Signed Up")
+    settle()
+    assert Journey.objects.get().step_id == "begin"
+    assert Message.objects.get().visit.step_id == "mail"
+    happens(ada, "Project Created")
+    happens(ada, "Signed Up")
+    settle()
+    assert Journey.objects.get().ending == "goal"
+    assert Message.objects.count() == 1
 
 
 def test_a_segment_of_a_starter_is_one_that_there_is() -> None:
