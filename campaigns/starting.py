@@ -10,7 +10,7 @@ from django.db import models, transaction
 from campaigns import starters
 from campaigns.models import Campaign
 from campaigns.starters import Slot, Starter
-from events import catalog
+from events import catalog, references
 from events.models import Segment
 from events.segments import keeping
 from messaging.models import Template
@@ -32,6 +32,7 @@ def start(starter: Starter, name: str, slug: str, names: Mapping[str, str]) -> C
 
     ``names`` leads from usual names of events to this installation's. Raises IntegrityError when the name is taken.
     """
+    references.hold()  # or the segment could be deleted before the campaign that starts by it is there
     templates = [_template(mail).pk for mail in starter.mails]
     segment = segment_for(starter, names)
     if segment is not None and segment._state.adding:

@@ -22,6 +22,7 @@ from events.audit import Actor
 DAYS = 30
 MAX_EVENTS = 500
 TAKEN = "There is a campaign of this name already."
+SAME = "This event is chosen above for something else. Choose another."
 RACED = "Somebody made the like at this moment. Make it once more, or choose another name."
 
 
@@ -59,6 +60,18 @@ class StartForm(forms.Form):
         if Campaign.objects.filter(name=name).exists():
             raise forms.ValidationError(TAKEN)
         return name
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse an event that is to mean two things: what it starts by cannot be its goal as well."""
+        found: dict[str, Any] = super().clean() or {}
+        taken: set[str] = set()
+        for _, key, _ in self.slots:
+            name = found.get(key)
+            if name in taken:
+                self.add_error(key, SAME)
+            elif name:
+                taken.add(name)
+        return found
 
     def store(self) -> Campaign | None:
         """Make the campaign; None, with the mistake at the field, when somebody was faster to take a name."""

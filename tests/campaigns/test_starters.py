@@ -196,6 +196,7 @@ def test_a_segment_that_is_made_along_is_told_of_and_noted(admin_client: Client)
 
 
 def test_a_mistake_is_told_and_makes_nothing(admin_client: Client) -> None:
+    seen("Product Added")
     Campaign.objects.create(name="Carts", slug="carts")
 
     def told(**said: str) -> str:
@@ -204,6 +205,7 @@ def test_a_mistake_is_told_and_makes_nothing(admin_client: Client) -> None:
 
     assert "There is a campaign of this name already." in told(name="Carts")
     assert "Give the campaign a name." in told(name=" ")
+    assert "This event is chosen above for something else." in told(**{"event-1": "Product Added"})
     assert "Choose one of the events in the list." in told(**{"event-0": "Nobody sends this"})
     assert Campaign.objects.count() == 1
     assert Template.objects.count() == 0

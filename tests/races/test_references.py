@@ -11,8 +11,9 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.test import Client
 
-from campaigns import publishing
+from campaigns import publishing, starting
 from campaigns.models import Campaign
+from campaigns.starters import POWER_USERS
 from events.audit import Actor
 from events.computed import keeping as computed_keeping
 from events.models import ComputedTrait, Segment
@@ -94,6 +95,21 @@ def test_a_segment_that_comes_back_into_a_draft_stays(buyers: Segment, browser: 
 
     assert refused_while(restore, delete(buyers), keeping.InUse)
     assert Segment.objects.exists()
+
+
+def test_a_segment_that_a_ready_made_campaign_begins_to_start_by_stays(browser: Client) -> None:
+    names = {slot.usual: slot.usual for slot in POWER_USERS.slots}
+    with transaction.atomic():
+        starting.start(POWER_USERS, "First", "first", names)
+    Campaign.objects.all().delete()
+    segment = Segment.objects.get()
+    said = {"name": "Second", "event-0": "Project Created", "event-1": "Friend Invited"}
+
+    def start() -> None:
+        assert browser.post("/admin/campaigns/campaign/add/power-users/", said).status_code == 302
+
+    assert refused_while(start, delete(segment), keeping.InUse)
+    assert Segment.objects.get() == segment
 
 
 def test_a_computed_trait_that_a_template_begins_to_show_stays(browser: Client) -> None:
