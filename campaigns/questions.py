@@ -52,7 +52,7 @@ def names() -> Iterator[tuple[str, str]]:
 def teach() -> None:
     """Let conditions say the events about journeys in words."""
     for event, (past, plain) in DEEDS.items():
-        words.teach_deed(event, past, plain)
+        words.teach_deed(event, past, plain, {("campaign", "is"): "called {}"})
 
 
 def _read(tree: Mapping[str, Any]) -> Question | Node:

@@ -28,6 +28,13 @@ DEEDS = {
 }
 # Two words for one thing: marketers say that somebody has received a campaign.
 SAME = {"received": "sent"}
+# How a property of these events is said.
+PHRASES = {
+    ("campaign", "is"): "of the campaign {}",
+    ("step", "is"): "sent by the step {}",
+    ("template", "is"): "made from the template {}",
+    ("url", "contains"): "with a link that contains {}",
+}
 LABELS = ("campaign", "step", "template")
 PASSED_ON = ("within", "since", "count", "first", "last", "then_not")
 
@@ -43,7 +50,7 @@ def offer_campaigns(names: Names) -> None:
 def teach() -> None:
     """Let conditions say the events about messages in words."""
     for event, past, plain in DEEDS.values():
-        words.teach_deed(event, past, plain)
+        words.teach_deed(event, past, plain, PHRASES)
 
 
 def _read(tree: Mapping[str, Any]) -> Node:
@@ -98,7 +105,7 @@ FORM = Form(
         Field("message", "what happened", "choice", required=True, choices=CHOICES),
         Field("campaign", "of the campaign", "name", names=_campaign_names),
         Field("template", "made from the template", "name", names=_template_names),
-        Field("link", "with a link that contains", "text"),
+        Field("link", "with a link that contains", "text", only=("message", ("clicked",))),
         Field("within", "in the last", "span"),
         Field("since", "since", "moment"),
         Field("count", "how often", "count"),

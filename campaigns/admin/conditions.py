@@ -8,8 +8,8 @@ from typing import Any
 from django.core.exceptions import ValidationError
 
 from events.admin.condition_field import ConditionField
-from events.conditions import ConditionError, parse
-from events.conditions.words import say
+from events.conditions import ConditionError
+from events.telling import tell
 
 FIELD = ConditionField(required=False)
 
@@ -39,6 +39,6 @@ def read(text: str) -> Typed:
 def words(tree: Any) -> str:
     """Say a condition in words, short and for people."""
     try:
-        return say(parse(tree))
+        return tell(tree)
     except ConditionError:
         return "a condition that cannot be read"

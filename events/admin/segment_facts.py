@@ -11,11 +11,11 @@ from django.db.models import Sum
 from django.urls import reverse
 from django.utils import timezone
 
-from events.conditions import ConditionError, parse
-from events.conditions.words import say
+from events.conditions import ConditionError
 from events.models import Profile, Segment, SegmentHour, SegmentMember
 from events.patience import TooLong
 from events.segments import plans, usage
+from events.telling import tell
 
 SHOWN = 10
 DAYS = 30
@@ -109,6 +109,6 @@ def percent(segment: Segment) -> int:
 
 def _words_of(segment: Segment) -> str:
     try:
-        return say(parse(segment.condition)) if segment.condition is not None else ""
+        return tell(segment.condition) if segment.condition is not None else ""
     except ConditionError as error:
         return f"Nobody can be asked about this: {error}"

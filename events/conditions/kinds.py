@@ -16,7 +16,7 @@ class Field:
     ``control`` is what it holds: a "name" out of ``names()``, a "choice" out of ``choices``, a "flag" (true or false),
     a "text", a "span" such as 7d, a "moment" such as 2026-05-01, or a "count" such as {"gte": 3}. ``choices`` and
     ``names`` are values with their labels; ``names`` asks the database and returns all there are. A value that it does
-    not return is worth a warning.
+    not return is worth a warning. ``only`` is another field's key with those of its values for which there is this one.
     """
 
     key: str
@@ -25,6 +25,7 @@ class Field:
     required: bool = False
     choices: tuple[tuple[Any, str], ...] = ()
     names: Callable[[], Iterable[tuple[str, str]]] | None = None
+    only: tuple[str, tuple[Any, ...]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

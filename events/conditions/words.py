@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, time, timedelta
 from typing import Any
 
@@ -52,8 +53,10 @@ VERBS = {
 }
 UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60))
 
+# How a property, compared by an operator, is said with such a deed; {} is the value.
+Phrases = Mapping[tuple[str, str], str]
 # What people do by events that another room writes.
-_deeds: dict[str, tuple[str, str]] = {}
+_deeds: dict[str, tuple[str, str, Phrases]] = {}
 # Questions of other rooms, by their keys.
 _foreign: dict[str, Callable[[Any], str]] = {}
 
@@ -63,9 +66,12 @@ def teach(key: str, words: Callable[[Any], str]) -> None:
     _foreign[key] = words
 
 
-def teach_deed(event: str, past: str, plain: str) -> None:
-    """Have people who are tracked as ``event`` said to have ``past``, or that they did not ``plain``."""
-    _deeds[event] = past, plain
+def teach_deed(event: str, past: str, plain: str, phrases: Phrases | None = None) -> None:
+    """Have people who are tracked as ``event`` said to have ``past``, or that they did not ``plain``.
+
+    ``phrases`` say what is asked of its properties: {("campaign", "is"): "of the campaign {}"}.
+    """
+    _deeds[event] = past, plain, phrases or {}
 
 
 def say(node: Node) -> str:
@@ -171,10 +177,24 @@ def _performed(node: Performed, *, did: bool = True) -> str:
 def _deed(what: What) -> tuple[str, str]:
     """Return what somebody does who is meant, as a thing of the past and in its plain form."""
     if what.type == "track" and what.event in _deeds:
-        past, plain = _deeds[what.event]
-        return past + _where(what), plain + _where(what)
+        past, plain, phrases = _deeds[what.event]
+        about = _about(what, phrases)
+        return past + about, plain + about
     past, plain = VERBS[what.type]
     return f"{past} {_what(what)}", f"{plain} {_what(what)}"
+
+
+def _about(what: What, phrases: Phrases) -> str:
+    """Say what is asked of a deed's properties: first what there are phrases for, the rest as usual."""
+    asked = what.where.parts if isinstance(what.where, AllOf) else (what.where,) if what.where else ()
+    own, rest = "", list[Node]()
+    for each in asked:
+        match each:
+            case Compare(path=path, operator=operator, value=value) if (".".join(path), operator) in phrases:
+                own += " " + phrases[".".join(path), operator].format(_value(value))
+            case _:
+                rest.append(each)
+    return own + (_where(replace(what, where=AllOf(tuple(rest)))) if rest else "")
 
 
 def _value_of_time(operator: str, value: Moment) -> str:

@@ -186,12 +186,12 @@ def test_a_segment_is_built_by_the_keyboard_alone(drive: Drive) -> None:
         page.keyboard.press("Alt+Shift+Enter")
         second = page.get_by_role("group", name="Rule 2")
         expect(second.get_by_label("What the rule is about")).to_be_focused()
-        page.keyboard.type("Event")
+        second.get_by_label("What the rule is about").select_option(label="Event")
         expect(second.get_by_role("combobox", name="Event")).to_be_visible()
-        page.keyboard.press("Tab")
+        press_tab_until(page, second.get_by_role("combobox", name="Event"))
         page.keyboard.type("Order Completed")
-        page.keyboard.press("Tab")
-        page.keyboard.type("more than")
+        press_tab_until(page, second.get_by_label("How", exact=True))
+        second.get_by_label("How", exact=True).select_option(label="more than")
         press_tab_until(page, second.get_by_label("Number of times", exact=True))
         page.keyboard.press("Control+A")
         page.keyboard.type("1")
@@ -331,6 +331,14 @@ def test_a_rule_is_one_line_and_shows_what_it_can_do_without_only_when_asked(dri
         message.get_by_role("button", name="in the last").press("Enter")
         expect(message.get_by_label("in the last: how many")).to_be_focused()
         assert typed(page)["all"][1] == {"message": "opened", "within": "7d"}
+        link = message.get_by_role("button", name="with a link that contains")
+        expect(link).to_have_count(0)
+        message.get_by_label("what happened").select_option(label="clicked in an email")
+        link.press("Enter")
+        message.get_by_label("with a link that contains").fill("/pricing")
+        assert typed(page)["all"][1] == {"message": "clicked", "link": "/pricing", "within": "7d"}
+        message.get_by_label("what happened").select_option(label="opened an email")
+        assert typed(page)["all"][1] == {"message": "opened", "within": "7d"}
         message.get_by_role("button", name="Without “in the last”").press("Enter")
         expect(message.get_by_role("button", name="in the last")).to_be_focused()
         assert typed(page)["all"][1] == {"message": "opened"}
@@ -391,12 +399,56 @@ def test_a_screen_reader_hears_what_belongs_together_what_counts_and_what_is_wro
             "Not finished: needs a number."
         )
         expect(wrong).to_have_value("seats")
+        value = page.get_by_role("group", name="Rule 2.1").get_by_role("textbox", name="Value")
+        expect(value).to_have_accessible_description("Not finished: needs a number.")
+        expect(value).to_have_attribute("aria-invalid", "true")
+        value.fill("3")
+        expect(value).to_have_accessible_description("")
+        value.fill("many")
         page.get_by_role("button", name="Count who matches").press("Enter")
         counted = page.get_by_role("status").filter(has_text="1 person matches now, 100 % of everybody.")
         expect(counted).to_be_visible()
 
     drive(work)
 
+
+def test_what_is_nested_deep_is_laid_out_in_lines_with_the_names_of_things(drive: Drive) -> None:
+    Segment.objects.create(name="Very good customers", slug="vip", kind=Segment.Kind.MANUAL)
+    inner = {"all": [{"segment": "vip"}, {"not": {"any": [{"trait": "a", "is": 1}, {"trait": "b", "is": 2}]}}]}
+
+    def work(context: BrowserContext, base: str) -> None:
+        page = new_segment(context, base)
+        put(page, {"all": [{"trait": "plan", "is": "pro"}, {"any": [{"trait": "c", "is": 3}, inner]}]})
+        outline = page.locator(".cbb-outline")
+        expect(outline).to_be_visible()
+        expect(outline).to_match_aria_snapshot(LINES)
+        put(page, {"all": [{"trait": "plan", "is": "pro"}, {"segment": "vip"}]})
+        expect(page.locator(".cbb-sentence")).to_have_text("plan is “pro” and is in the segment Very good customers")
+        expect(outline).to_be_hidden()
+
+    drive(work)
+
+
+LINES = """
+- list:
+  - listitem:
+    - text: "all of these:"
+    - list:
+      - listitem: plan is “pro”
+      - listitem:
+        - text: "at least one of these:"
+        - list:
+          - listitem: c is 3
+          - listitem:
+            - text: "all of these:"
+            - list:
+              - listitem: is in the segment Very good customers
+              - listitem:
+                - text: "none of these:"
+                - list:
+                  - listitem: a is 1
+                  - listitem: b is 2
+"""
 
 # The pages' framework evaluates the expressions of its attributes; everything else of ours has to do without.
 STRICT = (

@@ -88,10 +88,10 @@ def test_mistakes_name_their_place(tree: dict[str, Any], path: str, message: str
 @pytest.mark.parametrize(
     ("tree", "words"),
     [
-        (OPENED, "opened an email where campaign is “welcome”"),
+        (OPENED, "opened an email of the campaign “welcome”"),
         (
             {"message": "clicked", "link": "/pricing", "count": {"gte": 2}, "within": "7d"},
-            "clicked in an email where url contains “/pricing” at least 2 times in the last 7 days",
+            "clicked in an email with a link that contains “/pricing” at least 2 times in the last 7 days",
         ),
         ({"not": {"message": "received", "within": "30d"}}, "did not get an email in the last 30 days"),
         ({"message": "opened", "count": {"is": 0}}, "did not open an email"),

@@ -118,6 +118,7 @@ def _field(kind: kinds.Kind, field: kinds.Field) -> dict[str, Any]:
         "words": vocabulary.of_field(kind, field) if field.names else "",
         "choices": [{"value": value, "label": label} for value, label in field.choices],
         "required": field.required,
+        "only": {"key": field.only[0], "values": field.only[1]} if field.only else None,
     }
 
 

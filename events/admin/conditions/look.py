@@ -9,10 +9,11 @@ from typing import Any
 from django.urls import reverse
 from django.utils import timezone
 
-from events import patience, unknown
+from events import patience, telling, unknown
 from events.audience import explaining
 from events.conditions import ConditionError, Node, parse, reading, seen
 from events.conditions.nodes import What
+from events.conditions.outline import outline
 from events.conditions.words import say
 from events.models import Event, Profile
 from events.segments import counting
@@ -48,9 +49,11 @@ def look(question: Question) -> dict[str, Any]:
         node = parse(question.condition)
     except ConditionError as error:
         return {"errors": [{"path": error.path, "message": error.message}]}
+    shown = telling.shown(question.condition)
     answer: dict[str, Any] = {
         "errors": [],
-        "sentence": say(node),
+        "sentence": say(shown),
+        "outline": outline(shown),
         "warnings": [asdict(each) for each in unknown.warnings(question.condition, question.at_hand)],
         "count": None,
         "sample": [],

@@ -1,7 +1,7 @@
 // The builder: groups and rules, nested freely, in place of a text field that holds the condition as JSON.
 
 import { button, el, icon, select, toolbar } from "./dom.js";
-import { complete, lacks } from "./missing.js";
+import { complete, lackingAt, lacks } from "./missing.js";
 import { lookPanel } from "./look.js";
 import { fieldsOf } from "./rules.js";
 import { changedAt, copyOf, foreignKeys, group, parse, read, rule, walk, write } from "./tree.js";
@@ -11,6 +11,9 @@ const KEYS = "Alt+Shift with ↑ or ↓ moves a rule or group, with Enter adds a
 
 // Open panels, the chosen person, the JSON view: kept by the field's name while the page around is redrawn.
 const remembered = new Map();
+
+// The keys of a rule's JSON that hold the name it is about.
+const NAMED = new Set(["trait", "property", "event", "page", "screen", "segment"]);
 
 // The key of the first control of a rule or group.
 const firstKey = (node) => `${node.id}:${node.kind === "group" ? "mode" : "kind"}`;
@@ -421,13 +424,29 @@ export class Builder {
       const node = this.find(slot.dataset.slots);
       if (node) slot.replaceChildren(...this.marks(node));
     }
+    this.describe();
+  }
+
+  // What a mark says of one field belongs to that field; of none or several, to the rule.
+  describe() {
+    for (const field of this.rules.querySelectorAll("[aria-describedby$='-mark']")) {
+      field.removeAttribute("aria-describedby");
+      field.removeAttribute("aria-invalid");
+    }
+    for (const mark of this.rules.querySelectorAll("[data-of]")) {
+      const field = this.rules.querySelector(`[data-key="${CSS.escape(mark.dataset.of)}"]`);
+      if (!field) continue;
+      mark.id = `${mark.dataset.of}-mark`;
+      field.setAttribute("aria-describedby", mark.id);
+      if (mark.matches(".cbb-missing, .cb-error")) field.setAttribute("aria-invalid", "true");
+    }
   }
 
   marks(node) {
     const missing = lacks(node);
     const verdict = this.verdicts.get(node.id);
     return [
-      missing ? el("p", { class: "cbb-missing" }, icon("edit"), `Not finished: ${missing}.`) : null,
+      missing ? el("p", { class: "cbb-missing", "data-of": `${node.id}:${lackingAt(node)}` }, icon("edit"), `Not finished: ${missing}.`) : null,
       ...(this.warnings.get(node.id) || []).map((warning) => this.warning(node, warning)),
       verdict ? el("p", { class: `cbb-seen cbb-seen--${verdict.matches ? "yes" : "no"}${verdict.decides ? " cbb-seen--decides" : ""}` },
         icon(verdict.matches ? "check" : "close"), `${verdict.matches ? "Yes" : "No"}${verdict.seen ? `: ${verdict.seen}` : ""}`,
@@ -435,8 +454,14 @@ export class Builder {
     ].filter(Boolean);
   }
 
+  // The end of the key of the control that a path within a rule is about.
+  fieldAt(node, rest) {
+    if (node.kind === "foreign") return rest.split(/[.[]/)[0];
+    return NAMED.has(rest) ? "name" : rest && "compare" in node ? "value" : "";
+  }
+
   warning(node, { message, nearest, rest, wrong }) {
-    return el("p", { class: wrong ? "cb-error" : "cbb-warning" }, icon("warning"), message, " ", nearest
+    return el("p", { class: wrong ? "cb-error" : "cbb-warning", "data-of": `${node.id}:${this.fieldAt(node, rest)}` }, icon("warning"), message, " ", nearest
       ? button(`Use “${nearest}”`, () => {
         Object.assign(node, changedAt(node, rest, nearest));
         this.store();

@@ -20,12 +20,27 @@ const countWords = ({ people, of, exact, about }) => {
   return about ? `${many}: ${about}` : `${many} ${people === 1 ? "matches" : "match"} now${share(people, of)}`;
 };
 
+// Lines with how deep they are set in, as lists within lists.
+const nested = (lines) => {
+  const lists = [el("ul")];
+  for (const [level, text] of lines) {
+    lists.length = level + 1;
+    const item = el("li", {}, text);
+    lists[level].append(item);
+    lists.push(el("ul"));
+    item.append(lists[level + 1]);
+  }
+  lists[0].querySelectorAll("ul:empty").forEach((each) => each.remove());
+  return lists[0];
+};
+
 /**
  * The panel below the rules. `question()` returns {condition, about, event, left_out}; `state` outlives a redraw of the
  * page: {counting, person}; `onanswer` gets every answer, for the marks beside the rules.
  */
 export const lookPanel = (ask, { question, state, onanswer, empty }) => {
   const sentence = el("p", { class: "cbb-sentence" });
+  const outline = el("div", { class: "cbb-outline", hidden: true });
   const left = el("p", { class: "cb-help cbb-left" });
   const busy = el("span", { class: "cbb-busy", hidden: true }, icon("progress_activity"), "Counting …");
   const count = el("strong", { class: "cbb-count" });
@@ -72,7 +87,10 @@ export const lookPanel = (ask, { question, state, onanswer, empty }) => {
   const show = (answer) => {
     const wrong = answer.errors?.[0];
     sentence.classList.toggle("cb-error", Boolean(wrong));
-    sentence.textContent = wrong ? `${wrong.path ? `${wrong.path}: ` : ""}${wrong.message}` : answer.sentence;
+    const lines = wrong ? [] : answer.outline || [];
+    sentence.textContent = wrong ? `${wrong.path ? `${wrong.path}: ` : ""}${wrong.message}` : lines.length ? "" : answer.sentence;
+    outline.hidden = !lines.length;
+    outline.replaceChildren(...lines.length ? [nested(lines)] : []);
     showPerson(answer.person);
     onanswer(answer);
   };
@@ -117,7 +135,7 @@ export const lookPanel = (ask, { question, state, onanswer, empty }) => {
   const countSoon = later(countNow, COUNT_AFTER);
   counter(Boolean(state.counting));
   const element = el("div", { class: "cbb-look" },
-    el("div", { class: "cbb-said", "aria-live": "polite" }, sentence, left),
+    el("div", { class: "cbb-said", "aria-live": "polite" }, sentence, outline, left),
     el("div", { class: "cbb-line" }, toggle, el("span", { role: "status" }, busy, count), cancel),
     sample,
     el("div", { class: "cbb-line" }, el("span", { class: "cbb-word" }, "Does this person match?"), person),

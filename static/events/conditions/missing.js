@@ -61,6 +61,19 @@ const LACKS = {
 /** Return what `node` itself lacks, such as "choose a trait", or null. What its filters lack is theirs to say. */
 export const lacks = (node) => LACKS[node.kind](node);
 
+const unnamed = (node) => ["name", "slug", "type"].some((key) => typeof node[key] === "string" && !node[key].trim());
+
+const lackingMeasure = (given) => (given.type === "count" || FUNCTIONS.includes(given.type) ? (given.property === "" ? "of" : "number") : EDGES.includes(given.type) ? "value" : "within");
+
+/** Return the end of the key of the control that is to be filled in next, where it is a single one. */
+export const lackingAt = (node) => {
+  if (node.kind === "foreign") return Object.keys(node.tree).find((key) => node.tree[key] === "" || node.tree[key] === null);
+  if (node.kind === "raw") return "text";
+  if (unnamed(node)) return node.kind === "member" && !node.type.trim() ? "type" : "name";
+  if (node.measure) return measure(node.measure) ? lackingMeasure(node.measure) : node.window.type === "within" ? "span" : "since";
+  return "value";
+};
+
 /** Say whether a rule and all its filters are complete. */
 export const complete = (node) => {
   if (lacks(node)) return false;

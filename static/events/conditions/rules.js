@@ -239,11 +239,15 @@ const CONTROLS = {
 const BEGINS = { span: () => "7d", moment: () => "-30d", flag: () => true, choice: (field) => field.choices[0].value, count: () => ({ gte: 3 }) };
 const beginning = (field) => BEGINS[field.control]?.(field);
 
+// Some fields are there for certain answers of another one alone: a link for messages that were clicked.
+const applies = (field, tree) => !field.only || field.only.values.includes(tree[field.only.key]);
+
 const foreignField = (ui, node, field) => {
   const key = `${node.id}:${field.key}`;
   const set = (changed, redraw) => {
     const tree = { ...node.tree, [field.key]: changed };
     if (!field.required && (changed === "" || changed === null)) delete tree[field.key];
+    for (const each of ui.kinds.get(node.key).fields) if (!applies(each, tree)) delete tree[each.key];
     ui.set(node, { tree }, redraw);
   };
   const draw = () => (CONTROLS[field.control] || CONTROLS.text)(ui, node, field, node.tree[field.key], set, key);
@@ -259,7 +263,7 @@ const foreignField = (ui, node, field) => {
 
 const foreign = (ui, node) => {
   const kind = ui.kinds.get(node.key);
-  return kind ? kind.fields.map((field) => foreignField(ui, node, field)) : [raw(ui, node)];
+  return kind ? kind.fields.filter((field) => applies(field, node.tree)).map((field) => foreignField(ui, node, field)) : [raw(ui, node)];
 };
 
 const raw = (ui, node) => {
