@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
 from playwright.sync_api import BrowserContext, Locator, Page, Route, expect, sync_playwright
 
 from campaigns.models import Campaign
-from events import catalog
+from events import catalog, patience
 from events.conditions import parse
 from events.models import Segment
 from tests.browser.visiting import OPTIONS
@@ -273,6 +275,41 @@ def test_everybody_is_counted_only_when_asked_and_then_at_each_change(drive: Dri
         expect(page.locator(".cbb-count")).to_have_text("3 people match now, 75 % of everybody.")
         page.get_by_label("Value", exact=True).fill("3")
         expect(page.locator(".cbb-count")).to_have_text("1 person matches now, 25 % of everybody.")
+
+    drive(work)
+
+
+def test_counting_that_is_stopped_fails_or_takes_too_long_says_what_to_do_next(
+    drive: Drive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("INSERT INTO events_profile (user_id, traits) SELECT n, '{}' FROM generate_series(1, 20000) n")
+    # The database itself gives up, much sooner than usual.
+    real, limit = patience.at_most, [5.0]
+    monkeypatch.setattr(patience, "at_most", lambda seconds, settings=None: real(min(seconds, limit[0]), settings))
+
+    def work(context: BrowserContext, base: str) -> None:
+        page = new_segment(context, base)
+        put(page, {"trait": "plan", "is": "pro"})
+        counts, again = page.locator(".cbb-count"), page.get_by_role("button", name="Count who matches")
+        again.click()
+        expect(counts).to_have_text(re.compile("^Nobody matches now. Choose somebody below"))
+        held: list[Route] = []
+        page.route("**/conditions/look/", held.append)
+        page.get_by_role("combobox", name="Value", exact=True).fill("free")
+        expect(page.locator(".cbb-busy")).to_be_visible()
+        expect(counts).to_be_empty()
+        page.get_by_role("button", name="Stop counting").click()
+        expect(counts).to_have_text("Stopped. Press “Count who matches” to count again.")
+        expect(again).to_have_attribute("aria-pressed", "false")
+        page.unroute("**/conditions/look/")
+        limit[0] = 0.001
+        again.click()
+        expect(counts).to_contain_text("Counting takes too long. Ask about a shorter time")
+        page.route("**/conditions/look/", lambda route: route.abort())
+        page.get_by_role("combobox", name="Value", exact=True).fill("gone")
+        expect(counts).to_contain_text("It could not be counted:")
+        expect(counts).to_contain_text("to try again.")
 
     drive(work)
 

@@ -15,9 +15,12 @@ const share = (people, of) => {
   return `, ${words} % of everybody`;
 };
 
+const NOBODY = "Nobody matches now. Choose somebody below who should, to see which part keeps them out.";
+
 const countWords = ({ people, of, exact, about }) => {
   const many = `${exact === false ? "about " : ""}${amount(people)} ${people === 1 ? "person" : "people"}`;
-  return about ? `${many}: ${about}` : `${many} ${people === 1 ? "matches" : "match"} now${share(people, of)}`;
+  if (!people && !about && exact !== false) return NOBODY;
+  return about ? `${many}: ${about}.` : `${many} ${people === 1 ? "matches" : "match"} now${share(people, of)}.`;
 };
 
 // Lines with how deep they are set in, as lists within lists.
@@ -50,7 +53,7 @@ export const lookPanel = (ask, { question, state, onanswer, empty }) => {
   let counted = null;
 
   const stop = () => { if (counted) counted.abort(); counted = null; busy.hidden = true; cancel.hidden = true; };
-  const cancel = button("Stop counting", () => { stop(); counter(false); count.textContent = "Stopped."; }, { symbol: "stop", hidden: true });
+  const cancel = button("Stop counting", () => { stop(); counter(false); count.textContent = "Stopped. Press “Count who matches” to count again."; }, { symbol: "stop", hidden: true });
   const toggle = button("Count who matches", () => {
     counter(!state.counting);
     if (state.counting) countNow();
@@ -79,8 +82,8 @@ export const lookPanel = (ask, { question, state, onanswer, empty }) => {
     sample.hidden = !people?.length;
     if (sample.hidden) return;
     const open = sample.open;
-    sample.replaceChildren(el("summary", {}, "Some of them"), el("ul", { class: "cbb-people" }, people.map((each) => el("li", {},
-      el("a", { href: each.url, class: "cb-link" }, each.name), each.email && each.email !== each.name ? el("span", { class: "cb-muted" }, ` ${each.email}`) : null))));
+    sample.replaceChildren(el("summary", {}, "Some of them (in a new tab)"), el("ul", { class: "cbb-people" }, people.map((each) => el("li", {},
+      el("a", { href: each.url, class: "cb-link", target: "_blank" }, each.name), each.email && each.email !== each.name ? el("span", { class: "cb-muted" }, ` ${each.email}`) : null))));
     sample.open = open;
   };
 
@@ -115,19 +118,24 @@ export const lookPanel = (ask, { question, state, onanswer, empty }) => {
 
   const countNow = async () => {
     stop();
-    if (question().condition === null) { count.textContent = ""; showSample([]); return; }
+    // What was counted before holds for another condition.
+    count.textContent = "";
+    if (question().condition === null) return showSample([]);
     const mine = (counted = new AbortController());
     busy.hidden = cancel.hidden = false;
     try {
       const answer = await send(true, mine.signal);
       if (mine !== counted) return;
       const found = answer.count;
-      count.textContent = !found ? "" : found.too_slow ? found.message : `${countWords(found)}.`;
+      count.textContent = !found ? "" : found.too_slow ? found.message : countWords(found);
       showSample(answer.sample);
       stop();
     } catch (error) {
-      if (mine === counted) stop();
-      failed(error);
+      if (error.name === "AbortError" || mine !== counted) return;
+      stop();
+      counter(false);
+      showSample([]);
+      count.textContent = `It could not be counted: ${error.message} Press “Count who matches” to try again.`;
     }
   };
 
@@ -144,7 +152,7 @@ export const lookPanel = (ask, { question, state, onanswer, empty }) => {
   element.addEventListener("input", (event) => event.stopPropagation());
   const update = () => {
     lookSoon();
-    if (state.counting) { busy.hidden = false; countSoon(); }
+    if (state.counting) { busy.hidden = false; count.textContent = ""; countSoon(); }
   };
   return { element, update, now: lookNow };
 };
