@@ -372,7 +372,7 @@ def test_a_rule_is_one_line_and_shows_what_it_can_do_without_only_when_asked(dri
         expect(link).to_have_count(0)
         message.get_by_label("what happened").select_option(label="clicked in an email")
         link.press("Enter")
-        message.get_by_label("with a link that contains").fill("/pricing")
+        message.get_by_label("with a link that contains", exact=True).fill("/pricing")
         assert typed(page)["all"][1] == {"message": "clicked", "link": "/pricing", "within": "7d"}
         message.get_by_label("what happened").select_option(label="opened an email")
         assert typed(page)["all"][1] == {"message": "opened", "within": "7d"}
