@@ -295,7 +295,7 @@ def test_counting_that_is_stopped_fails_or_takes_too_long_says_what_to_do_next(
         again.click()
         expect(counts).to_have_text(re.compile("^Nobody matches now. Choose somebody below"))
         held: list[Route] = []
-        page.route("**/conditions/look/", held.append)
+        page.route("**/conditions/look/", lambda route: held.append(route))
         page.get_by_role("combobox", name="Value", exact=True).fill("free")
         expect(page.locator(".cbb-busy")).to_be_visible()
         expect(counts).to_be_empty()

@@ -395,6 +395,8 @@ export class Builder {
     const places = this.places || new Map();
     this.verdicts.clear();
     this.warnings.clear();
+    this.text.removeAttribute("aria-invalid");
+    if (this.memory.json && answer.errors?.length) this.text.setAttribute("aria-invalid", "true");
     if (!this.memory.json) {
       for (const part of answer.person?.parts || []) if (places.has(part.path)) this.judge(places.get(part.path), part);
       for (const each of [...(answer.warnings || []), ...(answer.errors || []).map((error) => ({ ...error, wrong: true }))]) this.noteAt(each, places);
