@@ -129,7 +129,7 @@ def test_what_became_of_journeys_is_asked_of_a_time() -> None:
 
 def test_a_time_is_said_in_words() -> None:
     said = say(parse({"not": {"journey": "welcome", "is": "converted", "within": "7d"}}))
-    assert said == "did not reach the goal of a campaign where campaign is “welcome” in the last 7 days"
+    assert said == "did not reach the goal of a campaign called “welcome” in the last 7 days"
 
 
 def test_a_journey_stopped_by_hand_is_news_once() -> None:
