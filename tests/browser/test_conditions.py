@@ -290,9 +290,10 @@ def test_counting_that_is_stopped_fails_or_takes_too_long_says_what_to_do_next(
 
     def work(context: BrowserContext, base: str) -> None:
         page = new_segment(context, base)
-        put(page, {"trait": "plan", "is": "pro"})
         counts, again = page.locator(".cbb-count"), page.get_by_role("button", name="Count who matches")
         again.click()
+        expect(counts).to_have_text("Nothing to count yet: add a rule first.")
+        put(page, {"trait": "plan", "is": "pro"})
         expect(counts).to_have_text(re.compile("^Nobody matches now. Choose somebody below"))
         held: list[Route] = []
         page.route("**/conditions/look/", lambda route: held.append(route))

@@ -119,8 +119,9 @@ export const lookPanel = (ask, { question, state, onanswer, empty }) => {
   const countNow = async () => {
     stop();
     // What was counted before holds for another condition.
-    count.textContent = "";
-    if (question().condition === null) return showSample([]);
+    const nothing = question().condition === null;
+    count.textContent = nothing ? "Nothing to count yet: add a rule first." : "";
+    if (nothing) return showSample([]);
     const mine = (counted = new AbortController());
     busy.hidden = cancel.hidden = false;
     try {
