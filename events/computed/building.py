@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from datetime import datetime
 
+from django.conf import settings
 from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
@@ -16,6 +17,8 @@ from events.segments import membership
 from events.segments.building import NEXT, SLICE
 
 State = ComputedTrait.State
+# What ``start`` sets.
+STARTED = ("state", "built_to", "build_started_at", "build_seconds", "reckoned_in")
 NEXT_WITH_VALUE = """
 SELECT id FROM events_profile WHERE id = ANY(ARRAY(
     SELECT profile_id FROM events_computedvalue WHERE computed_id = %s ORDER BY profile_id LIMIT %s))
@@ -26,10 +29,12 @@ ORDER BY id FOR NO KEY UPDATE
 def start(row: ComputedTrait) -> None:
     """Have it reckoned for everybody, from the first on; the caller saves it and nudges ``computed``."""
     row.state, row.built_to, row.build_started_at, row.build_seconds = State.BUILDING, 0, timezone.now(), None
+    row.reckoned_in = settings.FALLBACK_TIME_ZONE
 
 
 def build(deadline: float) -> bool:
     """Go on until all is done or ``time.monotonic()`` passes ``deadline``. Returns whether more is left."""
+    begin_in_zone()
     while time.monotonic() < deadline:
         try:
             if not build_slice():
@@ -38,6 +43,22 @@ def build(deadline: float) -> bool:
             if not lost_a_deadlock(error):
                 raise
     return True
+
+
+@transaction.atomic
+def begin_in_zone() -> None:
+    """Have those reckoned anew that compare days, once the installation reckons in another time zone.
+
+    One statement as long as it does not.
+    """
+    rows = ComputedTrait.objects.select_for_update(no_key=True).exclude(state=State.GOING)
+    others = {row.pk: row for row in rows.exclude(reckoned_in=settings.FALLBACK_TIME_ZONE).order_by("pk")}
+    for definition in definitions.current(others) if others else ():
+        row = others[definition.pk]
+        if row.reckoned_in and definitions.compares_days(definition):
+            start(row)
+            row.save(update_fields=STARTED)
+    ComputedTrait.objects.filter(pk__in=others).update(reckoned_in=settings.FALLBACK_TIME_ZONE)
 
 
 @transaction.atomic

@@ -8,8 +8,9 @@ from datetime import timedelta
 from typing import Any
 
 from events import catalog
-from events.conditions import ConditionError, Performed, What, parse, times
+from events.conditions import ConditionError, Performed, What, parse, times, walk
 from events.models import ComputedTrait, PropertyStat
+from events.segments.live import needs_zone
 from events.vocabulary import About, Word
 
 Function = ComputedTrait.Function
@@ -62,6 +63,11 @@ def _where(tree: object, event: str) -> Any:
         raise ConditionError(error.path.removeprefix("where").removeprefix("."), error.message) from None
     assert isinstance(found, Performed)
     return found.what.where
+
+
+def compares_days(definition: Definition) -> bool:
+    """Say whether another time zone of the person may be another value."""
+    return any(map(needs_zone, walk(definition.past)))
 
 
 def problems(row: ComputedTrait) -> dict[str, str]:

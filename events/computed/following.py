@@ -14,10 +14,8 @@ from events import nudges
 from events.computed import definitions, writing
 from events.computed.definitions import Definition
 from events.computed.writing import Changed
-from events.conditions import walk
 from events.log import ClaimedEvent
 from events.models import ComputedTrait, ComputedValue
-from events.segments.live import needs_zone
 
 
 def follow(events: Sequence[ClaimedEvent], now: datetime) -> Changed:
@@ -86,7 +84,7 @@ def hear(heard: Mapping[tuple[str, str], Collection[int]], moved: Collection[int
         for each in definitions.current()
         for person in {
             *heard.get((each.past.what.type, each.past.what.event), ()),
-            *(moved if any(map(needs_zone, walk(each.past))) else ()),
+            *(moved if definitions.compares_days(each) else ()),
         }
     ]
     if wanted:

@@ -53,7 +53,7 @@ def save(row: ComputedTrait, actor: Actor) -> None:
         building.start(row)
         nudges.nudge("computed")
     elif old is not None:
-        for name in ("revision", "reach_days", "state", "built_to", "build_started_at", "build_seconds"):
+        for name in ("revision", "reach_days", *building.STARTED):
             setattr(row, name, getattr(old, name))
     if old is None:
         row.created_by = actor.name

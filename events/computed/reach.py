@@ -37,5 +37,5 @@ def _follow(pk: int) -> bool:
         return False
     row.reach_days = days_of(row.event_type, row.event)
     building.start(row)
-    row.save(update_fields=["reach_days", "state", "built_to", "build_started_at", "build_seconds"])
+    row.save(update_fields=["reach_days", *building.STARTED])
     return True

@@ -17,7 +17,8 @@ class ComputedTrait(models.Model):
     ``properties`` are dotted paths: the first is what is reckoned with and what tells values apart, all of them are
     what an object shows. ``revision`` counts the changes of what it means. While it is *building*, people up to the id
     ``built_to`` have it; while it is *going*, it is taken from everybody. ``reach_days`` is the age at which its
-    events are deleted; it looks no further back.
+    events are deleted; it looks no further back. ``reckoned_in`` is the
+    ``FALLBACK_TIME_ZONE`` it was computed with; "" is not known.
     """
 
     class Function(models.TextChoices):
@@ -70,6 +71,7 @@ class ComputedTrait(models.Model):
     built_to = models.BigIntegerField(default=0, db_default=0, editable=False)
     build_started_at = models.DateTimeField(db_default=Now(), editable=False)
     build_seconds = models.FloatField(null=True, editable=False, help_text="How long reckoning for everybody took.")
+    reckoned_in = models.TextField(default="", db_default="", editable=False)
     created_by = models.TextField(blank=True, default="", db_default="", editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 

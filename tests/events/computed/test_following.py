@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from pytest_django import Settings
 
 from campaigns import enrollment
 from events import log, merging, privacy
 from events.audit import Actor
-from events.computed import building, definitions, turning
+from events.computed import building, definitions, turning, writing
 from events.ingest import ingest
 from events.log import Entry
 from events.models import ComputedTrait, ComputedValue, Profile, Segment, SegmentMember
@@ -179,3 +182,27 @@ def test_days_are_those_of_the_persons_time_zone() -> None:
     assert ComputedValue.objects.exclude(look_at=None).count() == 1
     turning.turn_batch(timezone.now() + timedelta(milliseconds=1))
     assert traits(ada) == {"timezone": "Asia/Tokyo", "all_views": 1}
+
+
+def test_another_zone_of_the_installation_computes_what_compares_days_anew(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where = {"property": "at", "before": "2026-05-02"}
+    make("may", "count", where=where, reckoned_in="Asia/Tokyo")
+    make("views", "count", reckoned_in="Asia/Tokyo")
+    make("as_ever", "count", where=where)
+    ada = make_profile("ada")
+    log.append([Entry(ada.pk, "Viewed", {"at": "2026-05-01T23:00:00Z"}, timezone.now())])
+    settings.FALLBACK_TIME_ZONE = "Asia/Tokyo"
+    building.begin_in_zone()
+    settings.FALLBACK_TIME_ZONE = "America/New_York"
+    building.begin_in_zone()
+    states = dict(ComputedTrait.objects.values_list("name", "state"))
+    assert states == {"may": "building", "views": "live", "as_ever": "building"}
+    assert set(ComputedTrait.objects.values_list("reckoned_in", flat=True)) == {"America/New_York"}
+    # As the processes that are started with it.
+    monkeypatch.setattr(writing, "_made", WeakKeyDictionary())
+    building.build(time.monotonic() + 30)
+    assert traits(ada) == {"may": 1, "as_ever": 1}
+    building.begin_in_zone()
+    assert not ComputedTrait.objects.exclude(state="live").exists()
