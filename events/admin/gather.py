@@ -13,7 +13,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.text import slugify
 
-from events import audit, references
+from events import audit, patience, references
 from events.audit import Actor
 from events.models import Profile, Segment
 from events.searching import Search
@@ -23,6 +23,8 @@ from events.segments import gathering, keeping
 SEGMENT, TEST, IDS = "segment_memberships__segment__id__exact", "is_test__exact", "ids"
 MAX_IDS = 1_000
 SHOWN = 10
+# What it may take to find these.
+SECONDS = 3
 TAKEN = "There is a segment of this name already."
 
 
@@ -61,16 +63,25 @@ def show(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
         _make(segment, search, ids, condition if by_condition else None)
         audit.note(Actor.of_user(request.user), "segment", segment=segment.slug, changed=["people"])
         return redirect(reverse("admin:events_segment_change", args=[segment.pk]))
-    some = Profile.objects.filter(pk__in=ids) if ids else search.people(Profile.objects.all())
     more = {
         "title": "Make a segment of these people",
         "form": form,
         "words": search.words(),
         "chosen": len(ids),
-        "some": some.order_by("-pk")[:SHOWN],
+        "some": _some(search, ids),
         "back": reverse("admin:events_profile_changelist") + ("" if ids else f"?{request.GET.urlencode()}"),
     }
     return TemplateResponse(request, "admin/events/segments/gather.html", {**context, **more})
+
+
+def _some(search: Search, ids: list[int]) -> list[Profile] | None:
+    """Return a few of those who are meant; None where to find them takes too long."""
+    found = Profile.objects.filter(pk__in=ids) if ids else search.people(Profile.objects.all())
+    try:
+        with patience.at_most(SECONDS):
+            return list(found.order_by("-pk")[:SHOWN])
+    except patience.TooLong:
+        return None
 
 
 @transaction.atomic

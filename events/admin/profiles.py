@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import (
@@ -21,17 +21,38 @@ from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
-from events import audit, panels, people, testers
+from events import audit, panels, patience, people, testers
 from events.admin import merge_page, privacy
 from events.admin.activity import KINDS, Wish, activity
 from events.admin.conditions import views as conditions
-from events.admin_paging import KeysetAdmin
+from events.admin_paging import KeysetAdmin, KeysetChangeList
 from events.audit import Actor
 from events.models import ComputedTrait, Profile
 from events.searching import Search
 from events.templatetags.console import badge, moment
 
 IDENTITIES_SHOWN = 50
+# A rare trait is looked for among everybody.
+SEARCH_SECONDS = 5
+
+
+class PeopleList(KeysetChangeList):
+    """A page of people; none, with a word on why, where finding them takes too long."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        try:
+            with patience.at_most(SEARCH_SECONDS):
+                super().get_results(request)
+        except patience.TooLong:
+            self.queryset = Profile.objects.none()
+            super().get_results(request)
+            messages.warning(request, TOO_LONG)
+
+
+TOO_LONG = (
+    f"Nobody was found in {SEARCH_SECONDS} seconds, so the search was given up. "
+    "Search by email or user id, or make a segment of it: that looks through everybody in the background."
+)
 
 
 @admin.register(Profile)
@@ -43,6 +64,9 @@ class ProfileAdmin(KeysetAdmin):
     list_before_template = "admin/events/segments/gather_link.html"
     actions = ("make_segment",)
     empty_help = "People appear as soon as a source reports something about them."
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[KeysetChangeList]:
+        return PeopleList
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """People come from the application, never from this page."""

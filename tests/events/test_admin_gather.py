@@ -160,3 +160,15 @@ def test_a_condition_means_the_people_who_are_found() -> None:
     assert Search("seats=30").condition() == {"trait": "seats", "in": ["30", 30]}
     assert Search("sea").condition() is None is Search().condition()
     assert other not in Search("seats=30", is_test=False).people(Profile.objects.all())
+
+
+def test_a_search_that_takes_too_long_is_given_up_and_can_become_a_segment(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("events.admin.profiles.SEARCH_SECONDS", 0.001)
+    monkeypatch.setattr("events.admin.gather.SECONDS", 0.001)
+    Profile.objects.bulk_create(Profile(user_id=f"u{number}", traits={"plan": "free"}) for number in range(20_000))
+    text = found(admin_client, "q=plan%3Dpro")
+    assert "the search was given up" in text and f'href="{GATHER}?q=plan%3Dpro"' in text
+    text = admin_client.get(f"{GATHER}?q=plan=pro").content.decode()
+    assert "takes too long" in text and "Make the segment" in text
