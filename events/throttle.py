@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING
 import msgspec
 from django.db import connection
 
+from events import people
+
 if TYPE_CHECKING:
     from events.identifying import Person
     from events.ingest import Item
 
     Pair = tuple[Item, Person]
-
-# All people of the transaction, by id: who comes later with the same event waits until ours is in the log.
-LOCK = "SELECT FROM events_profile WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE"
 
 # LIMIT keeps the look-up by index, row for row; as a join the planner might read the log.
 NEAR = """
@@ -72,7 +71,8 @@ def _near_stored(pairs: Sequence[Pair], watched: Sequence[int], windows: Mapping
         for place in watched
         for item, person in [pairs[place]]
     ]
+    # All of the transaction: who comes later with the same event waits until ours is in the log.
+    people.hold(person.profile_id for _, person in pairs if person.profile_id)
     with connection.cursor() as cursor:
-        cursor.execute(LOCK, [sorted({person.profile_id for _, person in pairs if person.profile_id})])
         cursor.execute(NEAR, [msgspec.json.encode(records).decode()])
         return {place for (place,) in cursor.fetchall()}

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from django.db import connection, transaction
 from django.utils import timezone
 
-from events import log
+from events import log, people
 from messaging.models import Subscription, Topic
 from messaging.policy import TopicState
 
@@ -37,7 +37,6 @@ class Said:
     basis: str = ""
 
 
-HOLD = "SELECT id FROM events_profile WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE"
 # Known already is what has been said of the channel, or of all, and by nothing since otherwise. An application sends
 # everything it knows along with everything: it brings nobody back who has left in any other way.
 NOTE = """
@@ -77,7 +76,7 @@ def note(said: Iterable[Said]) -> int:
         return 0
     slugs = dict(Topic.objects.filter(pk__in={one.topic_id for one in last.values()}).values_list("pk", "slug"))
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(HOLD, [sorted({one.profile_id for one in last.values()})])
+        people.hold(one.profile_id for one in last.values())
         cursor.execute(NOTE, [json.dumps([asdict(one) for one in last.values()])])
         new = cursor.fetchall()
         now = timezone.now()

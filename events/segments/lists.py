@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
+from events import people
 from events.models import Profile, Segment, SegmentMember
 from events.segments import changes
 from events.segments.changes import Answer
-
-HOLD = "SELECT id FROM events_profile WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE"
-
 
 BY_HAND = "by hand"
 
@@ -29,17 +27,10 @@ def remove(segment: Segment, profile_ids: Collection[int], cause: str = BY_HAND,
     return _set(segment, profile_ids, cause, is_in=False, quiet=quiet)
 
 
-def hold(profile_ids: Iterable[int]) -> list[int]:
-    """Hold people until the caller's transaction ends, in their order; return those who are there. One statement."""
-    with connection.cursor() as cursor:
-        cursor.execute(HOLD, [sorted(set(profile_ids))])
-        return [pk for (pk,) in cursor.fetchall()]
-
-
 @transaction.atomic
 def _set(segment: Segment, profile_ids: Collection[int], cause: str, *, is_in: bool, quiet: bool) -> int:
     assert segment.kind == Segment.Kind.MANUAL
-    held = hold(profile_ids)
+    held = people.hold(profile_ids)
     member = SegmentMember.objects.filter(segment=segment, profile_id=OuterRef("pk"))
     rows: Any = Profile.objects.filter(pk__in=held).annotate(was_in=Exists(member))
     answers = [

@@ -46,7 +46,7 @@ def take(upload: Import, items: Sequence[Item], store: Store, fail: Note, remark
     if upload.state != Import.State.RUNNING:
         _tell_doubles(upload, found, [item for item in unknown if makes], remark)
         return
-    lists.hold(found.values())
+    people.hold(found.values())
     store([item for item in items if (item.traits if item.index in found else makes)])
     # Those who were made, and whoever was merged before they were held.
     found = _find(upload, items)
