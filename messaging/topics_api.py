@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from django.http import Http404, HttpResponse
@@ -10,7 +9,7 @@ from django.urls import URLPattern, re_path
 from rest_framework.request import Request
 
 from events import audit, people
-from events.api.manage.base import ManagementView, before_id, limit_of, page, read_body, respond, token_of
+from events.api.manage.base import ManagementView, before_id, limit_of, names_of, page, read_body, respond, token_of
 from events.api.manage.profiles import find_profile
 from events.api.openapi import CURSOR, Shape
 from events.api.refusal import Refusal
@@ -90,7 +89,7 @@ class PeopleView(ManagementView):
     def post(self, request: Request, slug: str) -> HttpResponse:
         topic = _find(slug)
         said = read_body(request, {**dict.fromkeys(STATES, list), "channel": str, "basis": str})
-        wanted = {verb: _ids(said.get(verb) or [], verb) for verb in STATES}
+        wanted = {verb: names_of(said, verb) for verb in STATES}
         if sum(len(ids) for ids in wanted.values()) > MAX_IDS:
             raise Refusal("too_large", f"At most {MAX_IDS:,} people can be named at once.", "subscribe")
         found = people.by_many({name for ids in wanted.values() for name in ids})
@@ -150,12 +149,6 @@ def _basis(said: dict[str, Any]) -> str:
     if len(basis) > MAX_BASIS:
         raise Refusal("too_large", f"At most {MAX_BASIS:,} characters can be kept.", "basis")
     return basis
-
-
-def _ids(given: Sequence[object], field: str) -> list[str]:
-    if not all(isinstance(name, str) for name in given):
-        raise Refusal("invalid_value", f"{field} has to be a list of user ids or emails.", field)
-    return [str(name) for name in given]
 
 
 def _find(slug: str) -> Topic:

@@ -82,6 +82,14 @@ WORDS: dict[type, str] = {
 }
 
 
+def names_of(said: dict[str, Any], field: str) -> list[str]:
+    """Return the user ids or emails that a body names under ``field``, none where it does not. Raises Refusal."""
+    given = said.get(field) or []
+    if not all(isinstance(name, str) for name in given):
+        raise Refusal("invalid_value", f"{field} has to be a list of user ids or emails.", field)
+    return [str(name) for name in given]
+
+
 def limit_of(request: Request) -> int:
     given = request.query_params.get("limit")
     try:

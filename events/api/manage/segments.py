@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -11,7 +10,7 @@ from django.urls import URLPattern, re_path
 from rest_framework.request import Request
 
 from events import audit, people, unknown
-from events.api.manage.base import ManagementView, before_id, limit_of, page, read_body, respond, token_of
+from events.api.manage.base import ManagementView, before_id, limit_of, names_of, page, read_body, respond, token_of
 from events.api.openapi import CURSOR, Shape
 from events.api.refusal import Refusal
 from events.api.shapes import (
@@ -112,7 +111,7 @@ class MembersView(ManagementView):
         if segment.kind != Segment.Kind.MANUAL:
             raise Refusal("conflict", "Who is in this segment is for its condition to say.", "slug", 409)
         said = read_body(request, {"add": list, "remove": list})
-        wanted = {verb: _ids(said.get(verb) or [], verb) for verb in ("add", "remove")}
+        wanted = {verb: names_of(said, verb) for verb in ("add", "remove")}
         if sum(len(ids) for ids in wanted.values()) > MAX_IDS:
             raise Refusal("too_large", f"At most {MAX_IDS:,} people can be named at once.", "add")
         found = people.by_many({*wanted["add"], *wanted["remove"]})
@@ -135,12 +134,6 @@ def _save(request: Request, segment: Segment, said: dict[str, Any]) -> None:
     except keeping.Mistake as error:
         raise Refusal("invalid_value", error.message, error.field) from None
     audit.note(Actor.of_token(token_of(request)), "segment", segment=segment.slug, changed=list(said))
-
-
-def _ids(given: Sequence[object], field: str) -> list[str]:
-    if not all(isinstance(name, str) for name in given):
-        raise Refusal("invalid_value", f"{field} has to be a list of user ids or emails.", field)
-    return [str(name) for name in given]
 
 
 def _find(slug: str) -> Segment:
