@@ -111,12 +111,6 @@ def traits() -> list[PropertyStat]:
     return properties(TRAITS)
 
 
-def nearest(name: str) -> str:
-    """Return the known name that is spelled most like ``name``; "" for none, or when it is known itself."""
-    known = names(limit=MAX_NAMES)
-    return "" if name in known else spelled_like(name, known)
-
-
 def spelled_like(name: str, known: Iterable[str], likeness: float = 0.7) -> str:
     """Return the one of the ``known`` names that is spelled most like ``name``; "" for none as like as that (to 1)."""
     by_letters = {each.casefold(): each for each in known}

@@ -146,10 +146,9 @@ def test_names_are_complete_even_where_no_sample_has_them() -> None:
 
 
 def test_the_nearest_name_is_suggested_for_a_misspelled_one() -> None:
-    planned("Order Completed")
-    assert catalog.nearest("order complete") == "Order Completed"
-    assert catalog.nearest("Order Completed") == ""
-    assert catalog.nearest("Something Else") == ""
+    known = ["Order Completed", "Signed Up"]
+    assert catalog.spelled_like("order complete", known) == "Order Completed"
+    assert catalog.spelled_like("Something Else", known) == ""
 
 
 def test_what_was_seen_keeps_to_the_schema_that_is_suggested() -> None:
