@@ -16,7 +16,7 @@ SCOPES: dict[str, str] = {
     "catalogue:read": "Read the tracking plan",
     "catalogue:write": "Change the tracking plan",
     "segments:read": "Read segments and who is in them",
-    "segments:write": "Change who is in lists that are kept by hand",
+    "segments:write": "Make, change and delete segments, and change who is in lists kept by hand",
     "computed:read": "Read computed traits",
     "computed:write": "Make, change and remove computed traits",
     "sources:read": "Read sources and their keys' labels",
