@@ -21,7 +21,6 @@ from messaging import subscriptions
 from messaging.admin import journal
 from messaging.models import Subscription, Topic
 from messaging.policy import TopicState
-from messaging.subscriptions import Said
 
 MAY_SAY = "messaging.add_subscription"
 # What comes of it for mails: a badge's tone and words.
@@ -92,8 +91,8 @@ class TopicAdmin(ModelAdmin):
             raise PermissionDenied
         topic, profile = get_object_or_404(Topic, pk=topic_id), get_object_or_404(Profile, pk=profile_id)
         subscribes = request.POST.get("state") == Subscription.State.SUBSCRIBED
-        state = Subscription.State.SUBSCRIBED if subscribes else Subscription.State.UNSUBSCRIBED
-        if subscriptions.note([Said(profile.pk, topic.pk, state, Subscription.Source.MANUAL)]):
+        say = subscriptions.subscribe if subscribes else subscriptions.unsubscribe
+        if say([profile.pk], topic, Subscription.Source.MANUAL):
             words = f"Subscribed to {topic} by hand." if subscribes else f"Unsubscribed from {topic} by hand."
             journal.note(request, profile, words)
             messages.success(request, words)
