@@ -14,6 +14,7 @@ import random
 import time
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http.client import HTTPException
@@ -26,7 +27,7 @@ from django.utils import timezone
 from campaigns import outgoing, texts
 from campaigns.engine import steps
 from campaigns.models import Call, Campaign, Journey
-from events import nudges
+from events import nudges, raw_json
 from events.models import Profile
 from messaging import retry
 
@@ -139,7 +140,7 @@ def attempt(call: Call) -> Settled:
         return Settled(False, str(error))
     except (OSError, HTTPException) as error:
         return _again(call, f"No answer: {error or type(error).__name__}")
-    said = f"{reply.status} {reply.reason}".strip()
+    said = f"{reply.status} {reply.reason}".replace("\0", "").strip()
     if 200 <= reply.status < 300:
         return Settled(True, said, _read(reply.body))
     if reply.status >= 500 or reply.status in PASSING:
@@ -153,12 +154,12 @@ def _again(call: Call, detail: str) -> Settled:
 
 
 def _read(body: bytes) -> Any:
-    """Return an answer as JSON where it is, else as text. NUL, which the database does not store, goes."""
-    text = body.decode(errors="replace").replace("\0", "").replace("\\u0000", "")
-    try:
-        return json.loads(text, parse_constant=str)
-    except (ValueError, RecursionError):
-        return text
+    """Return an answer as JSON where it can be stored as such, else as text."""
+    text = raw_json.storable(body)
+    with suppress(ValueError, RecursionError):
+        if raw_json.flaw(b"[%b]" % text) is None:
+            return json.loads(text, parse_constant=str)
+    return text.decode().replace("\0", "")
 
 
 def _own_headers(call: Call, body: bytes) -> dict[str, str]:

@@ -18,7 +18,7 @@ import time_machine
 from django.core.management import call_command
 from django.utils import timezone
 
-from campaigns import calling, enrollment, runner
+from campaigns import calling, enrollment, outgoing, runner
 from campaigns.models import Call, Journey, Visit
 from campaigns.reasons import Ending, Outcome
 from events import privacy
@@ -37,6 +37,8 @@ class Receiver:
     def __init__(self) -> None:
         self.heard: list[tuple[str, str, dict[str, str], bytes]] = []
         self.answers: list[tuple[int, bytes]] = [(200, b'{"tier": "gold", "points": 12}')]
+        # Between two bytes of an answer.
+        self.pause = 0.0
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -48,7 +50,9 @@ class Receiver:
                 if status == 302:
                     self.send_header("Location", "/elsewhere")
                 self.end_headers()
-                self.wfile.write(text)
+                for piece in [bytes([byte]) for byte in text] if receiver.pause else [text]:
+                    self.wfile.write(piece)
+                    time.sleep(receiver.pause)
 
             do_POST = do_GET = do_PUT = answer
 
@@ -128,6 +132,41 @@ def test_an_answer_that_is_no_json_is_kept_as_text_and_no_more_of_it_than_fits(r
     make_calls()
     answer = Call.objects.get().answer
     assert answer.startswith("okxx") and len(answer) < 33_000
+
+
+@pytest.mark.parametrize(
+    ("body", "kept"),
+    [
+        (b'{"a": 1e400}', '{"a": 1e400}'),
+        (b"1e400", "1e400"),
+        (rb'["\ud800", "\u0000"]', ["\N{REPLACEMENT CHARACTER}", "\N{REPLACEMENT CHARACTER}"]),
+        (b'{"a": NaN}', {"a": "NaN"}),
+        (b"[" * 5_000, "[" * 5_000),
+    ],
+)
+def test_an_answer_that_the_database_cannot_keep_as_it_is_ends_the_call_all_the_same(
+    receiver: Receiver, body: bytes, kept: Any
+) -> None:
+    receiver.answers = [(200, body)]
+    make_campaign(call(receiver), send())
+    happens(make_profile())
+    settle()
+    make_calls()
+    made = Call.objects.get()
+    assert (made.succeeded, made.answer) == (True, kept)
+
+
+def test_an_answer_that_comes_letter_by_letter_is_given_up(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outgoing, "MAX_SECONDS", 0.5)
+    receiver.answers, receiver.pause = [(200, b"x" * 100)], 0.1
+    make_campaign(call(receiver), send())
+    happens(make_profile())
+    settle()
+    began = time.monotonic()
+    calling.run_due(time.monotonic() + 1)
+    assert time.monotonic() - began < 5
+    made = Call.objects.get()
+    assert made.finished_at is None and made.detail == "No answer: it was not complete after 0.5 seconds"
 
 
 @pytest.mark.parametrize("status", [500, 503, 429, 408])
