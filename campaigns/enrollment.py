@@ -4,7 +4,8 @@ Pending events are claimed and deleted in the transaction that acts on them, so 
 number of statements depends on how many campaigns listen for the names in a batch, never on the number of events.
 A condition that fails parks its events before its own campaign (``campaigns.parking``); an event that fails whomever it
 meets is parked whole. The others go on. What fails only for missing traits is looked
-at again for a while (``campaigns.grace``).
+at again for a while (``campaigns.grace``). A campaign may wait for quiet before it lets anybody in
+(``campaigns.quiet``).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from datetime import datetime, timedelta
 from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
-from campaigns import goals, grace, ledger, listening, metrics, news, parking, waking, workflows
+from campaigns import goals, grace, ledger, listening, metrics, news, parking, quiet, waking, workflows
 from campaigns.halving import is_outage
 from campaigns.models import CampaignVersion, Journey, Metric
 from campaigns.news import News
@@ -87,7 +88,8 @@ def enroll_batch(limit: int, only: int | None = None, *, careful: bool = False) 
 def enroll_waiting(deadline: float) -> int:
     """Look again at events that wait for traits, where it is time to, until ``time.monotonic()`` passes ``deadline``.
 
-    So are parked events that somebody wants to be tried again. Returns how many were looked at.
+    So are parked events that somebody wants to be tried again, and starts that were put off until it is quiet. Returns
+    how many were looked at.
     """
     done = 0
     while time.monotonic() < deadline:
@@ -95,6 +97,9 @@ def enroll_waiting(deadline: float) -> int:
             now = timezone.now()
             candidates = grace.due(now, BATCH) or parking.due(BATCH)
             _act(judge_again(candidates, now, careful=True))
+            if not candidates:
+                candidates = quiet.due(now, BATCH)
+                _act(candidates)
         if not candidates:
             break
         done += len(candidates)
@@ -103,9 +108,10 @@ def enroll_waiting(deadline: float) -> int:
 
 def _act(candidates: Sequence[Candidate]) -> None:
     if candidates:
-        settled = _enter(_check_reentry(candidates))
+        settled = _enter(_check_reentry(quiet.put_off(candidates)))
         grace.settle(settled)
         parking.settle(settled)
+        quiet.settle(settled)
 
 
 def _check_reentry(candidates: Sequence[Candidate]) -> list[Candidate]:
@@ -252,7 +258,7 @@ SELECT r.campaign_id, r.version_id, r.profile_id, r.event_id, r.entry, r.journey
 FROM jsonb_to_recordset(%s)
     AS r(campaign_id bigint, version_id bigint, profile_id bigint, event_id bigint, entry text, journey_id bigint)
 ON CONFLICT (event_id, version_id) DO UPDATE SET entry = excluded.entry, journey_id = excluded.journey_id
-WHERE campaigns_decision.entry IN ('waiting', 'parked')
+WHERE campaigns_decision.entry IN ('waiting', 'parked', 'quiet')
 """
 
 

@@ -16,6 +16,7 @@ DELETE = [
     f"DELETE FROM campaigns_call WHERE journey_id IN ({JOURNEYS})",
     f"DELETE FROM campaigns_visit WHERE journey_id IN ({JOURNEYS})",
     "DELETE FROM campaigns_waiting WHERE profile_id = ANY(%(ids)s)",
+    "DELETE FROM campaigns_putoff WHERE profile_id = ANY(%(ids)s)",
     "DELETE FROM campaigns_parked WHERE profile_id = ANY(%(ids)s)",
     "DELETE FROM campaigns_decision WHERE profile_id = ANY(%(ids)s)",
     "DELETE FROM campaigns_journey WHERE profile_id = ANY(%(ids)s)",

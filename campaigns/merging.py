@@ -97,6 +97,29 @@ FROM unnest(%s::bigint[], %s::bigint[]) AS pair(loser, winner) WHERE p.profile_i
 """
 
 
+# What waits for quiet on several sides waits as one: the last event of all, until the last of them was to be quiet.
+JOIN_PUT_OFF = f"""
+WITH {PERSON}, ranked AS (
+    SELECT q.id, row_number() OVER (same ORDER BY q.happened_at DESC, q.event_id DESC) AS place,
+           max(q.look_at) OVER same AS look_at, min(q.until) OVER same AS until
+    FROM person JOIN campaigns_putoff q ON q.profile_id = person.profile_id
+    WINDOW same AS (PARTITION BY person.winner, q.campaign_id, q.key)
+), replaced AS (
+    DELETE FROM campaigns_putoff q USING ranked WHERE q.id = ranked.id AND ranked.place > 1
+    RETURNING q.event_id, q.version_id
+), told AS (
+    UPDATE campaigns_decision d SET entry = 'replaced' FROM replaced
+    WHERE d.event_id = replaced.event_id AND d.version_id = replaced.version_id AND d.entry = 'quiet'
+)
+UPDATE campaigns_putoff q SET look_at = least(ranked.look_at, ranked.until), until = ranked.until
+FROM ranked WHERE q.id = ranked.id AND ranked.place = 1
+"""
+MOVE_PUT_OFF = """
+UPDATE campaigns_putoff q SET profile_id = pair.winner
+FROM unnest(%s::bigint[], %s::bigint[]) AS pair(loser, winner) WHERE q.profile_id = pair.loser
+"""
+
+
 def follow_merge(sender: object, pairs: Sequence[tuple[int, int]], **kwargs: Any) -> None:
     """Re-point journeys and decisions of the losers, in the merging transaction."""
     losers, winners = [loser for loser, _ in pairs], [winner for _, winner in pairs]
@@ -109,6 +132,8 @@ def follow_merge(sender: object, pairs: Sequence[tuple[int, int]], **kwargs: Any
         cursor.execute(MOVE_JOURNEYS, [losers, winners, losers, winners])
         cursor.execute(MOVE_DECISIONS, [losers, winners])
         cursor.execute(MOVE_PARKED, [losers, winners])
+        cursor.execute(JOIN_PUT_OFF, people)
+        cursor.execute(MOVE_PUT_OFF, [losers, winners])
         cursor.execute(MOVE_WAITING, [losers, winners])
         if cursor.rowcount:
             nudges.nudge("pending")

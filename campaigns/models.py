@@ -258,6 +258,31 @@ class Waiting(models.Model):
         return f"Event {self.event_id} until {self.until:%Y-%m-%d %H:%M}"
 
 
+class PutOff(models.Model):
+    """A start that is put off until it has been quiet: the last event so far, looked at again at ``look_at``.
+
+    That is at the latest ``until``. ``key`` is a digest of what keeps entries of a person apart; see
+    ``campaigns.quiet``.
+    """
+
+    profile = models.ForeignKey(Profile, on_delete=models.DO_NOTHING, db_index=False, related_name="+")
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, db_index=False, related_name="+")
+    key = models.CharField(max_length=64)
+    version = models.ForeignKey(CampaignVersion, on_delete=models.CASCADE, db_index=False, related_name="+")
+    event_id = models.BigIntegerField()
+    event_timestamp = models.DateTimeField()
+    happened_at = models.DateTimeField()
+    name = models.TextField()
+    look_at = models.DateTimeField(db_index=True)
+    until = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["profile", "campaign", "key"], name="put_off_once")]
+
+    def __str__(self) -> str:
+        return f"Event {self.event_id} until {self.look_at:%Y-%m-%d %H:%M}"
+
+
 class Parked(models.Model):
     """An event that one version could not look at: its condition fails. See ``campaigns.parking``.
 

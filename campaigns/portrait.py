@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import F
 
-from campaigns.models import Decision, Journey, Parked, Visit, Waiting
+from campaigns.models import Decision, Journey, Parked, PutOff, Visit, Waiting
 from events.portrait import Section, rows
 
 JOURNEY = ("id", "state", "trigger_name", "trigger_at", "entered_at", "ended_at", "ending", "converted_at", "is_test")
@@ -25,3 +25,5 @@ def sections(sender: object, profile_id: int, **kwargs: Any) -> Iterator[Section
     yield "parked_events", rows(parked, "name", "event_timestamp", "error", in_campaign=F("campaign__name"))
     waiting = Waiting.objects.filter(profile=profile_id).order_by("pk")
     yield "waiting_for_traits", rows(waiting, "event_timestamp", "until", in_campaign=F("campaign__name"))
+    put_off = PutOff.objects.filter(profile=profile_id).order_by("pk")
+    yield "waiting_for_quiet", rows(put_off, "name", "event_timestamp", "look_at", in_campaign=F("campaign__name"))

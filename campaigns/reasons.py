@@ -17,6 +17,8 @@ class Entry(StrEnum):
     WAITING = "waiting"
     PARKED = "parked"
     DROPPED = "dropped"
+    QUIET = "quiet"
+    REPLACED = "replaced"
 
     @property
     def label(self) -> str:
@@ -36,6 +38,8 @@ ENTRY_LABELS: dict[Entry, str] = {
     Entry.TOO_OLD: "The event was too old to answer: it counts as history",
     Entry.PARKED: "Looking at it failed: it is parked, and can be tried again",
     Entry.DROPPED: "Looking at it had failed, and it was given up by hand",
+    Entry.QUIET: "Waits until it is quiet: until no such event has come for a while",
+    Entry.REPLACED: "A later event took its place",
     Entry.WAITING: "Waits for something that is not known of the person yet",
 }
 

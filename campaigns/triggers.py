@@ -27,7 +27,7 @@ class Candidate:
     """One event before one version that listens for its name, and what comes of it.
 
     ``waiting_id`` is that of the row by which it has waited for traits, ``parked_id`` that of the row by which it was
-    parked; ``error`` is why it is parked now.
+    parked, ``put_off_id`` that of the row by which it waited for quiet; ``error`` is why it is parked now.
     """
 
     event: ClaimedEvent
@@ -38,6 +38,7 @@ class Candidate:
     journey_id: int | None = None
     waiting_id: int | None = None
     parked_id: int | None = None
+    put_off_id: int | None = None
     error: str = ""
 
     @property
@@ -45,13 +46,18 @@ class Candidate:
         reentry = self.workflow.reentry
         if reentry.rule != "once":
             return f"event:{self.event.id}"
-        return f"once:{sha256(self.sameness.encode()).hexdigest()}" if reentry.by else "once"
+        return f"once:{self.digest}" if reentry.by else "once"
 
     @property
     def sameness(self) -> str:
         """Return as JSON what distinguishes entries of the same person, "null" where nothing does."""
         by = self.workflow.reentry.by
         return json.dumps(self.event.properties.get(by) if by else None, sort_keys=True)
+
+    @property
+    def digest(self) -> str:
+        """Return what distinguishes entries in a form that an index can hold, however long the value is."""
+        return sha256(self.sameness.encode()).hexdigest()
 
     @property
     def until(self) -> datetime:

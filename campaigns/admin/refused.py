@@ -11,14 +11,17 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
 from campaigns.admin import conditions, journeys, page, people, words
-from campaigns.models import Campaign, CampaignVersion, Decision, Waiting
+from campaigns.models import Campaign, CampaignVersion, Decision, PutOff, Waiting
 from campaigns.reasons import Entry
 from events.admin_paging import before_key, page_before
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """``rule`` is the rule of the version that turned the event away, in words; ``until`` how long it still waits."""
+    """``rule`` is the rule of the version that turned the event away, in words; ``until`` how long it still waits.
+
+    ``until_says`` leads to that time.
+    """
 
     decision: Decision
     reason: str
@@ -26,6 +29,12 @@ class Refusal:
     event_url: str
     profile_url: str
     until: datetime | None = None
+
+    @property
+    def until_says(self) -> str:
+        if self.decision.entry == Entry.QUIET:
+            return "Waits for quiet until"
+        return "Looked at again as soon as more is known, until"
 
 
 def show(request: HttpRequest, campaign: Campaign) -> HttpResponse:
@@ -59,9 +68,9 @@ def _filtered(campaign: Campaign, person: str, reason: str) -> QuerySet[Decision
 
 
 def refusals(decisions: Collection[Decision]) -> list[Refusal]:
-    """Put decisions into words. One statement, one more when any event waits."""
+    """Put decisions into words. One statement, one more for each way in which any event waits."""
     versions = CampaignVersion.objects.in_bulk({decision.version_id for decision in decisions})
-    until = waiting_until([decision for decision in decisions if decision.entry == Entry.WAITING])
+    until = waiting_until(decisions)
     return [
         Refusal(
             decision=decision,
@@ -80,11 +89,13 @@ def label(decision: Decision) -> str:
 
 
 def waiting_until(decisions: Collection[Decision]) -> dict[tuple[int, int], datetime]:
-    """Return until when events wait for traits, by event and version. At most one statement."""
-    if not decisions:
-        return {}
-    rows = Waiting.objects.filter(event_id__in={decision.event_id for decision in decisions})
-    return {(event_id, version_id): at for event_id, version_id, at in rows.values_list("event_id", "version", "until")}
+    """Return until when events wait for traits or for quiet, by event and version. At most two statements."""
+    rows: list[tuple[int, int, datetime]] = []
+    if lacking := {decision.event_id for decision in decisions if decision.entry == Entry.WAITING}:
+        rows += Waiting.objects.filter(event_id__in=lacking).values_list("event_id", "version", "until")
+    if people := {decision.profile_id for decision in decisions if decision.entry == Entry.QUIET}:
+        rows += PutOff.objects.filter(profile__in=people).values_list("event_id", "version", "look_at")
+    return {(event_id, version_id): at for event_id, version_id, at in rows}
 
 
 def rule(decision: Decision, version: CampaignVersion) -> str:
@@ -92,6 +103,9 @@ def rule(decision: Decision, version: CampaignVersion) -> str:
     if decision.entry in (Entry.FILTERED, Entry.WAITING):
         where = (version.definition.get("trigger") or {}).get("where")
         return f"It enters only if {conditions.words(where)}" if where else ""
+    if decision.entry in (Entry.QUIET, Entry.REPLACED):
+        trigger = version.definition.get("trigger") or {}
+        return f"It {words.quiet(trigger)}" if trigger.get("quiet_minutes") else ""
     if decision.entry == Entry.TOO_OLD:
         hours = words.limit(version.definition, "max_age_hours")
         return f"It takes events that are up to {words.span(hours * 3600)} old"

@@ -20,7 +20,7 @@ from campaigns.admin.wait_forms import (
     WaitEventForm,
     WindowForm,
 )
-from campaigns.engine.definition import LIMITS, MAX_AGE_HOURS, MAX_GRACE_MINUTES
+from campaigns.engine.definition import LIMITS, MAX_AGE_HOURS, MAX_GRACE_MINUTES, MAX_QUIET_MINUTES
 
 RULES = {
     "once": "Once, ever",
@@ -73,6 +73,23 @@ class TriggerForm(CardForm):
         widget=NumberText,
         help_text="When the event comes before the traits that the conditions ask for. 0: do not wait.",
     )
+    quiet_minutes = forms.IntegerField(
+        label="Wait until it is quiet, in minutes",
+        required=False,
+        min_value=0,
+        max_value=MAX_QUIET_MINUTES,
+        widget=NumberText,
+        help_text="Of many such events in a row only the last starts it, when no more has come for so long. "
+        "0: each starts it at once. “How often” below can keep this apart too, such as for each order.",
+    )
+    quiet_most_minutes = forms.IntegerField(
+        label="But start it at the latest after, in minutes",
+        required=False,
+        min_value=1,
+        max_value=MAX_QUIET_MINUTES,
+        widget=NumberText,
+        help_text="Counted from the first of them, so that what never gets quiet starts it as well.",
+    )
 
     @classmethod
     def read(cls, part: Mapping[str, Any]) -> dict[str, Any]:
@@ -97,7 +114,8 @@ class ReentryForm(CardForm):
         required=False,
         max_length=200,
         widget=forms.TextInput({"autocomplete": "off", "placeholder": "order_id"}),
-        help_text="Of the event. With order_id, somebody may enter once for each order. Not for “each time”.",
+        help_text="Of the event. With order_id, somebody may enter once for each order. With “each time” it only "
+        "matters for waiting until it is quiet.",
     )
 
     def write(self, part: dict[str, Any]) -> None:

@@ -271,11 +271,22 @@ def trigger(definition: Mapping[str, Any]) -> str:
 
 def _limits(part: Mapping[str, Any]) -> list[str]:
     """Say a trigger's limits where they are not the usual ones."""
-    age, grace = (part.get(name, usual) for name, usual in LIMITS.items())
-    found = [f"events up to {span(age * 3600)} old"] if age != LIMITS["max_age_hours"] else []
+    age, grace = (part.get(name, LIMITS[name]) for name in ("max_age_hours", "grace_minutes"))
+    found = [quiet(part)] if part.get("quiet_minutes") else []
+    found += [f"events up to {span(age * 3600)} old"] if age != LIMITS["max_age_hours"] else []
     if part.get("where") and grace != LIMITS["grace_minutes"]:
         found.append(f"waits {span(grace * 60)} for missing traits" if grace else "does not wait for missing traits")
     return found
+
+
+def quiet(part: Mapping[str, Any]) -> str:
+    """Say how long a trigger waits for quiet."""
+    minutes = part["quiet_minutes"]
+    most = part.get("quiet_most_minutes", max(minutes, LIMITS["quiet_most_minutes"]))
+    return (
+        f"starts with the last one when no more has come for {span(minutes * 60)}, {span(most * 60)} after the first at"
+        " the latest"
+    )
 
 
 def limit(definition: Mapping[str, Any], name: str) -> int:

@@ -18,9 +18,10 @@ from events.conditions import parse as parse_condition
 MAX_SPEED = 100_000
 MAX_AGE_HOURS = 24 * 366
 MAX_GRACE_MINUTES = 24 * 60
+MAX_QUIET_MINUTES = 7 * 24 * 60
 PRIORITIES = ("urgent", "high", "normal", "low")
 # A trigger's limits where its definition names none.
-LIMITS = {"max_age_hours": 72, "grace_minutes": 30}
+LIMITS = {"max_age_hours": 72, "grace_minutes": 30, "quiet_minutes": 0, "quiet_most_minutes": 24 * 60}
 MAX_DEPTH = 10
 
 
@@ -91,11 +92,17 @@ class Reader:
         self.problems.append(Problem(path, message))
 
     def trigger(self, tree: dict[str, Any]) -> Trigger:
+        quiet = self.whole(tree, "quiet_minutes", "trigger", 0, MAX_QUIET_MINUTES, default=LIMITS["quiet_minutes"])
+        most = LIMITS["quiet_most_minutes"]
         return Trigger(
             self.text(tree, "event", "trigger", "choose the event that starts this campaign"),
             self.condition(tree.get("where"), "trigger.where"),
             self.whole(tree, "max_age_hours", "trigger", 1, MAX_AGE_HOURS, default=LIMITS["max_age_hours"]),
             self.whole(tree, "grace_minutes", "trigger", 0, MAX_GRACE_MINUTES, default=LIMITS["grace_minutes"]),
+            quiet,
+            self.whole(
+                tree, "quiet_most_minutes", "trigger", max(1, quiet), MAX_QUIET_MINUTES, default=max(quiet, most)
+            ),
         )
 
     def reentry(self, tree: dict[str, Any]) -> Reentry:

@@ -190,13 +190,16 @@ class Exit(Step):
 class Trigger:
     """``event`` starts a journey if ``where`` holds and it is at most ``max_age_hours`` old when it arrives.
 
-    Where only missing traits are in the way, it waits for them for ``grace_minutes``.
+    Where only missing traits are in the way, it waits for them for ``grace_minutes``. With ``quiet_minutes`` the last
+    of several events starts it, when none has come for so long, at the latest ``quiet_most_minutes`` after the first.
     """
 
     event: str
     where: Node | None
     max_age_hours: int
     grace_minutes: int
+    quiet_minutes: int = 0
+    quiet_most_minutes: int = 24 * 60
 
 
 @dataclass(frozen=True, slots=True)
