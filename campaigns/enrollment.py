@@ -21,7 +21,7 @@ from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
 from campaigns import goals, grace, ledger, listening, metrics, news, parking, quiet, waking, workflows
-from campaigns.halving import is_outage
+from campaigns.halving import is_outage, said
 from campaigns.models import CampaignVersion, Journey, Metric
 from campaigns.news import News
 from campaigns.reasons import Entry
@@ -95,15 +95,30 @@ def enroll_waiting(deadline: float) -> int:
     while time.monotonic() < deadline:
         with transaction.atomic():
             now = timezone.now()
-            candidates = grace.due(now, BATCH) or parking.due(BATCH)
-            _act(judge_again(candidates, now, careful=True))
-            if not candidates:
-                candidates = quiet.due(now, BATCH)
-                _act(candidates)
+            candidates = grace.due(now, BATCH) or parking.due(BATCH) or quiet.due(now, BATCH)
+            _look_again(candidates, now)
         if not candidates:
             break
         done += len(candidates)
     return done
+
+
+def _look_again(candidates: Sequence[Candidate], now: datetime) -> None:
+    """Act on what has waited; where that fails, on each alone, and park the one that fails."""
+    if not candidates:
+        return
+    try:
+        with transaction.atomic():
+            _act(judge_again(candidates, now, careful=True))
+    except Exception as error:
+        if is_outage(error):
+            raise
+        if len(candidates) == 1:
+            logger.exception("event %s is parked by campaign %s", candidates[0].event.id, candidates[0].campaign_id)
+            _act([replace(candidates[0], entry=Entry.PARKED, error=said(error))])
+            return
+        for candidate in candidates:
+            _look_again([candidate], now)
 
 
 def _act(candidates: Sequence[Candidate]) -> None:

@@ -25,12 +25,16 @@ REQUESTED = "Campaign Start Requested"
 
 @dataclass(frozen=True, slots=True)
 class Hearing:
-    """A version and the events of a batch that are before it."""
+    """A version and the events of a batch that are before it.
+
+    ``strain`` is in how many batches in a row its condition took too long.
+    """
 
     campaign_id: int
     version_id: int
     workflow: Workflow
     events: Sequence[ClaimedEvent]
+    strain: int = 0
 
 
 def hearings(events: Sequence[ClaimedEvent]) -> list[Hearing]:
@@ -50,12 +54,20 @@ def hearings(events: Sequence[ClaimedEvent]) -> list[Hearing]:
             Q(ended_at=None) | Q(ended_at__gt=earliest), Q(event__in=named) | Q(campaign__slug__in=requested)
         )
         .order_by("version_id", "started_at")
-        .values_list("campaign_id", "version_id", "event", "campaign__slug", "started_at", "ended_at")
+        .values_list(
+            "campaign_id",
+            "version_id",
+            "event",
+            "campaign__slug",
+            "started_at",
+            "ended_at",
+            "version__strain__in_a_row",
+        )
     )
     parsed = workflows.of_versions({version_id for _, version_id, *_ in periods})
     return [
-        Hearing(campaign_id, version_id, parsed[version_id], heard)
-        for campaign_id, version_id, name, slug, started_at, ended_at in periods
+        Hearing(campaign_id, version_id, parsed[version_id], heard, strain or 0)
+        for campaign_id, version_id, name, slug, started_at, ended_at, strain in periods
         for wanted in (named.get(name), requested.get(slug) if name != REQUESTED else None)
         if wanted and (heard := _arrived(wanted, earliest, started_at, ended_at))
     ]

@@ -313,6 +313,17 @@ class Parked(models.Model):
         return f"{self.name} #{self.event_id}"
 
 
+class Strain(models.Model):
+    """How many batches in a row the condition of a version has taken too long in. See ``campaigns.strain``."""
+
+    version = models.OneToOneField(CampaignVersion, on_delete=models.CASCADE, primary_key=True, related_name="strain")
+    in_a_row = models.PositiveIntegerField()
+    last_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return f"{self.version}: {self.in_a_row}"
+
+
 class Metric(models.TextChoices):
     """What is counted per step (or, with an empty step id, per campaign)."""
 

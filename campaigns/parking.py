@@ -14,7 +14,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.utils import timezone
 
-from campaigns import workflows
+from campaigns import strain, workflows
 from campaigns.models import Decision, Parked
 from campaigns.reasons import Entry
 from campaigns.triggers import Candidate
@@ -74,8 +74,10 @@ def settle(candidates: Sequence[Candidate]) -> None:
 
 
 def retry(ids: Collection[int]) -> int:
-    """Let parked events be looked at again, in the background. Returns how many."""
-    count = Parked.objects.filter(pk__in=ids, retry_at=None).update(retry_at=timezone.now())
+    """Let parked events be looked at again, in the background, also by versions that rest. Returns how many."""
+    chosen = Parked.objects.filter(pk__in=ids, retry_at=None)
+    strain.ask_again(set(chosen.values_list("version", flat=True)))
+    count = chosen.update(retry_at=timezone.now())
     if count:
         nudges.nudge("pending")
     return count

@@ -12,10 +12,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 
+from campaigns import strain
 from campaigns.engine.steps import Workflow
-from campaigns.halving import apart, said
+from campaigns.halving import apart, said, took_too_long
 from campaigns.listening import Hearing
 from campaigns.reasons import Entry
+from events import patience
 from events.audience import Reading
 from events.audience.batches import meeting
 from events.conditions import Belongs, Compare, Node, Not, walk
@@ -67,10 +69,15 @@ class Candidate:
 
 @dataclass(slots=True)
 class Judgement:
-    """What a batch's events came to: candidates, and by event id the versions whose conditions it did not meet."""
+    """What a batch's events came to: candidates, and by event id the versions whose conditions it did not meet.
+
+    ``slow`` are the versions whose condition took too long, ``recovered`` those that answered again.
+    """
 
     candidates: list[Candidate] = field(default_factory=list)
     unmatched: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
+    slow: set[int] = field(default_factory=set)
+    recovered: set[int] = field(default_factory=set)
 
 
 Asked = tuple[Node, Sequence[ClaimedEvent]]
@@ -88,7 +95,8 @@ def _meeting(asked: Sequence[Asked], reading: Reading) -> list[set[int]]:
     answers: dict[int, set[int]] = {}
     for places in named.values():
         everything = {event.id: event.timestamp for place in places for event in asked[place][1]}
-        found = meeting([asked[place][0] for place in places], everything.items(), reading)
+        with patience.each_at_most(strain.PATIENCE):
+            found = meeting([asked[place][0] for place in places], everything.items(), reading)
         for place, meets in zip(places, found, strict=True):
             events = asked[place][1]
             alike = len(events) == len(everything)
@@ -107,10 +115,14 @@ def judge(hearings: Iterable[Hearing], now: datetime, *, careful: bool = False) 
         fresh = _of_age(hearing, judgement)
         if hearing.workflow.trigger.where is None:
             judgement.candidates += [_candidate(hearing, event, Entry.ENTERED) for event in fresh]
+        elif hearing.strain >= strain.LIMIT:
+            judgement.candidates += [_parked(hearing, event, strain.UNASKED) for event in fresh]
         elif fresh:
             asking.append((hearing, fresh))
+    judgement.recovered.update(hearing.version_id for hearing, _ in asking if hearing.strain)
     failed = _ask(asking, Reading.PLAIN, Entry.ENTERED, judgement, careful)
     _ask(_lacking(failed, now), Reading.POSSIBLE, Entry.WAITING, judgement, careful)
+    strain.note(judgement.slow, judgement.recovered)
     later = (Entry.WAITING, Entry.PARKED)
     waits = {(c.version_id, c.event.id) for c in judgement.candidates if c.entry in later}
     for hearing, events in failed:
@@ -121,12 +133,21 @@ def judge(hearings: Iterable[Hearing], now: datetime, *, careful: bool = False) 
 
 
 def judge_again(candidates: Sequence[Candidate], now: datetime, *, careful: bool = False) -> list[Candidate]:
-    """Ask once more about candidates that have waited or were parked; those that were given another entry keep it."""
-    again = {(c.version_id, c.event.id): c for c in candidates if c.entry is Entry.ENTERED}
+    """Ask once more about candidates that have waited or were parked; those that were given another entry keep it.
+
+    So do those that waited for quiet: their condition was met.
+    """
+    if not candidates:
+        return []
+    again = {(c.version_id, c.event.id): c for c in candidates if c.entry is Entry.ENTERED and not c.put_off_id}
     versions: dict[int, list[Candidate]] = defaultdict(list)
     for candidate in again.values():
         versions[candidate.version_id].append(candidate)
-    hearings = [Hearing(g[0].campaign_id, v, g[0].workflow, [c.event for c in g]) for v, g in versions.items()]
+    strains = strain.of_versions(versions) if versions else {}
+    hearings = [
+        Hearing(g[0].campaign_id, v, g[0].workflow, [c.event for c in g], strains.get(v, 0))
+        for v, g in versions.items()
+    ]
     judgement = judge(hearings, now, careful=careful)
     for found in judgement.candidates:
         key = found.version_id, found.event.id
@@ -161,7 +182,9 @@ def _ask(asking: Sequence[Before], reading: Reading, entry: Entry, judgement: Ju
     left: list[Before] = []
     for (hearing, events), meets in answered:
         if isinstance(meets, BaseException):
-            judgement.candidates += [_parked(hearing, event, meets) for event in events]
+            judgement.candidates += [_parked(hearing, event, said(meets)) for event in events]
+            if took_too_long(meets):
+                judgement.slow.add(hearing.version_id)
             continue
         judgement.candidates += [_candidate(hearing, event, entry) for event in events if event.id in meets]
         if rest := [event for event in events if event.id not in meets]:
@@ -175,8 +198,8 @@ def _split(before: Before) -> list[Before]:
     return [(hearing, events[:middle]), (hearing, events[middle:])] if middle else []
 
 
-def _parked(hearing: Hearing, event: ClaimedEvent, error: BaseException) -> Candidate:
-    return replace(_candidate(hearing, event, Entry.PARKED), error=said(error))
+def _parked(hearing: Hearing, event: ClaimedEvent, error: str) -> Candidate:
+    return replace(_candidate(hearing, event, Entry.PARKED), error=error)
 
 
 def _lacking(failed: Sequence[Before], now: datetime) -> list[Before]:

@@ -10,6 +10,7 @@ from psycopg import errors
 
 SET = "SELECT set_config(name, value, true) FROM unnest(%s::text[], %s::text[]) AS s(name, value)"
 GET = "SELECT name, current_setting(name) FROM unnest(%s::text[]) AS s(name)"
+CHANGE = "SELECT current_setting('statement_timeout'), set_config('statement_timeout', %s, true)"
 
 
 class TooLong(Exception):
@@ -34,3 +35,16 @@ def at_most(seconds: float, settings: Mapping[str, str] | None = None) -> Iterat
         if isinstance(error.__cause__, errors.QueryCanceled):
             raise TooLong from None
         raise
+
+
+@contextmanager
+def each_at_most(seconds: float) -> Iterator[None]:
+    """Run what is within in the caller's transaction, each statement for at most ``seconds``. Two statements more.
+
+    What takes longer fails with the database's own error: the caller rolls back, which ends the limit as well.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(CHANGE, [str(max(1, int(seconds * 1000)))])
+        before = cursor.fetchone()[0]
+        yield
+        cursor.execute(CHANGE, [before])

@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from campaigns import latency, metrics
+from campaigns import latency, metrics, strain
 from campaigns.admin import links, newcomer
 from campaigns.models import Campaign, Journey, Metric, Parked
 from events import counts
@@ -82,6 +82,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "under_way": capped(Journey.objects.filter(state=Journey.State.WAITING), COUNTED_JOURNEYS),
         "parked": capped(Pending.objects.exclude(parked_at=None), COUNTED_TROUBLES),
         "parked_by_campaigns": capped(Parked.objects.all(), COUNTED_TROUBLES),
+        "resting": Campaign.objects.filter(pk__in=strain.resting().values("version__campaign")).order_by("name"),
         "stuck": _stuck(campaigns),
         "live": _live(campaigns, now) if request.user.has_perm("campaigns.view_campaign") else [],
         "shop_url": links.shop(),

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from campaigns import parking
+from campaigns import parking, strain
 from campaigns.admin import page
-from campaigns.models import Parked
+from campaigns.admin.home import capped
+from campaigns.models import Campaign, Parked
 from events.admin_paging import KeysetAdmin, ReadOnly
 from events.templatetags.console import moment
+
+COUNTED = 9_999
+LONGEST_REASON = 500
 
 
 @admin.register(Parked)
@@ -39,12 +46,35 @@ class ParkedAdmin(ReadOnly, KeysetAdmin):
         self._retry(request, Parked.objects.filter(campaign__in=set(queryset.values_list("campaign", flat=True))))
 
     @admin.action(description="Give the chosen events up: they start nothing", permissions=["try"])
-    def give_up(self, request: HttpRequest, queryset: QuerySet[Parked]) -> None:
+    def give_up(self, request: HttpRequest, queryset: QuerySet[Parked]) -> HttpResponse | None:
+        """Ask why, then give up; the reason stands in the history of the admin."""
         chosen = list(queryset)
+        reason = request.POST.get("reason", "").strip()[:LONGEST_REASON]
+        if not reason:
+            context = {
+                **self.admin_site.each_context(request),
+                "title": "Give events up",
+                "chosen": chosen,
+                "campaigns": sorted({str(row.campaign) for row in chosen}),
+                "is_missing": "reason" in request.POST,
+                "longest": LONGEST_REASON,
+            }
+            return TemplateResponse(request, "admin/campaigns/give_up.html", context)
         for row in chosen:
-            self.log_change(request, row, f"Given up for {row.campaign}: {row.error}")
+            self.log_change(request, row, f"Given up for {row.campaign}: {reason} (It had failed: {row.error})")
         count = parking.drop([row.pk for row in chosen])
         self.message_user(request, f"{count} given up. The decisions about them say so.", messages.SUCCESS)
+        return None
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        resting = strain.resting().values("version__campaign")
+        more = {
+            "on_their_way": capped(Parked.objects.exclude(retry_at=None), COUNTED),
+            "resting": Campaign.objects.filter(pk__in=resting).order_by("name"),
+            "patience": strain.PATIENCE,
+        }
+        response: HttpResponse = super().changelist_view(request, {**(extra_context or {}), **more})
+        return response
 
     def _retry(self, request: HttpRequest, queryset: QuerySet[Parked]) -> None:
         count = parking.retry(list(queryset.values_list("pk", flat=True)))
