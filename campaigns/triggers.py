@@ -95,8 +95,7 @@ def _meeting(asked: Sequence[Asked], reading: Reading) -> list[set[int]]:
     answers: dict[int, set[int]] = {}
     for places in named.values():
         everything = {event.id: event.timestamp for place in places for event in asked[place][1]}
-        with patience.each_at_most(strain.PATIENCE):
-            found = meeting([asked[place][0] for place in places], everything.items(), reading)
+        found = meeting([asked[place][0] for place in places], everything.items(), reading)
         for place, meets in zip(places, found, strict=True):
             events = asked[place][1]
             alike = len(events) == len(everything)
@@ -119,17 +118,24 @@ def judge(hearings: Iterable[Hearing], now: datetime, *, careful: bool = False) 
             judgement.candidates += [_parked(hearing, event, strain.UNASKED) for event in fresh]
         elif fresh:
             asking.append((hearing, fresh))
-    judgement.recovered.update(hearing.version_id for hearing, _ in asking if hearing.strain)
+    if asking:
+        with patience.each_at_most(strain.PATIENCE):
+            _ask_in_turn(asking, now, judgement, careful)
+        judgement.recovered.update(hearing.version_id for hearing, _ in asking if hearing.strain)
+        strain.note(judgement.slow, judgement.recovered)
+    return judgement
+
+
+def _ask_in_turn(asking: Sequence[Before], now: datetime, judgement: Judgement, careful: bool) -> None:
+    """Ask the conditions; of those that are not met, whether that is only for what may yet come."""
     failed = _ask(asking, Reading.PLAIN, Entry.ENTERED, judgement, careful)
     _ask(_lacking(failed, now), Reading.POSSIBLE, Entry.WAITING, judgement, careful)
-    strain.note(judgement.slow, judgement.recovered)
     later = (Entry.WAITING, Entry.PARKED)
     waits = {(c.version_id, c.event.id) for c in judgement.candidates if c.entry in later}
     for hearing, events in failed:
         for event in events:
             if (hearing.version_id, event.id) not in waits:
                 judgement.unmatched[event.id].append(hearing.version_id)
-    return judgement
 
 
 def judge_again(candidates: Sequence[Candidate], now: datetime, *, careful: bool = False) -> list[Candidate]:
