@@ -11,6 +11,8 @@ from events.api.refusal import Refusal
 Fields = dict[str, Raw]
 # Longer texts do not fit into the indexes that ids and names are found by.
 MAX_TEXT = 512
+# How deep it is looked for what is wrong.
+MAX_NAMES = 5
 # What programs write where they know no id, as blanks are: all of whom nothing is known would be one person, and of
 # all their calls only the first would count.
 NO_IDS = frozenset(("undefined", "null", "NaN", "None", "[object Object]"))
@@ -34,8 +36,27 @@ def read_object(body: bytes) -> Fields:
 
 
 def refuse_flaw(raw: bytes) -> None:
+    """Refuse a call that cannot be kept exactly, under the place of what is wrong where that is within objects."""
     if flaw := raw_json.flaw(raw):
-        raise Refusal("invalid_value", f"The call {flaw}.", "body")
+        place = _place_of_flaw(raw)
+        raise Refusal("invalid_value", f"The call {flaw}{f', in {place}' if place else ''}.", place or "body")
+
+
+def _place_of_flaw(raw: bytes) -> str:
+    """Return the names that lead to a flaw, joined by dots; as many as are easily found."""
+    names: list[str] = []
+    while len(names) < MAX_NAMES and raw[:1] == b"{":
+        try:
+            fields = OBJECT.decode(raw)
+        except (msgspec.DecodeError, RecursionError):
+            break
+        # As it stands in the object: large numbers are looked for behind a colon.
+        name = next((name for name, value in fields.items() if raw_json.flaw(b":" + bytes(value))), None)
+        if name is None or len(name) > MAX_TEXT:
+            break
+        names.append(name)
+        raw = bytes(fields[name])
+    return ".".join(names)
 
 
 def id_of(fields: Fields, name: str) -> str | None:

@@ -150,6 +150,24 @@ def test_what_cannot_be_kept_exactly_is_refused(value: str) -> None:
         parse_call("track", f'{{"userId": "u", "event": "Hi", "properties": {{"a": {value}}}}}'.encode(), NOW)
 
 
+@pytest.mark.parametrize(
+    ("words", "place"),
+    [
+        ('{"sound": 1, "price": %s}', "properties.price"),
+        ('{"cart": {"total": [1, %s]}}', "properties.cart.total"),
+        ('{"a": {"b": {"c": {"d": {"e": {"f": %s}}}}}}', "properties.a.b.c.d"),
+        ('{"%s": 1}' % ("x" * 600) + ', "context": {"n": %s}', "context.n"),
+        ('{"%s": %%s}' % ("x" * 600), "properties"),
+    ],
+)
+def test_a_number_that_no_reader_gets_through_is_refused_by_its_place(words: str, place: str) -> None:
+    call = f'{{"userId": "u", "event": "Hi", "properties": {words.replace("%s", "9" * 5_000)}}}'
+    with pytest.raises(Refusal) as caught:
+        parse_call("track", call.encode(), NOW)
+    assert caught.value.field == place
+    assert f"a number that is too large or too long, in {place}." in caught.value.message
+
+
 # --- Traits and context ----------------------------------------------------------------------------------------------
 
 
