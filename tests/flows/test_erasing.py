@@ -187,6 +187,7 @@ def test_every_table_that_leads_to_a_person_is_known_to_whoever_erases() -> None
             "campaigns_decision",
             "campaigns_journey",
             "campaigns_parked",
+            "campaigns_putoff",
             "campaigns_waiting",
             "events_auditentry",
             "events_computedvalue",
