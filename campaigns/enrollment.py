@@ -40,9 +40,10 @@ OWN_NEWS = news.NAMES | {changes.ENTERED, changes.LEFT}
 BREATH = timedelta(minutes=1)
 
 
-def enroll_pending(deadline: float) -> int:
+def enroll_pending(deadline: float, *, to_the_last: bool = True) -> int:
     """Evaluate pending events until none is left or ``time.monotonic()`` passes ``deadline``. Returns how many.
 
+    Without ``to_the_last`` only as long as batches are full: what has come in since has sent a nudge of its own.
     People who are merged while their events are claimed are locked late, which may end in a deadlock: then it starts
     anew.
     """
@@ -57,9 +58,9 @@ def enroll_pending(deadline: float) -> int:
                 raise
             logger.exception("a batch of events failed; asking its campaigns apart")
             batch = _enroll_apart()
-        if not batch:
-            break
         done += batch
+        if batch < (1 if to_the_last else BATCH):
+            break
     return done
 
 

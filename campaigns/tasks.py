@@ -7,16 +7,21 @@ import time
 from celery import shared_task
 
 from campaigns import calling, enrollment, metrics, runner
+from campaigns.pace import Pace
 from events import nudges
 
 SLICE_SECONDS = 10.0
+# Until a batch may begin its nudge stays marked, so that nobody sends another.
+GATHERING = Pace(seconds=0.2)
 
 
 @shared_task
 def enroll() -> None:
+    GATHERING.wait()
     nudges.begin("pending")
     deadline = time.monotonic() + SLICE_SECONDS
-    enrollment.enroll_pending(deadline)
+    if not enrollment.enroll_pending(deadline, to_the_last=False):
+        GATHERING.forget()
     enrollment.enroll_waiting(deadline)
 
 
