@@ -87,7 +87,8 @@ _told: WeakKeyDictionary[psycopg.Connection[Any], OrderedDict[str, None]] = Weak
 def _tell(statement: Prepared) -> None:
     """Have the current connection know the statement.
 
-    One plan serves for any moment and any people: nothing in it hangs on how many they are.
+    One plan serves for any moment and any people: nothing in it hangs on how many they are. They are few, so that it is
+    not worth while to compile it.
     """
     server: psycopg.Connection[Any] = connection.connection
     told = _told.setdefault(server, OrderedDict())
@@ -97,7 +98,7 @@ def _tell(statement: Prepared) -> None:
     with psycopg.ClientCursor(server) as cursor:
         cursor.adapters.register_dumper(Moment, _MomentDumper)
         cursor.adapters.register_dumper(_People, _PeopleDumper)
-        cursor.execute("SET plan_cache_mode = force_generic_plan")
+        cursor.execute("SET plan_cache_mode = force_generic_plan; SET jit = off")
         text = f"PREPARE {statement.name} (timestamptz, bigint[]) AS {statement.sql}"
         cursor.execute(text, [*statement.parameters, _People()])
         told[statement.name] = None

@@ -21,13 +21,13 @@ from events.segments import live
 Heard = Mapping[tuple[str, str], Collection[int]]
 
 # People are held first, in their order, so that nobody is merged away or erased under a turn. A turn that is due and
-# to be told stays so.
+# to be told stays so; it moves a little, so that whoever is asking at this moment sees that it is a new one.
 TURN_NOW = """
 INSERT INTO events_segmentturn AS t (segment_id, profile_id, look_at, cause, quiet)
 SELECT s.id, held.id, clock_timestamp(), %(cause)s, %(quiet)s
 FROM held CROSS JOIN unnest(%(segments)s::bigint[]) AS s(id) ORDER BY 1, 2
 ON CONFLICT (segment_id, profile_id) DO UPDATE SET
-    look_at = least(t.look_at, excluded.look_at), cause = excluded.cause,
+    look_at = least(t.look_at + interval '1 microsecond', excluded.look_at), cause = excluded.cause,
     quiet = excluded.quiet AND (t.quiet OR t.look_at > excluded.look_at)
 """
 ASK = f"""

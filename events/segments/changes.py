@@ -22,7 +22,7 @@ class Answer:
     """What a segment's condition says of one person now. ``look_at`` is when time may change it.
 
     ``quiet`` answers are not told to campaigns: it had been so before anybody asked. ``turn_at`` is when to look again
-    by what had been known before.
+    by what had been known before: another turn, come meanwhile, stays.
     """
 
     segment_id: int
@@ -61,21 +61,28 @@ LEAVE = """
 DELETE FROM events_segmentmember m USING jsonb_to_recordset(%s) AS r(segment_id bigint, profile_id bigint)
 WHERE m.segment_id = r.segment_id AND m.profile_id = r.profile_id
 """
+# Another turn may have come meanwhile, of what those who ask have not seen yet, and without the person being held: it
+# is left for the next sweep. So is the one that was known when it has been moved.
 TURN = """
 INSERT INTO events_segmentturn (segment_id, profile_id, look_at)
 SELECT segment_id, profile_id, look_at
 FROM jsonb_to_recordset(%s) AS r(segment_id bigint, profile_id bigint, look_at timestamptz)
-ORDER BY 1, 2 ON CONFLICT (segment_id, profile_id) DO UPDATE SET
-    look_at = excluded.look_at, cause = '', quiet = false
+ORDER BY 1, 2 ON CONFLICT DO NOTHING
+"""
+TURN_ANEW = """
+UPDATE events_segmentturn t SET look_at = r.look_at, cause = '', quiet = false
+FROM jsonb_to_recordset(%s) AS r(segment_id bigint, profile_id bigint, look_at timestamptz, turn_at timestamptz)
+WHERE t.segment_id = r.segment_id AND t.profile_id = r.profile_id AND t.look_at = r.turn_at
 """
 STAY = """
-DELETE FROM events_segmentturn t USING jsonb_to_recordset(%s) AS r(segment_id bigint, profile_id bigint)
-WHERE t.segment_id = r.segment_id AND t.profile_id = r.profile_id
+DELETE FROM events_segmentturn t
+USING jsonb_to_recordset(%s) AS r(segment_id bigint, profile_id bigint, turn_at timestamptz)
+WHERE t.segment_id = r.segment_id AND t.profile_id = r.profile_id AND t.look_at = r.turn_at
 """
 
 
 def write(answers: Sequence[Answer], at: datetime, asks: Sequence[Ask]) -> int:
-    """Store the answers in the caller's transaction; return how many people entered or left. Six statements at most.
+    """Store the answers in the caller's transaction; return how many people entered or left. Seven statements at most.
 
     ``asks`` tell of each segment in ``answers`` how they were come by. Where nobody is told, segments that ask for
     these are asked again by themselves.
@@ -87,7 +94,9 @@ def write(answers: Sequence[Answer], at: datetime, asks: Sequence[Ask]) -> int:
     # Who is looked at earlier than need be is asked in vain once; to move the turn with every event costs more.
     over = [answer for answer in answers if answer.turn_at is not None and answer.turn_at <= at]
     _execute(STAY, [answer for answer in over if answer.look_at is None])
-    _execute(TURN, [answer for answer in answers if _comes_earlier(answer, at)])
+    earlier = [answer for answer in answers if _comes_earlier(answer, at)]
+    _execute(TURN, [answer for answer in earlier if answer.turn_at is None])
+    _execute(TURN_ANEW, [answer for answer in earlier if answer.turn_at is not None])
     _record(entered, left, at, asks)
     log.append([_news(answer, at) for answer in (*entered, *left) if not answer.quiet])
     for name, moved in ((ENTERED, entered), (LEFT, left)):
@@ -133,6 +142,7 @@ def _execute(statement: str, answers: Iterable[Answer], *before: datetime) -> No
             "segment_id": answer.segment_id,
             "profile_id": answer.profile_id,
             "look_at": answer.look_at and answer.look_at.isoformat(),
+            "turn_at": answer.turn_at and answer.turn_at.isoformat(),
         }
         for answer in answers
     ]

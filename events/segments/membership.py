@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection
 
@@ -17,13 +18,15 @@ from events.segments.changes import Answer, Ask
 from events.segments.live import Live
 
 # What is new of a group may be news of everybody in it: they are asked with the next sweep. Clocks may differ a little.
+# A turn that is due moves a little, so that whoever is asking at this moment sees that it is a new one.
 ASK_COLLEAGUES = """
-INSERT INTO events_segmentturn (segment_id, profile_id, look_at, cause)
+INSERT INTO events_segmentturn AS t (segment_id, profile_id, look_at, cause)
 SELECT DISTINCT s.id, other.profile_id, %(at)s, 'their group'
 FROM events_membership own JOIN events_group g ON g.id = own.group_id AND g.updated_at >= %(since)s
 JOIN events_membership other USING (group_id), unnest(%(segments)s::bigint[]) AS s(id)
 WHERE own.profile_id = ANY(%(people)s) ORDER BY 1, 2
-ON CONFLICT (segment_id, profile_id) DO UPDATE SET look_at = least(events_segmentturn.look_at, excluded.look_at)
+ON CONFLICT (segment_id, profile_id) DO UPDATE SET
+    look_at = least(t.look_at + interval '1 microsecond', excluded.look_at), quiet = false
 """
 CLOCKS = timedelta(minutes=5)
 COMPUTED = "a computed trait"
@@ -35,7 +38,7 @@ def follow(events: Sequence[ClaimedEvent], now: datetime, changed: Changed | Non
     """See who enters and leaves segments by these events, which the caller has claimed.
 
     ``changed`` says by name of the trait whose computed traits these events have changed. One statement, and one more
-    for each segment that any of them may change.
+    for each ``statements.TOGETHER`` segments that hear of the same.
     """
     segments = live.current()
     heard = _heard(events)
@@ -48,7 +51,7 @@ def follow(events: Sequence[ClaimedEvent], now: datetime, changed: Changed | Non
             causes[segment.pk] = _cause(heard[name] for name in names) if names else (COMPUTED, None)
     # The senders' clocks and ours may differ: what has been stored has happened.
     now = max([now, *(event.received_at for event in events)])
-    ask(wanted, now, causes)
+    _ask(_together(wanted, changed or {}), now, causes)
     told = [event for event in events if event.type == Event.Type.GROUP]
     watching = live.watching_groups(segments)
     if told and watching:
@@ -61,12 +64,12 @@ def follow(events: Sequence[ClaimedEvent], now: datetime, changed: Changed | Non
 def follow_traits(changed: Changed, now: datetime, cause: str, *, quiet: bool = False) -> None:
     """Ask about those whose traits have changed, whom the caller holds: ``changed`` names them by trait.
 
-    None, or one statement and one more for each segment that asks about any of these traits.
+    None, or one statement and one more for each ``statements.TOGETHER`` segments that ask about the same of them.
     """
     if changed:
         wanted = {segment: _whose_traits(segment, changed) for segment in live.current()}
         wanted = {segment: people for segment, people in wanted.items() if people}
-        ask(wanted, now, {segment.pk: (cause, None) for segment in wanted}, quiet=quiet)
+        _ask(_together(wanted, changed), now, {segment.pk: (cause, None) for segment in wanted}, quiet=quiet)
 
 
 def _whose_traits(segment: Live, changed: Changed) -> set[int]:
@@ -92,14 +95,45 @@ def ask(
 
     ``causes`` say by segment why, and whose event it was; what ``quiet`` asking finds is told to no campaign.
     """
+    return _ask([([segment], people) for segment, people in wanted.items()], now, causes, quiet=quiet)
+
+
+def _ask(
+    questions: Iterable[tuple[Sequence[Live], Collection[int]]],
+    now: datetime,
+    causes: Mapping[int, tuple[str, int | None]],
+    *,
+    quiet: bool = False,
+) -> int:
+    """Do what ``ask`` does, where several segments may be asked about the same people by one statement."""
     answers: list[Answer] = []
     asks: list[Ask] = []
-    for segment, people in wanted.items():
+    for segments, people in questions:
         began = time.perf_counter()
-        answers += _answers(segment, people, now, quiet=quiet)
-        cause, of_person = causes.get(segment.pk, ("", None))
-        asks.append(Ask(segment.pk, cause, of_person, len(people), time.perf_counter() - began))
-    return changes.write(answers, now, asks) if answers else 0
+        answers += _answers(segments, people, now, quiet=quiet)
+        # What was asked together cost each as much, for all we know.
+        seconds = (time.perf_counter() - began) / len(segments)
+        for segment in segments:
+            cause, of_person = causes.get(segment.pk, ("", None))
+            asks.append(Ask(segment.pk, cause, of_person, len(people), seconds))
+    answers.sort(key=lambda answer: (answer.segment_id, answer.profile_id))
+    return changes.write(answers, now, asks) if asks else 0
+
+
+def _together(
+    wanted: Mapping[Live, Collection[int]], changed: Changed
+) -> Iterator[tuple[Sequence[Live], Collection[int]]]:
+    """Yield segments that may be asked by one statement, and about whom.
+
+    They hear of the same, so that the same segments come together in every batch: a statement is planned but once.
+    """
+    alike: dict[Any, list[Live]] = defaultdict(list)
+    for segment in wanted:
+        hears = segment.interest.names, segment.interest.types, segment.interest.traits.intersection(changed)
+        alike[hears if statements.may_share(segment) else segment.pk].append(segment)
+    for segments in alike.values():
+        for start in range(0, len(segments), statements.TOGETHER):
+            yield segments[start : start + statements.TOGETHER], wanted[segments[0]]
 
 
 def _heard(events: Sequence[ClaimedEvent]) -> dict[tuple[str, str], Heard]:
@@ -121,21 +155,22 @@ def _cause(heard: Iterable[Heard]) -> tuple[str, int]:
     return last.name if last.type == Event.Type.TRACK else last.type, last.profile_id
 
 
-def _answers(segment: Live, people: Collection[int], now: datetime, *, quiet: bool) -> list[Answer]:
+def _answers(segments: Sequence[Live], people: Collection[int], now: datetime, *, quiet: bool) -> list[Answer]:
+    return [_answer(segments[place], *row, quiet=quiet) for place, *row in statements.ask(segments, people, now)]
+
+
+def _answer(
+    segment: Live,
+    person: int,
+    was_in: bool,
+    is_in: bool,
+    look_at: datetime | None,
+    is_test: bool,
+    turn_at: datetime | None,
+    *,
+    quiet: bool,
+) -> Answer:
     # Who had not been asked before may have been in it all along.
-    new_above = sys.maxsize if segment.built_to is None else segment.built_to
-    return [
-        Answer(
-            segment.pk,
-            segment.slug,
-            segment.name,
-            pk,
-            was_in,
-            is_in,
-            look_at,
-            is_test,
-            quiet or pk > new_above,
-            turn_at,
-        )
-        for pk, was_in, is_in, look_at, is_test, turn_at in statements.ask(segment, people, now)
-    ]
+    is_new = segment.built_to is not None and person > segment.built_to
+    told = (segment.pk, segment.slug, segment.name, person, was_in, is_in, look_at, is_test)
+    return Answer(*told, quiet or is_new, turn_at)

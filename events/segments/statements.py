@@ -1,8 +1,12 @@
-"""The statement that asks a segment's condition about people, made once a revision and process."""
+"""The statement that asks segments' conditions about people, made once for the same segments in a process.
+
+Segments that hear of the same events are asked together: to send, start and end a statement takes longer than to ask
+about a few people. What would change nothing stays in the database.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +14,7 @@ from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, 
 
 from events.audience import compile_condition, profiles
 from events.audience.lapsing import next_change
-from events.audience.prepared import SOME, Prepared, prepare
+from events.audience.prepared import PEOPLE, SOME, Prepared
 from events.conditions import Foreign, Node, walk
 from events.models import Profile, SegmentMember, SegmentTurn
 from events.segments.kind import KIND
@@ -18,34 +22,68 @@ from events.segments.live import Live
 
 # Of other rooms' questions nobody knows what they look up while they are turned into SQL.
 LASTING = frozenset({KIND.key})
+# Few enough that planning one statement stays quick.
+TOGETHER = 20
+KEPT = 1_000
 
-_made: dict[int, tuple[Node, Prepared]] = {}
+# Each person's answers become rows of their own, of which those are returned that are to be written: who enters or
+# leaves, whose turn is over, whose next turn comes earlier. OFFSET 0 keeps a question from being asked twice. The
+# people's place is the last, as ``Prepared`` wants it.
+CHANGING = """
+SELECT a.place, q.id, a.was_in, a.is_in, a.look_at, q.is_test, a.turn_at
+FROM (VALUES (%s::timestamptz)) AS t(now) CROSS JOIN ({asked} OFFSET 0) AS q({columns})
+CROSS JOIN LATERAL (VALUES {answers}) AS a(place, was_in, is_in, look_at, turn_at)
+WHERE a.was_in <> a.is_in OR a.turn_at <= t.now OR a.look_at < coalesce(a.turn_at, 'infinity')
+"""
+ANSWER = "({0}, q.was_in_{0}, coalesce(q.is_in_{0}, false), q.look_at_{0}::timestamptz, q.turn_at_{0})"
+
+_made: dict[tuple[int, ...], tuple[Sequence[Node], Prepared]] = {}
 
 
-def ask(segment: Live, people: Collection[int], now: datetime) -> list[tuple[Any, ...]]:
-    """Return (id, was in, is in, next change or None, is test, turn or None) of each person. One statement."""
-    node, statement = _made.get(segment.pk, (None, None))
-    if statement is None or node is not segment.node:
-        statement = _make(segment)
-        if all(not isinstance(part, Foreign) or part.key in LASTING for part in walk(segment.node)):
-            _made[segment.pk] = segment.node, statement
+def may_share(segment: Live) -> bool:
+    """Say whether the segment's statement lasts, and so may be one with those of others."""
+    return all(not isinstance(part, Foreign) or part.key in LASTING for part in walk(segment.node))
+
+
+def ask(segments: Sequence[Live], people: Collection[int], now: datetime) -> list[tuple[Any, ...]]:
+    """Return (place of the segment, id, was in, is in, next change or None, is test, turn or None) where it matters.
+
+    That is for whoever is to enter or leave, or to have another turn. One statement.
+    """
+    key, nodes = tuple(segment.pk for segment in segments), [segment.node for segment in segments]
+    known, statement = _made.get(key, ((), None))
+    if statement is None or any(node is not other for node, other in zip(nodes, known, strict=True)):
+        statement = _make(segments)
+        if all(map(may_share, segments)):
+            if len(_made) >= KEPT:
+                _made.clear()
+            _made[key] = nodes, statement
     return statement.rows(people, now)
 
 
 def text(segment: Live, people: Collection[int], now: datetime) -> tuple[str, list[Any]]:
-    """Return the statement that ``ask`` runs, and its parameters."""
-    statement = _make(segment)
+    """Return the statement by which ``ask`` asks a segment by itself, and its parameters."""
+    statement = _make([segment])
     return statement.sql, statement.filled(people, now)
 
 
-def _make(segment: Live) -> Prepared:
+def _make(segments: Sequence[Live]) -> Prepared:
+    asked: dict[str, Any] = {}
+    for place, segment in enumerate(segments):
+        asked |= {f"{name}_{place}": question for name, question in _questions(segment).items()}
+    query = Profile.objects.order_by().annotate(**asked).values_list("pk", "is_test", *asked).query
+    sql, parameters = query.sql_with_params()
+    answers = ", ".join(ANSWER.format(place) for place in range(len(segments)))
+    text = CHANGING.format(asked=sql + PEOPLE, columns=", ".join(("id", "is_test", *asked)), answers=answers)
+    return Prepared(text, (SOME, *parameters))
+
+
+def _questions(segment: Live) -> dict[str, Any]:
     scope = profiles(SOME)
-    asked = Profile.objects.annotate(
-        was_in=Exists(SegmentMember.objects.filter(segment_id=segment.pk, profile_id=OuterRef("pk"))),
-        is_in=ExpressionWrapper(compile_condition(segment.node, scope), BooleanField()),
-        look_at=next_change(segment.node, scope),
-        turn_at=Subquery(
-            SegmentTurn.objects.filter(segment_id=segment.pk, profile_id=OuterRef("pk")).values("look_at")
-        ),
-    )
-    return prepare(asked.values_list("pk", "was_in", "is_in", "look_at", "is_test", "turn_at"))
+    here = {"segment_id": segment.pk, "profile_id": OuterRef("pk")}
+    return {
+        "was_in": Exists(SegmentMember.objects.filter(**here)),
+        "is_in": ExpressionWrapper(compile_condition(segment.node, scope), BooleanField()),
+        "look_at": next_change(segment.node, scope),
+        "turn_at": Subquery(SegmentTurn.objects.filter(**here).values("look_at")),
+    }

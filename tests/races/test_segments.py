@@ -5,25 +5,27 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
 from campaigns import enrollment
-from events import merging, privacy
+from events import log, merging, privacy
 from events.audience import compile_condition, profiles
 from events.audit import Actor
 from events.conditions import parse
 from events.ingest import ingest
 from events.merging import CannotMerge
 from events.models import Profile, Segment, SegmentMember, SegmentTurn
-from events.segments import building, changes, turning
-from tests.factories import make_source
+from events.segments import asking, building, changes, lists, live, membership, turning
+from tests.factories import make_event, make_profile, make_source
 from tests.races.test_ingest import track
 from tests.races.together import at_once
 
@@ -119,3 +121,49 @@ def settle() -> None:
     building.build(deadline)
     while changes.fold():
         pass
+
+
+def history(person: Profile) -> None:
+    """Store what no campaign is to hear of: the segment is to ask again at once."""
+    at = timezone.now() - timedelta(hours=1)
+    row = log.Row(person.pk, "track", "Bought", b"{}", b"{}", at, timezone.now(), pending=False)
+    with transaction.atomic():
+        log.write([row])
+        asking.hear({("track", "Bought"): [person.pk]}, "history")
+
+
+@pytest.mark.parametrize("before", [None, timedelta(days=1), timedelta(days=-1)], ids=["no turn", "to come", "due"])
+def test_a_turn_that_comes_while_somebody_asks_is_not_lost(
+    before: timedelta | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever asks has not seen what was stored since, and must not take away the turn that tells of it."""
+    condition = {"event": "Bought", "count": {"gte": 2}, "within": "2d"}
+    segment = Segment.objects.create(slug="twice", name="Twice", condition=condition)
+    person, now = make_profile("ada"), timezone.now()
+    make_event(person, "Bought")
+    if before is not None:
+        SegmentTurn.objects.create(segment=segment, profile=person, look_at=now + before)
+    write = changes.write
+
+    def written_later(*answers: Any) -> int:
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(apart, lambda: history(person)).result(10)
+        return write(*answers)
+
+    monkeypatch.setattr(changes, "write", written_later)
+    with transaction.atomic():
+        lists.hold([person.pk])
+        (asked,) = live.current([segment.pk])
+        membership.ask({asked: [person.pk]}, now, {})
+    monkeypatch.undo()
+    assert not SegmentMember.objects.exists(), "when it was asked she had bought once"
+    turning.turn_due(time.monotonic() + 5)
+    assert SegmentMember.objects.filter(segment=segment, profile=person).exists()
+
+
+def apart(work: Callable[[], Any]) -> None:
+    """Do it with a connection of its own."""
+    try:
+        work()
+    finally:
+        connection.close()
