@@ -101,6 +101,10 @@ def _tell(statement: Prepared) -> None:
         cursor.execute("SET plan_cache_mode = force_generic_plan; SET jit = off")
         text = f"PREPARE {statement.name} (timestamptz, bigint[]) AS {statement.sql}"
         cursor.execute(text, [*statement.parameters, _People()])
+        # The plan is made now and kept until statistics change: what is empty today must not be read whole tomorrow.
+        cursor.execute(
+            f"SET enable_seqscan = off; EXPLAIN EXECUTE {statement.name} (now(), '{{}}'); RESET enable_seqscan"
+        )
         told[statement.name] = None
         if len(told) > KEPT:
             cursor.execute(f"DEALLOCATE {told.popitem(last=False)[0]}")
