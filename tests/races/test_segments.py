@@ -17,14 +17,14 @@ from django.db.models import F
 from django.utils import timezone
 
 from campaigns import enrollment
-from events import log, merging, privacy
+from events import log, merging, people, privacy
 from events.audience import compile_condition, profiles
 from events.audit import Actor
 from events.conditions import parse
 from events.ingest import ingest
 from events.merging import CannotMerge
 from events.models import Profile, Segment, SegmentMember, SegmentTurn
-from events.segments import asking, building, changes, lists, live, membership, turning
+from events.segments import asking, building, changes, live, membership, turning
 from tests.factories import make_event, make_profile, make_source
 from tests.races.test_ingest import track
 from tests.races.together import at_once
@@ -152,7 +152,7 @@ def test_a_turn_that_comes_while_somebody_asks_is_not_lost(
 
     monkeypatch.setattr(changes, "write", written_later)
     with transaction.atomic():
-        lists.hold([person.pk])
+        people.hold([person.pk])
         (asked,) = live.current([segment.pk])
         membership.ask({asked: [person.pk]}, now, {})
     monkeypatch.undo()
