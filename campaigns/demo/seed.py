@@ -1,6 +1,6 @@
-"""Fill an installation with the demo: log-in, source, mails, campaigns, a few people. May run again at any time.
+"""Fill an installation with the demo: log-in, source, mails, campaigns, a few people, segments of them.
 
-What is there stays as it is: campaigns and templates that somebody has edited are not set back.
+May run again at any time: what is there stays as it is: campaigns and templates that somebody has edited are not set back.
 """
 
 from __future__ import annotations
@@ -14,11 +14,14 @@ from django.db import transaction
 from django.utils import timezone
 
 from campaigns import publishing
-from campaigns.demo import mails, people
+from campaigns.demo import audiences, mails, people
 from campaigns.demo.campaigns import DemoCampaign, demo_campaigns
 from campaigns.models import Campaign
+from events.audit import Actor
+from events.computed import keeping as computed
 from events.ingest import ingest
-from events.models import ApiToken, Identity, Source, SourceKey, hash_key
+from events.models import ApiToken, ComputedTrait, Identity, Segment, Source, SourceKey, hash_key
+from events.segments import keeping as segments
 from messaging.models import Layout, Provider, Template
 
 SOURCE = "Demo shop"
@@ -60,6 +63,7 @@ def seed(secrets: Secrets) -> None:
         now = timezone.now()
         ingest(source, people.items(now), now)
         Source.objects.filter(pk=source.pk).update(last_event_at=now)
+        _audiences(Actor.of_user(user))
 
 
 def _user(secrets: Secrets) -> User:
@@ -123,6 +127,16 @@ def _templates() -> dict[str, int]:
         for mail in mails.MAILS
     ]
     return {template.name: template.pk for template, _ in made}
+
+
+def _audiences(actor: Actor) -> None:
+    """Make segments and computed traits, once: who deletes them does not want them back."""
+    for segment in audiences.segments():
+        if not Segment.objects.filter(slug=segment.slug).exists():
+            segments.save(segment, {"name", "slug", "description", "condition"})
+    for trait in audiences.computed_traits():
+        if not ComputedTrait.objects.filter(name=trait.name).exists():
+            computed.save(trait, actor)
 
 
 def _campaign(wanted: DemoCampaign, user: User) -> None:

@@ -80,8 +80,11 @@ class ComputedForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def clean(self) -> dict[str, Any]:
         found: dict[str, Any] = super().clean() or {}
-        first = found.get("property", "").strip()
-        others = [path.strip() for path in found.get("also", "").split(",")]
+        function = found.get("function")
+        # What the page hides, because this function does without it, may still hold what was typed before.
+        first = "" if function in definitions.WITHOUT_PROPERTY else found.get("property", "").strip()
+        also = found.get("also", "") if function in definitions.WITH_OBJECTS else ""
+        others = [path.strip() for path in also.split(",")]
         self.instance.properties = [path for path in (first, *others) if path] if first else []
         if "where" not in self.errors:
             self.instance.where = found.get("where")

@@ -19,7 +19,7 @@ from campaigns.demo.seed import SOURCE, Secrets, seed
 from campaigns.engine import definition
 from campaigns.models import Campaign, Decision, Journey
 from config.urls import urlpatterns as own_urls
-from events.models import ApiToken, Event, Profile, Source, SourceKey, hash_key
+from events.models import ApiToken, ComputedTrait, Event, Profile, Segment, Source, SourceKey, hash_key
 from messaging import rendering
 from messaging.models import Provider, Template
 from messaging.versions import content_of
@@ -60,6 +60,8 @@ def test_everything_is_there_after_seeding(client: Client) -> None:
         "pricing-follow-up": "live",
         "project-tips": "live",
     }
+    assert set(Segment.objects.values_list("slug", flat=True)) == {"looked-at-prices", "customers"}
+    assert set(ComputedTrait.objects.values_list("name", flat=True)) == {"recent_plans", "money_spent"}
 
 
 def _request() -> Any:

@@ -75,7 +75,7 @@ def test_one_is_made_watched_changed_and_removed(admin_client: Client) -> None:
         ({"name": "email"}, "name", "Choose another name"),
         ({"event": ""}, "event", "required"),
         ({"property": ""}, "property", "Name the property"),
-        ({"function": "sum"}, "property", "Name only that"),
+        ({"function": "sum", "property": ""}, "property", "Name the property"),
         ({"within": "soon"}, "within", "time span"),
         ({"where": '{"property": "price"}'}, "where", "property"),
         ({"where": '{"trait": "plan", "is": "pro"}'}, "where", "properties"),
@@ -86,6 +86,13 @@ def test_mistakes_stand_at_their_field(admin_client: Client, changes: dict[str, 
     assert list(found) == [field]
     assert words in found[field][0]
     assert not ComputedTrait.objects.exists()
+
+
+def test_what_the_function_does_without_is_let_go(admin_client: Client) -> None:
+    admin_client.post(ADD, FORM | {"name": "spent", "function": "sum", "property": "price", "also": "name"})
+    admin_client.post(ADD, FORM | {"name": "views", "function": "count", "property": "sku", "also": "name"})
+    found = dict(ComputedTrait.objects.values_list("name", "properties"))
+    assert found == {"spent": ["price"], "views": []}
 
 
 def test_an_example_is_what_the_form_as_it_stands_would_come_to(admin_client: Client) -> None:
