@@ -1,6 +1,6 @@
 """Fill an installation with the demo: log-in, source, mails, campaigns, a few people, segments of them.
 
-May run again at any time: what is there stays as it is: campaigns and templates that somebody has edited are not set back.
+May run again at any time: what is there stays, campaigns and templates that somebody has edited are not set back.
 """
 
 from __future__ import annotations
