@@ -11,11 +11,12 @@ def segments() -> list[Segment]:
         Segment(
             name="Looked at prices, not bought",
             slug="looked-at-prices",
-            description="Visited the pricing page in the last two weeks and has not ordered since.",
+            description="Visited the pricing page in the last two weeks and ordered nothing in that time.",
             condition={
-                "event": "Visited Pricing Page",
-                "within": "14d",
-                "then_not": {"event": "Order Completed", "within": "1d"},
+                "all": [
+                    {"event": "Visited Pricing Page", "within": "14d"},
+                    {"not": {"event": "Order Completed", "within": "14d"}},
+                ]
             },
         ),
         Segment(
