@@ -130,7 +130,7 @@ def _templates() -> dict[str, int]:
 
 
 def _audiences(actor: Actor) -> None:
-    """Make segments and computed traits, once: who deletes them does not want them back."""
+    """Make the segments and computed traits that are missing."""
     for segment in audiences.segments():
         if not Segment.objects.filter(slug=segment.slug).exists():
             segments.save(segment, {"name", "slug", "description", "condition"})
