@@ -102,9 +102,9 @@ def last_day(segment: Segment) -> dict[str, float]:
 
 
 def percent(segment: Segment) -> int:
-    """Return how much of everybody has been asked, in percent."""
+    """Return how much of everybody has been asked, in percent: 100 only once it is done."""
     last = Profile.objects.order_by("-pk").values_list("pk", flat=True).first() or 1
-    return min(100, round(100 * segment.built_to / last)) if segment.state == Segment.State.BUILDING else 100
+    return min(99, 100 * segment.built_to // last) if segment.state == Segment.State.BUILDING else 100
 
 
 def _words_of(segment: Segment) -> str:

@@ -112,8 +112,8 @@ def _hold(statement: str, after: int) -> list[int]:
 
 
 def percent(row: ComputedTrait) -> int:
-    """Return for how much of everybody it has been reckoned. One statement at most."""
+    """Return for how much of everybody it has been reckoned, in percent: 100 once it is done. One statement."""
     if row.state != State.BUILDING:
         return 100
     last = Profile.objects.order_by("-pk").values_list("pk", flat=True).first() or 1
-    return min(100, round(100 * row.built_to / last))
+    return min(99, 100 * row.built_to // last)

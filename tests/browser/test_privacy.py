@@ -62,5 +62,6 @@ def test_a_person_is_exported_erased_and_heard_again_by_keyboard(browser_path: s
         page.keyboard.press("Enter")
         expect(page.get_by_text("Heard again: 1 id of")).to_be_visible()
     assert not Profile.objects.filter(user_id="ada").exists() and not suppression.is_listed("ada")
-    acts = AuditEntry.objects.order_by("pk").values_list("action", flat=True)
+    # What the demo brings with it is noted as well.
+    acts = AuditEntry.objects.exclude(action="computed").order_by("pk").values_list("action", flat=True)
     assert list(acts) == ["look", "export", "suppress", "unsuppress"]
