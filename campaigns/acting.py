@@ -11,12 +11,11 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from django.db import connection
 
 from campaigns import listening, texts
 from campaigns.engine.steps import StartCampaign, Step, Subscribe, TrackEvent, UpdateProfile
 from campaigns.models import Campaign, Journey
-from events import log, traits
+from events import log, people, traits
 from events.identifying import Person
 from events.models import Event, Profile
 from events.raw_json import storable
@@ -27,9 +26,6 @@ from messaging.subscriptions import Said
 
 # What changes people, who have to be held.
 ON_PEOPLE = (StartCampaign, Subscribe, TrackEvent, UpdateProfile)
-# Whoever merges or erases people holds them first and then their journeys, and so do those who look at events. We hold
-# journeys already: to wait for people now would be a circle.
-HOLD = "SELECT id FROM events_profile WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +43,12 @@ class Act:
 
 
 def hold(profile_ids: Collection[int]) -> set[int]:
-    """Hold people until the transaction ends and return those who could be had at once. One statement."""
-    with connection.cursor() as cursor:
-        cursor.execute(HOLD, [sorted(profile_ids)])
-        return {profile_id for (profile_id,) in cursor.fetchall()}
+    """Hold people until the transaction ends and return those who could be had at once. One statement.
+
+    Whoever merges or erases people holds them first and then their journeys, and so do those who look at events. We
+    hold journeys already: to wait for people now would be a circle.
+    """
+    return set(people.hold(profile_ids, waiting=False))
 
 
 def act(acts: Sequence[Act], now: datetime) -> dict[tuple[int, int], str]:
@@ -60,13 +58,13 @@ def act(acts: Sequence[Act], now: datetime) -> dict[tuple[int, int], str]:
     """
     if not acts:
         return {}
-    people = Profile.objects.in_bulk({act.journey.profile_id for act in acts})
+    profiles = Profile.objects.in_bulk({act.journey.profile_id for act in acts})
     campaigns = Campaign.objects.only("name", "slug").in_bulk({act.journey.campaign_id for act in acts})
     known = _Known.of(acts)
     done: list[Done] = []
     failed: dict[tuple[int, int], str] = {}
     for one in acts:
-        profile, campaign = people[one.journey.profile_id], campaigns[one.journey.campaign_id]
+        profile, campaign = profiles[one.journey.profile_id], campaigns[one.journey.campaign_id]
         try:
             known.check(one.step)
             values = texts.fill(_values(one.step), texts.all_variables(one.journey, campaign, profile, one.answers))

@@ -3,9 +3,8 @@
 Pending events are claimed and deleted in the transaction that acts on them, so each is evaluated exactly once. The
 number of statements depends on how many campaigns listen for the names in a batch, never on the number of events.
 A condition that fails parks its events before its own campaign (``campaigns.parking``); an event that fails whomever it
-meets is parked whole. The others go on. What fails only for missing traits is looked
-at again for a while (``campaigns.grace``). A campaign may wait for quiet before it lets anybody in
-(``campaigns.quiet``).
+meets is parked whole. The others go on. What fails only for missing traits is looked at again for a while
+(``campaigns.grace``). A campaign may wait for quiet before it lets anybody in (``campaigns.quiet``).
 """
 
 from __future__ import annotations
@@ -77,7 +76,7 @@ def enroll_batch(limit: int, only: int | None = None, *, careful: bool = False) 
         changed = computed.follow(events, now)
         membership.follow(events, now, changed)
         judgement = judge(listening.hearings(events), now, careful=careful)
-        again = judge_again(grace.heard_of(events, now), now, careful=careful)
+        again = judge_again(grace.heard_of(events), now, careful=careful)
         _note_unmatched(events, judgement)
         _act([*judgement.candidates, *again])
         _convert(events)

@@ -7,31 +7,22 @@ person, so no two look at once and no trait slips in between the look and what i
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db import connection
 from django.db.models import F
 
-from campaigns import workflows
+from campaigns import again, ledger
 from campaigns.models import Waiting
 from campaigns.reasons import Entry
 from campaigns.triggers import Candidate
-from events import log
+from events import turns
 from events.log import ClaimedEvent
 from events.models import Event
 
 # What may change traits or groups, or who somebody is. What is written without an event is seen at the last look.
 BRINGS_TRAITS = (Event.Type.IDENTIFY, Event.Type.GROUP, Event.Type.ALIAS)
-
-# Others may be about to store something for a person: those are left for the next sweep.
-HOLD_DUE = """
-SELECT id FROM events_profile WHERE id = ANY(ARRAY(
-    SELECT profile_id FROM campaigns_waiting WHERE look_at <= %s ORDER BY look_at LIMIT %s))
-ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
-"""
 
 KEEP = """
 INSERT INTO campaigns_waiting (event_id, event_timestamp, version_id, campaign_id, profile_id, until, look_at)
@@ -42,7 +33,7 @@ ON CONFLICT DO NOTHING
 """
 
 
-def heard_of(events: Sequence[ClaimedEvent], now: datetime) -> list[Candidate]:
+def heard_of(events: Sequence[ClaimedEvent]) -> list[Candidate]:
     """Return what waits for traits that these events may have brought, the people being held by their claim.
 
     What came in time counts, however late it is claimed. One statement when any event can bring traits, three more
@@ -55,7 +46,7 @@ def heard_of(events: Sequence[ClaimedEvent], now: datetime) -> list[Candidate]:
     if not since:
         return []
     rows = Waiting.objects.filter(profile__in=since).order_by("pk")
-    return _candidates([row for row in rows if since[row.profile_id] <= row.until], now)
+    return _candidates([row for row in rows if since[row.profile_id] <= row.until])
 
 
 def due(now: datetime, limit: int) -> list[Candidate]:
@@ -65,20 +56,17 @@ def due(now: datetime, limit: int) -> list[Candidate]:
     """
     if not Waiting.objects.filter(look_at__lte=now).exists():
         return []
-    with connection.cursor() as cursor:
-        cursor.execute(HOLD_DUE, [now, limit])
-        held = [profile_id for (profile_id,) in cursor.fetchall()]
+    # Others may be about to store something for a person: those are left for the next sweep.
+    held = turns.hold_due(Waiting, now, limit)
     rows = list(Waiting.objects.filter(profile__in=held, look_at__lte=now).select_related("profile").order_by("pk"))
     late = {row.pk for row in rows if row.until <= now and row.profile.updated_at > row.until}
-    return _candidates(rows, now, late)
+    return _candidates(rows, late)
 
 
 def settle(candidates: Sequence[Candidate]) -> None:
     """Keep what waits from now on, drop what has waited and is decided. Three statements at most."""
     new = [c for c in candidates if c.entry is Entry.WAITING and c.waiting_id is None]
-    if new:
-        with connection.cursor() as cursor:
-            cursor.execute(KEEP, [json.dumps([_row(candidate) for candidate in new], default=str)])
+    ledger.write(KEEP, [_row(candidate) for candidate in new])
     going = [c.waiting_id for c in candidates if c.waiting_id is not None and c.entry is not Entry.WAITING]
     if going:
         Waiting.objects.filter(pk__in=going).delete()
@@ -87,24 +75,17 @@ def settle(candidates: Sequence[Candidate]) -> None:
         Waiting.objects.filter(pk__in=[c.waiting_id for c in again]).update(look_at=F("until"))
 
 
-def _candidates(rows: Collection[Waiting], now: datetime, late: Collection[int] = ()) -> list[Candidate]:
-    """Read the waiting events again. Rows whose event is gone from the log go as well. Three statements at most."""
-    events = {event.id: event for event in log.read({row.event_id: row.event_timestamp for row in rows})}
-    gone = [row.pk for row in rows if row.event_id not in events]
-    if gone:
-        Waiting.objects.filter(pk__in=gone).delete()
-    parsed = workflows.of_versions({row.version_id for row in rows})
+def _candidates(rows: Collection[Waiting], late: Collection[int] = ()) -> list[Candidate]:
     return [
         Candidate(
-            events[row.event_id],
+            event,
             row.campaign_id,
             row.version_id,
-            parsed[row.version_id],
+            workflow,
             Entry.FILTERED if row.pk in late else Entry.ENTERED,
             waiting_id=row.pk,
         )
-        for row in rows
-        if row.event_id in events
+        for row, event, workflow in again.read(Waiting, rows)
     ]
 
 

@@ -95,27 +95,28 @@ FROM jsonb_to_recordset(%s)
 
 
 def enter_visits(entries: Sequence[VisitEntry]) -> None:
-    _write(ENTER_VISITS, [_row(entry) for entry in entries])
+    write(ENTER_VISITS, [_row(entry) for entry in entries])
 
 
 def leave_visits(exits: Sequence[VisitExit]) -> None:
-    _write(LEAVE_VISITS, [_row(exit_) for exit_ in exits])
+    write(LEAVE_VISITS, [_row(exit_) for exit_ in exits])
 
 
 def move_journeys(states: Sequence[JourneyState]) -> None:
-    _write(MOVE_JOURNEYS, [_row(state) for state in states])
+    write(MOVE_JOURNEYS, [_row(state) for state in states])
 
 
 def count(things: Iterable[Count]) -> None:
     """Append changes of figures, added up: as many rows as there are different figures."""
-    _write(COUNT, [{**_row(thing), "count": number} for thing, number in Counter(things).items()])
+    write(COUNT, [{**_row(thing), "count": number} for thing, number in Counter(things).items()])
 
 
 def _row(value: Any) -> Mapping[str, Any]:
     return {name: getattr(value, name) for name in value.__slots__}
 
 
-def _write(statement: str, rows: Sequence[Mapping[str, Any]]) -> None:
+def write(statement: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Run a statement with rows as its one parameter, JSON; nothing where there are none."""
     if rows:
         with connection.cursor() as cursor:
             cursor.execute(statement, [json.dumps(rows, default=str)])

@@ -7,18 +7,17 @@ again when somebody asks for it, in the background.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Sequence
 from typing import Any
 
 from django.db import connection, transaction
 from django.utils import timezone
 
-from campaigns import strain, workflows
+from campaigns import again, ledger, strain
 from campaigns.models import Decision, Parked
 from campaigns.reasons import Entry
 from campaigns.triggers import Candidate
-from events import log, nudges
+from events import nudges
 
 HOLD_DUE = """
 SELECT id FROM events_profile WHERE id = ANY(ARRAY(
@@ -51,23 +50,17 @@ def due(limit: int) -> list[Candidate]:
         cursor.execute(HOLD_DUE, [limit])
         held = [profile_id for (profile_id,) in cursor.fetchall()]
     rows = list(Parked.objects.filter(profile__in=held).exclude(retry_at=None).order_by("pk"))
-    events = {event.id: event for event in log.read({row.event_id: row.event_timestamp for row in rows})}
-    gone = [row.pk for row in rows if row.event_id not in events]
-    if gone:
-        Parked.objects.filter(pk__in=gone).delete()
-    parsed = workflows.of_versions({row.version_id for row in rows})
     return [
-        Candidate(events[row.event_id], row.campaign_id, row.version_id, parsed[row.version_id], parked_id=row.pk)
-        for row in rows
-        if row.event_id in events
+        Candidate(event, row.campaign_id, row.version_id, workflow, parked_id=row.pk)
+        for row, event, workflow in again.read(Parked, rows)
     ]
 
 
 def settle(candidates: Sequence[Candidate]) -> None:
     """Keep what failed, with its error; drop what was parked and is decided now. Three statements at most."""
     failed = [c for c in candidates if c.entry is Entry.PARKED]
-    _write(KEEP, [_row(c) for c in failed if c.parked_id is None])
-    _write(AGAIN, [{"id": c.parked_id, "error": c.error} for c in failed if c.parked_id is not None])
+    ledger.write(KEEP, [_row(c) for c in failed if c.parked_id is None])
+    ledger.write(AGAIN, [{"id": c.parked_id, "error": c.error} for c in failed if c.parked_id is not None])
     decided = [c.parked_id for c in candidates if c.parked_id is not None and c.entry is not Entry.PARKED]
     if decided:
         Parked.objects.filter(pk__in=decided).delete()
@@ -105,9 +98,3 @@ def _row(candidate: Candidate) -> dict[str, Any]:
         "profile_id": candidate.event.profile_id,
         "error": candidate.error,
     }
-
-
-def _write(statement: str, rows: Sequence[dict[str, Any]]) -> None:
-    if rows:
-        with connection.cursor() as cursor:
-            cursor.execute(statement, [json.dumps(rows, default=str)])

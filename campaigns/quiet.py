@@ -8,19 +8,15 @@ the person, so no event slips in between.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
-from django.db import connection
-
-from campaigns import workflows
+from campaigns import again, ledger
 from campaigns.models import PutOff
 from campaigns.reasons import Entry
 from campaigns.triggers import Candidate
-from events import log
+from events import turns
 
 Key = tuple[int, int, str]
 
@@ -64,12 +60,6 @@ def put_off(candidates: Sequence[Candidate]) -> list[Candidate]:
     return [replace(c, entry=_entry(c, after)) if _is_put_off(c) else c for c in candidates]
 
 
-HOLD_DUE = """
-SELECT id FROM events_profile WHERE id = ANY(ARRAY(
-    SELECT profile_id FROM campaigns_putoff WHERE look_at <= %s ORDER BY look_at LIMIT %s))
-ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
-"""
-
 # Where an event of the name is still to be claimed, it is not quiet; but what waited long enough waits no more.
 QUIET = """
 SELECT q.id, q.event_id, q.event_timestamp, q.campaign_id, q.version_id FROM campaigns_putoff q
@@ -86,20 +76,11 @@ def due(now: datetime, limit: int) -> list[Candidate]:
     """
     if not PutOff.objects.filter(look_at__lte=now).exists():
         return []
-    with connection.cursor() as cursor:
-        cursor.execute(HOLD_DUE, [now, limit])
-        held = [profile_id for (profile_id,) in cursor.fetchall()]
-        cursor.execute(QUIET, {"held": held, "now": now})
-        rows = cursor.fetchall()
-    events = {event.id: event for event in log.read({event_id: at for _, event_id, at, *_ in rows})}
-    gone = [row_id for row_id, event_id, *_ in rows if event_id not in events]
-    if gone:
-        PutOff.objects.filter(pk__in=gone).delete()
-    parsed = workflows.of_versions({version_id for *_, version_id in rows})
+    held = turns.hold_due(PutOff, now, limit)
+    rows = list(PutOff.objects.raw(QUIET, {"held": held, "now": now}))
     return [
-        Candidate(events[event_id], campaign_id, version_id, parsed[version_id], put_off_id=row_id)
-        for row_id, event_id, _, campaign_id, version_id in rows
-        if event_id in events
+        Candidate(event, row.campaign_id, row.version_id, workflow, put_off_id=row.pk)
+        for row, event, workflow in again.read(PutOff, rows)
     ]
 
 
@@ -165,7 +146,7 @@ ON CONFLICT (profile_id, campaign_id, key) DO UPDATE SET
 
 
 def _keep(after: dict[Key, Last]) -> None:
-    _write(
+    ledger.write(
         KEEP,
         [
             {
@@ -193,11 +174,4 @@ WHERE d.event_id = r.event_id AND d.version_id = r.version_id AND d.entry = 'qui
 
 
 def _tell_replaced(replaced: Sequence[Last]) -> None:
-    rows = [{"event_id": last.event_id, "version_id": last.version_id} for last in replaced]
-    if rows:
-        _write(TELL_REPLACED, rows)
-
-
-def _write(statement: str, rows: Sequence[dict[str, Any]]) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, [json.dumps(rows, default=str)])
+    ledger.write(TELL_REPLACED, [{"event_id": last.event_id, "version_id": last.version_id} for last in replaced])

@@ -26,10 +26,13 @@ def own_id(profile: Profile) -> str:
     return f"{OWN_PREFIX}{profile.pk}"
 
 
-def hold(profile_ids: Iterable[int]) -> list[int]:
-    """Hold people until the caller's transaction ends, in their order; return those who are there. One statement."""
+def hold(profile_ids: Iterable[int], *, waiting: bool = True) -> list[int]:
+    """Hold people until the caller's transaction ends, in their order; return those who are there. One statement.
+
+    Without ``waiting`` those whom others hold are left out.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(HOLD, [sorted(set(profile_ids))])
+        cursor.execute(HOLD if waiting else f"{HOLD} SKIP LOCKED", [sorted(set(profile_ids))])
         return [pk for (pk,) in cursor.fetchall()]
 
 

@@ -20,10 +20,10 @@ ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
 """
 
 
-def hold_due(model: type[Model], now: datetime) -> list[int]:
-    """Return up to ``BATCH`` people of whom a row of ``model`` is due, and hold them as a claim does."""
+def hold_due(model: type[Model], now: datetime, limit: int = BATCH) -> list[int]:
+    """Return up to ``limit`` people of whom a row of ``model`` is due, and hold them as a claim does."""
     with connection.cursor() as cursor:
-        cursor.execute(HOLD_DUE.format(table=model._meta.db_table), [now, BATCH])
+        cursor.execute(HOLD_DUE.format(table=model._meta.db_table), [now, limit])
         return [pk for (pk,) in cursor.fetchall()]
 
 

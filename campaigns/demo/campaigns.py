@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from campaigns.demo import mails
+from campaigns.starters import OFFICE_HOURS
 
 HOUR = 3600
 # An hour takes ten seconds. It stands in the campaign's settings, where anybody can see and change it.
@@ -43,20 +44,12 @@ def _pricing(templates: Mapping[str, int], time_zone: str) -> DemoCampaign:
         "An hour after a look at the prices, in office hours where the person lives: the plan in short. Here an "
         f"hour takes ten seconds: see “speed” in the settings of the workflow ({PRICING_SPEED})."
     )
-    office_hours = {
-        "id": "office-hours",
-        "kind": "window",
-        "name": "Monday to Friday, 9 to 17",
-        "days": [0, 1, 2, 3, 4],
-        "start": "09:00",
-        "end": "17:00",
-    }
     draft = {
         "trigger": {"event": "Visited Pricing Page", "where": None},
         "reentry": {"rule": "always", "hours": 24},
         "steps": [
             {"id": "wait", "kind": "delay", "name": "Wait an hour", "seconds": HOUR},
-            office_hours,
+            dict(OFFICE_HOURS),
             _send("mail", "The plan in short", templates[mails.PRICING.name]),
         ],
         "goal": {"event": "Order Completed", "where": None, "hours": 7 * 24},

@@ -19,9 +19,10 @@ from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 from events import patience, people, vocabulary
 from events.admin.condition_field import ConditionField, ConditionWidget
 from events.audit import Actor
-from events.computed import building, definitions, keeping, usage, writing
+from events.computed import definitions, keeping, usage, writing
 from events.computed.words import sentence
 from events.models import ComputedTrait, ComputedValue
+from events.segments.building import percent
 from events.templatetags.console import badge
 
 EXAMPLE_SECONDS = 3
@@ -128,7 +129,7 @@ class ComputedTraitAdmin(ModelAdmin):
 
     @admin.display(description="State", ordering="state")
     def status(self, row: ComputedTrait) -> SafeString:
-        progress = f", {building.percent(row)} %" if row.state == ComputedTrait.State.BUILDING else ""
+        progress = f", {percent(row)} %" if row.state == ComputedTrait.State.BUILDING else ""
         return badge(STATES[row.state], f"{row.get_state_display()}{progress}")
 
     @admin.display(description="Made by", ordering="created_at")
@@ -222,7 +223,7 @@ class ComputedTraitAdmin(ModelAdmin):
             return HttpResponse(headers={"HX-Redirect": reverse("admin:events_computedtrait_changelist")})
         if row.state == ComputedTrait.State.LIVE:
             return HttpResponse(headers={"HX-Refresh": "true"})
-        return render(request, "admin/events/computed/progress.html", {"row": row, "percent": building.percent(row)})
+        return render(request, "admin/events/computed/progress.html", {"row": row, "percent": percent(row)})
 
     def remove(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Have it and its values go, unless something uses it."""
@@ -255,7 +256,7 @@ def facts(row: ComputedTrait) -> dict[str, Any]:
     return {
         "row": row,
         "sentence": sentence(row),
-        "percent": building.percent(row),
+        "percent": percent(row),
         "people": min(number, COUNTED),
         "more": number > COUNTED,
         "uses": usage.uses(row.name),

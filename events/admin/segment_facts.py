@@ -15,6 +15,7 @@ from events.conditions import ConditionError
 from events.models import Profile, Segment, SegmentHour, SegmentMember
 from events.patience import TooLong
 from events.segments import plans, usage
+from events.segments.building import percent
 from events.telling import tell
 
 SHOWN = 10
@@ -99,12 +100,6 @@ def last_day(segment: Segment) -> dict[str, float]:
     names = ("entered", "gone", "asks", "asked", "seconds")
     sums: dict[str, float] = hours.aggregate(**{name: Sum(name, default=0) for name in names})
     return {**sums, "each": 1000 * sums["seconds"] / (sums["asks"] or 1)}
-
-
-def percent(segment: Segment) -> int:
-    """Return how much of everybody has been asked, in percent: 100 only once it is done."""
-    last = Profile.objects.order_by("-pk").values_list("pk", flat=True).first() or 1
-    return min(99, 100 * segment.built_to // last) if segment.state == Segment.State.BUILDING else 100
 
 
 def _words_of(segment: Segment) -> str:

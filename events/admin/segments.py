@@ -18,10 +18,11 @@ from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 from events import audit, panels, people, references, unknown
 from events.admin import gather
 from events.admin.condition_field import ConditionField
-from events.admin.segment_facts import SHOWN, facts_context, percent, plans_context
+from events.admin.segment_facts import SHOWN, facts_context, plans_context
 from events.audit import Actor
 from events.models import Import, Profile, Segment, SegmentMember, Source
 from events.segments import keeping, lists, usage
+from events.segments.building import percent
 from events.segments.starters import STARTERS
 from events.templatetags.console import amount, badge, moment
 from events.transfers import files, imports

@@ -12,7 +12,7 @@ from django.utils import timezone
 from events.computed import definitions, writing
 from events.conditions import Performed, What
 from events.giving_way import lost_a_deadlock
-from events.models import ComputedTrait, ComputedValue, Profile
+from events.models import ComputedTrait, ComputedValue
 from events.segments import membership
 from events.segments.building import NEXT, SLICE
 
@@ -109,11 +109,3 @@ def _hold(statement: str, after: int) -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute(statement, [after, SLICE])
         return [pk for (pk,) in cursor.fetchall()]
-
-
-def percent(row: ComputedTrait) -> int:
-    """Return for how much of everybody it has been reckoned, in percent: 100 once it is done. One statement."""
-    if row.state != State.BUILDING:
-        return 100
-    last = Profile.objects.order_by("-pk").values_list("pk", flat=True).first() or 1
-    return min(99, 100 * row.built_to // last)

@@ -6,10 +6,8 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from django.urls import reverse
-
 from events.models import Segment
-from events.segments.usage import Use
+from events.segments.usage import Use, of_segment
 
 _finders: list[Callable[[str], Iterator[Use]]] = []
 
@@ -42,7 +40,7 @@ def shows(text: str, name: str) -> bool:
 def uses(name: str) -> list[Use]:
     """Return all that uses the trait ``name``."""
     found = [
-        Use("Segment", segment.name, reverse("admin:events_segment_change", args=[segment.pk]))
+        of_segment(segment)
         for segment in Segment.objects.exclude(condition=None).order_by("name")
         if mentions(segment.condition, name)
     ]

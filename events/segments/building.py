@@ -12,7 +12,7 @@ from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
 from events.giving_way import lost_a_deadlock
-from events.models import Segment
+from events.models import ComputedTrait, Profile, Segment
 from events.segments import changes, gathering, live, membership
 
 SLICE = 1_000
@@ -82,3 +82,11 @@ def build_slice() -> bool:
         segment.gather = None
         segment.save(update_fields=["state", "build_seconds", "gather"])
     return True
+
+
+def percent(row: Segment | ComputedTrait) -> int:
+    """Return how much of everybody has been asked, in percent: 100 only once it is done. One statement at most."""
+    if row.state != row.State.BUILDING:
+        return 100
+    last = Profile.objects.order_by("-pk").values_list("pk", flat=True).first() or 1
+    return min(99, 100 * row.built_to // last)

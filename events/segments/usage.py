@@ -71,7 +71,7 @@ def _used_by(slug: str, others: Iterable[Segment], seen: set[str]) -> list[Use]:
     for other in others:
         if other.slug not in seen and mentions(other.condition, slug):
             below = _used_by(other.slug, others, seen | {other.slug})
-            found.append(replace(_of_segment(other), below=tuple(below)))
+            found.append(replace(of_segment(other), below=tuple(below)))
     found += [_of_trait(row) for row in ComputedTrait.objects.order_by("name") if mentions(row.where, slug)]
     return found + [use for find in _finders for use in find(slug)]
 
@@ -86,7 +86,7 @@ def _needs(segment: Segment, every: Iterable[Segment], seen: set[str]) -> list[U
     if segment.condition is None:
         return []
     found = [
-        replace(_of_segment(other), below=tuple(_needs(other, every, seen | {other.slug})))
+        replace(of_segment(other), below=tuple(_needs(other, every, seen | {other.slug})))
         for other in every
         if other.slug not in seen and mentions(segment.condition, other.slug)
     ]
@@ -94,7 +94,7 @@ def _needs(segment: Segment, every: Iterable[Segment], seen: set[str]) -> list[U
     return found + list(_computed(segment.condition)) + list(_events(segment.condition))
 
 
-def _of_segment(segment: Segment) -> Use:
+def of_segment(segment: Segment) -> Use:
     kind = "List" if segment.kind == Segment.Kind.MANUAL else "Segment"
     return Use(kind, segment.name, reverse("admin:events_segment_change", args=[segment.pk]))
 

@@ -15,9 +15,10 @@ from events.api.openapi import CURSOR, Shape
 from events.api.refusal import Refusal
 from events.api.shapes import CHANGED_COMPUTED, COMPUTED, NEW_COMPUTED, pages
 from events.audit import Actor
-from events.computed import building, keeping, usage
+from events.computed import keeping, usage
 from events.computed.words import sentence
 from events.models import ComputedTrait
+from events.segments.building import percent
 
 WISHES: dict[str, type] = {
     "description": str,
@@ -104,7 +105,7 @@ def _entry(row: ComputedTrait) -> dict[str, object]:
         **{name: getattr(row, name) for name in WISHES},
         "sentence": sentence(row),
         "state": row.state,
-        "progress": building.percent(row),
+        "progress": percent(row),
         "used_by": [{"kind": use.kind, "name": use.name, "places": list(use.places)} for use in usage.uses(row.name)],
         "created_by": row.created_by,
         "created_at": row.created_at,
