@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from campaigns import listening, texts
+from campaigns import listening, requests, texts
 from campaigns.engine.steps import StartCampaign, Step, Subscribe, TrackEvent, UpdateProfile
 from campaigns.models import Campaign, Journey
 from events import log, people, traits
@@ -24,6 +24,8 @@ from messaging import subscriptions
 from messaging.models import Subscription, Topic
 from messaging.subscriptions import Said
 
+# Campaigns that start each other go no further than this: the longest chain that anybody means is far shorter.
+MOST_IN_A_CHAIN = 10
 # What changes people, who have to be held.
 ON_PEOPLE = (StartCampaign, Subscribe, TrackEvent, UpdateProfile)
 
@@ -67,6 +69,7 @@ def act(acts: Sequence[Act], now: datetime) -> dict[tuple[int, int], str]:
         profile, campaign = profiles[one.journey.profile_id], campaigns[one.journey.campaign_id]
         try:
             known.check(one.step)
+            _check_chain(one)
             values = texts.fill(_values(one.step), texts.all_variables(one.journey, campaign, profile, one.answers))
         except ValueError as error:
             failed[one.key] = str(error)
@@ -114,6 +117,21 @@ class _Known:
                 raise ValueError(f"The campaign {campaign} is not live")
 
 
+def _depth(journey: Journey) -> int:
+    """Return how many campaigns have started each other before this one; what asked for the journey says so."""
+    depth = journey.trigger.get("depth") if journey.trigger_name == listening.REQUESTED else None
+    return depth if isinstance(depth, int) and depth > 0 else 0
+
+
+def _check_chain(act: Act) -> None:
+    """Raise ValueError at the end of a chain of campaigns that start each other."""
+    if isinstance(act.step, StartCampaign) and _depth(act.journey) >= MOST_IN_A_CHAIN:
+        raise ValueError(
+            f"{MOST_IN_A_CHAIN} campaigns have started each other up to here: no further one is started, as they may "
+            "go in a circle"
+        )
+
+
 def _values(step: Step) -> Mapping[str, Any]:
     match step:
         case UpdateProfile(traits=values) | TrackEvent(properties=values) | StartCampaign(properties=values):
@@ -129,7 +147,9 @@ def _entry(done: Done, now: datetime) -> log.Entry:
         case TrackEvent(event=event):
             return log.Entry(profile_id, event, done.values, now, mark)
         case StartCampaign(campaign=campaign):
-            return log.Entry(profile_id, listening.REQUESTED, {**done.values, "campaign": campaign}, now, mark)
+            asked = {**done.values, "campaign": campaign, "reason": requests.Reason.STEP.value}
+            depth = _depth(done.act.journey) + 1
+            return log.Entry(profile_id, listening.REQUESTED, {**asked, "depth": depth}, now, mark)
     return log.Entry(profile_id, "", done.values, now, mark, Event.Type.IDENTIFY)
 
 

@@ -15,15 +15,12 @@ from django.db.models import (
     Count,
     Exists,
     F,
-    OuterRef,
     Q,
     QuerySet,
     Subquery,
-    TextField,
     Value,
     When,
 )
-from django.db.models.functions import Coalesce
 
 from campaigns.engine import steps
 from campaigns.engine.deciding import Answer, Called, Met, Position
@@ -39,10 +36,11 @@ from campaigns.engine.steps import (
 )
 from campaigns.models import Call, Journey
 from campaigns.reasons import Outcome
-from events.audience import EVENTS, Scope, compile_condition
+from events.audience import Scope, compile_condition
 from events.audience.history import HAPPENED
 from events.audience.lapsing import next_change
-from events.audience.values import Instant, JsonAt, Ordered
+from events.audience.later import Earlier, Later, events_after
+from events.audience.values import Instant, JsonAt
 from events.conditions import Node
 from events.models import Event
 
@@ -132,34 +130,9 @@ def _since(heard: Heard, question: Question) -> QuerySet[Journey]:
     return question.journeys.annotate(since=entered)
 
 
-class _Text(JsonAt):
-    """What stands at a path as text, so that 42 and "42" are one order; NULL where there is nothing."""
-
-    function = "jsonb_extract_path_text"
-    output_field = TextField()  # type: ignore[assignment]
-
-
 def _heard(heard: Heard) -> QuerySet[Event]:
-    """Return the events of an outer journey's person that are meant.
-
-    Libraries report whole milliseconds: of two events at the same one, the later in the log came later.
-    """
-    after = Q(Ordered(HAPPENED, ">", OuterRef("since"))) | (
-        Q(Ordered(HAPPENED, "=", OuterRef("since"))) & Q(pk__gt=Coalesce(OuterRef("trigger_event_id"), 0))
-    )
-    # None had happened before its timestamp, which the index knows.
-    found = Event.objects.filter(
-        after,
-        profile_id=OuterRef("profile_id"),
-        name=heard.event,
-        type=Event.Type.TRACK,
-        timestamp__gte=OuterRef("since"),
-    )
-    if heard.same is not None:
-        found = found.annotate(key=_Text("properties", heard.same)).filter(key=_Text(OuterRef("trigger"), heard.same))
-    if heard.where is not None:
-        found = found.filter(compile_condition(heard.where, EVENTS))
-    return found
+    """Return the events of an outer journey's person that are meant."""
+    return events_after(Later(heard.event, heard.where, heard.same), Earlier(at="since"))
 
 
 def _called(step: steps.Call, question: Question) -> Mapping[int, Answer]:

@@ -164,17 +164,22 @@ def _read(body: bytes) -> Any:
 
 def _own_headers(call: Call, body: bytes) -> dict[str, str]:
     """Return the signature, and what kind of body it is where the step says nothing of that."""
-    call_id, at = f"call_{call.journey_id}_{call.visit}", str(int(time.time()))
+    own = signature(f"call_{call.journey_id}_{call.visit}", body)
+    if body and "content-type" not in {name.lower() for name in call.headers}:
+        own["Content-Type"] = "application/json" if body.lstrip()[:1] in (b"{", b"[") else "text/plain; charset=utf-8"
+    return own
+
+
+def signature(call_id: str, body: bytes) -> dict[str, str]:
+    """Return the headers that say what was sent, when and by whom, as Standard Webhooks has it."""
+    at = str(int(time.time()))
     signed = hmac.digest(_key(), b".".join([call_id.encode(), at.encode(), body]), "sha256")
-    own = {
+    return {
         "webhook-id": call_id,
         "webhook-timestamp": at,
         "webhook-signature": f"v1,{base64.b64encode(signed).decode()}",
         "User-Agent": "Cuebird",
     }
-    if body and "content-type" not in {name.lower() for name in call.headers}:
-        own["Content-Type"] = "application/json" if body.lstrip()[:1] in (b"{", b"[") else "text/plain; charset=utf-8"
-    return own
 
 
 def _key() -> bytes:

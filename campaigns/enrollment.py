@@ -4,7 +4,9 @@ Pending events are claimed and deleted in the transaction that acts on them, so 
 number of statements depends on how many campaigns listen for the names in a batch, never on the number of events.
 A condition that fails parks its events before its own campaign (``campaigns.parking``); an event that fails whomever it
 meets is parked whole. The others go on. What fails only for missing traits is looked at again for a while
-(``campaigns.grace``). A campaign may wait for quiet before it lets anybody in (``campaigns.quiet``).
+(``campaigns.grace``), and what failed before an event that comes late, when that comes (``campaigns.late``). A campaign
+may wait for quiet before it lets anybody in (``campaigns.quiet``), hold people out as a control group, and let a part
+of all in (``campaigns.admission``).
 """
 
 from __future__ import annotations
@@ -12,30 +14,47 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
-from campaigns import goals, grace, ledger, listening, metrics, news, parking, quiet, waking, workflows
+from campaigns import (
+    admission,
+    dates,
+    exits,
+    goals,
+    grace,
+    late,
+    ledger,
+    listening,
+    metrics,
+    news,
+    parking,
+    quiet,
+    waking,
+    workflows,
+)
 from campaigns.halving import is_outage, said
 from campaigns.models import CampaignVersion, Journey, Metric
 from campaigns.news import News
 from campaigns.reasons import Entry
 from campaigns.triggers import Candidate, Judgement, judge, judge_again
-from events import counts, log, nudges
+from events import counts, log, nudges, watching
 from events.computed import following as computed
 from events.giving_way import lost_a_deadlock
 from events.log import ClaimedEvent
 from events.models import Event, Pending
 from events.segments import changes, membership
+from messaging.models import Priority
 
 logger = logging.getLogger(__name__)
 BATCH = 500
 # Campaigns that start on what campaigns and segments do, or make happen, may go in circles: this keeps them slow.
-OWN_NEWS = news.NAMES | {changes.ENTERED, changes.LEFT}
+OWN_NEWS = news.NAMES | {changes.ENTERED, changes.LEFT, watching.CHANGED}
 BREATH = timedelta(minutes=1)
 
 
@@ -69,20 +88,37 @@ def enroll_batch(limit: int, only: int | None = None, *, careful: bool = False) 
 
     ``careful``: a campaign whose condition fails parks its events, and spoils nothing for others.
     """
-    events = log.claim_pending(limit, only)
-    if events:
+    claimed = log.claim_pending(limit, only)
+    if claimed:
         now = timezone.now()
+        events, changed = _follow(claimed, now)
         counts.record(events)
-        changed = computed.follow(events, now)
-        membership.follow(events, now, changed)
         judgement = judge(listening.hearings(events), now, careful=careful)
-        again = judge_again(grace.heard_of(events), now, careful=careful)
+        again = judge_again([*grace.heard_of(events), *late.overtaken(events)], now, careful=careful)
         _note_unmatched(events, judgement)
-        _act([*judgement.candidates, *again])
+        _act([*judgement.candidates, *(c for c in again if not c.is_refused_again)])
         _convert(events)
+        exits.heed(events, now, changed)
         metrics.record_messages(events)
-        waking.wake(events, now, set().union(*changed.values()))
-    return len(events)
+        waking.wake(events, now, changed)
+        dates.heed(events, now)
+    return len(claimed)
+
+
+def _follow(claimed: Sequence[ClaimedEvent], now: datetime) -> tuple[list[ClaimedEvent], set[int]]:
+    """Bring computed traits and segments up to date; return all there is to act on, and whose traits have changed.
+
+    That is what was claimed and what is new of segments by it. What that changes in turn has to be claimed: segments
+    that ask for each other may go in circles.
+    """
+    changed = computed.follow(claimed, now)
+    news = membership.follow(claimed, now, changed, claim=True)
+    people = set().union(*changed.values())
+    if news:
+        changed = computed.follow(news, now)
+        membership.follow(news, now, changed)
+        people = people.union(*changed.values())
+    return [*claimed, *news], people
 
 
 def enroll_waiting(deadline: float) -> int:
@@ -123,7 +159,7 @@ def _look_again(candidates: Sequence[Candidate], now: datetime) -> None:
 
 def _act(candidates: Sequence[Candidate]) -> None:
     if candidates:
-        settled = _enter(_check_reentry(quiet.put_off(candidates)))
+        settled = _enter(_check_reentry(admission.apply(quiet.put_off(candidates))))
         grace.settle(settled)
         parking.settle(settled)
         quiet.settle(settled)
@@ -183,19 +219,35 @@ def _last_entries(periodic: Sequence[Candidate]) -> dict[tuple[int, int, str], d
         return {(campaign_id, profile_id, same): at for campaign_id, profile_id, same, at in cursor.fetchall()}
 
 
-# Two unique constraints decide who enters: one journey an entry key, one at a time. Sorted, so that two workers that
-# let in the same people take the index entries in one order and never wait for each other in a circle.
+# Two unique constraints decide who enters: one journey an entry key, one a lane at a time. Sorted, so that two workers
+# that let in the same people take the index entries in one order and never wait for each other in a circle. Who is held
+# out is through at once, which the second constraint does not see; nor does it see that a journey that is to be alone
+# stays so, and begins only alone, when the rule has changed meanwhile. People are held, so a look is enough for both.
+# Of each person the first entry is measured, so that who comes often counts no more than others.
 INSERT_JOURNEYS = """
-INSERT INTO campaigns_journey (campaign_id, version_id, profile_id, entry_key, state, due_at, trigger, trigger_name,
-                               trigger_event_id, trigger_at, entered_at, is_test)
-SELECT r.campaign_id, r.version_id, r.profile_id, r.entry_key, 'waiting', %s, r.trigger, r.trigger_name,
-       r.trigger_event_id, r.trigger_at, %s, r.is_test
-FROM jsonb_to_recordset(%s)
-    AS r(campaign_id bigint, version_id bigint, profile_id bigint, entry_key text, trigger jsonb, trigger_name text,
-         trigger_event_id bigint, trigger_at timestamptz, is_test boolean)
+INSERT INTO campaigns_journey (campaign_id, version_id, profile_id, entry_key, lane, state, due_at, ended_at, ending,
+                               trigger, trigger_name, trigger_event_id, trigger_at, entered_at, is_test, measured,
+                               priority)
+SELECT r.campaign_id, r.version_id, r.profile_id, r.entry_key, r.lane,
+       CASE WHEN r.held THEN 'ended' ELSE 'waiting' END, CASE WHEN NOT r.held THEN %(now)s END,
+       CASE WHEN r.held THEN %(now)s END,
+       CASE WHEN r.held THEN 'held_out' ELSE '' END, r.trigger, r.trigger_name, r.trigger_event_id, r.trigger_at,
+       %(now)s, r.is_test, r.measured AND row_number() OVER (
+           PARTITION BY r.campaign_id, r.profile_id ORDER BY r.trigger_at, r.trigger_event_id) = 1
+           AND NOT EXISTS (SELECT FROM campaigns_journey before
+                           WHERE before.campaign_id = r.campaign_id AND before.profile_id = r.profile_id),
+       r.priority
+FROM jsonb_to_recordset(%(rows)s)
+    AS r(campaign_id bigint, version_id bigint, profile_id bigint, entry_key text, lane text, trigger jsonb,
+         trigger_name text, trigger_event_id bigint, trigger_at timestamptz, is_test boolean, held boolean,
+         measured boolean, priority smallint)
+WHERE NOT EXISTS (
+    SELECT FROM campaigns_journey j
+    WHERE j.campaign_id = r.campaign_id AND j.profile_id = r.profile_id AND j.state <> 'ended'
+      AND ((j.lane = '') <> (r.lane = '') OR r.held AND j.lane = r.lane))
 ORDER BY r.campaign_id, r.profile_id, r.trigger_at, r.trigger_event_id
 ON CONFLICT DO NOTHING
-RETURNING id, version_id, trigger_event_id
+RETURNING id, version_id, trigger_event_id, measured
 """
 
 
@@ -203,25 +255,47 @@ def _enter(candidates: Sequence[Candidate]) -> list[Candidate]:
     """Start journeys and note a decision for every candidate; return what came of each."""
     wanted = [candidate for candidate in candidates if candidate.entry is Entry.ENTERED]
     started = _insert_journeys(wanted) if wanted else {}
-    settled = [
-        replace(c, journey_id=started.get((c.version_id, c.event.id))) if c.entry is Entry.ENTERED else c
-        for c in candidates
-    ]
+    settled = [_started(c, started) if c.entry is Entry.ENTERED else c for c in candidates]
     settled = _explain_refusals(settled)
     _note_decisions(settled)
-    ledger.count(
-        ledger.Count(c.campaign_id, c.version_id, "", timezone.now().date(), Metric.ENTERED)
-        for c in settled
-        if c.journey_id and not c.event.is_test
-    )
-    news.tell([News(news.STARTED, c.journey_id, c.campaign_id, c.event.profile_id) for c in settled if c.journey_id])
-    if started:
+    _count_entries([c for c in settled if c.journey_id and not c.event.is_test])
+    entered = [c for c in settled if c.journey_id and c.entry is Entry.ENTERED]
+    news.tell([News(news.STARTED, c.journey_id or 0, c.campaign_id, c.event.profile_id) for c in entered])
+    if entered:
         nudges.nudge("journeys")
     return settled
 
 
-def _insert_journeys(wanted: Iterable[Candidate]) -> dict[tuple[int, int], int]:
-    """Insert the journeys that the constraints allow; return their ids by (version, event)."""
+def _started(candidate: Candidate, started: Mapping[tuple[int, int], tuple[int, bool]]) -> Candidate:
+    """Return a candidate with the journey that it was given, if it was; who is held out has not entered."""
+    journey_id, measured = started.get((candidate.version_id, candidate.event.id), (None, False))
+    entry = candidate.held if candidate.held and journey_id else candidate.entry
+    return replace(candidate, journey_id=journey_id, measured=measured, entry=entry)
+
+
+def _count_entries(entered: Sequence[Candidate]) -> None:
+    """Count who entered, and apart from that the people on both sides of a comparison with a control group."""
+    now = timezone.now()
+    counted = [
+        (c, metric)
+        for c in entered
+        for metric in (
+            None if c.held else Metric.ENTERED,
+            (Metric.HELD_OUT if c.held else Metric.TREATED) if c.measured else None,
+        )
+    ]
+    this_hour = metrics.hour(now)
+    ledger.count(
+        ledger.Count(
+            c.campaign_id, c.version_id, "", now.date(), metric, this_hour if metric is Metric.ENTERED else None
+        )
+        for c, metric in counted
+        if metric
+    )
+
+
+def _insert_journeys(wanted: Iterable[Candidate]) -> dict[tuple[int, int], tuple[int, bool]]:
+    """Insert the journeys that the constraints allow; return by (version, event) their ids and whether measured."""
     now = timezone.now()
     rows = [
         {
@@ -229,17 +303,24 @@ def _insert_journeys(wanted: Iterable[Candidate]) -> dict[tuple[int, int], int]:
             "version_id": c.version_id,
             "profile_id": c.event.profile_id,
             "entry_key": c.entry_key,
+            "lane": c.lane,
+            "priority": Priority[c.workflow.priority.upper()],
             "trigger": c.event.properties,
             "trigger_name": c.event.name,
             "trigger_event_id": c.event.id,
             "trigger_at": c.event.happened_at.isoformat(),
             "is_test": c.event.is_test,
+            "held": c.held is not None,
+            "measured": c.measured,
         }
         for c in wanted
     ]
     with connection.cursor() as cursor:
-        cursor.execute(INSERT_JOURNEYS, [now, now, json.dumps(rows)])
-        return {(version_id, event_id): journey_id for journey_id, version_id, event_id in cursor.fetchall()}
+        cursor.execute(INSERT_JOURNEYS, {"now": now, "rows": json.dumps(rows)})
+        return {
+            (version_id, event_id): (journey_id, measured)
+            for journey_id, version_id, event_id, measured in cursor.fetchall()
+        }
 
 
 def _explain_refusals(candidates: Sequence[Candidate]) -> list[Candidate]:
@@ -247,33 +328,39 @@ def _explain_refusals(candidates: Sequence[Candidate]) -> list[Candidate]:
     refused = [c for c in candidates if c.entry is Entry.ENTERED and c.journey_id is None]
     if not refused:
         return list(candidates)
-    active = set(
+    active: dict[tuple[int, int], set[str]] = defaultdict(set)
+    under_way = (
         Journey.objects.filter(
             campaign_id__in={c.campaign_id for c in refused},
             profile_id__in={c.event.profile_id for c in refused},
         )
         .exclude(state=Journey.State.ENDED)
-        .values_list("campaign_id", "profile_id")
+        .values_list("campaign_id", "profile_id", "lane")
     )
+    for campaign_id, profile_id, lane in under_way:
+        active[campaign_id, profile_id].add(lane)
     return [
         c
         if c.entry is not Entry.ENTERED or c.journey_id
-        else replace(
-            c,
-            entry=Entry.ALREADY_IN if (c.campaign_id, c.event.profile_id) in active else Entry.NOT_AGAIN,
-        )
+        else replace(c, entry=_refusal(c, active[c.campaign_id, c.event.profile_id]))
         for c in candidates
     ]
 
 
-# A decision is final, but for one that was to wait or could not be made.
+def _refusal(candidate: Candidate, lanes: set[str]) -> Entry:
+    """Say why it did not enter, beside journeys that are under way in ``lanes``."""
+    in_the_way = lanes & {candidate.lane, ""} if candidate.lane else lanes
+    return Entry.ALREADY_IN if in_the_way else Entry.NOT_AGAIN
+
+
+# A decision is final, but for one that was to wait, could not be made, or was made before an event that came late.
 NOTE_DECISIONS = """
 INSERT INTO campaigns_decision (campaign_id, version_id, profile_id, event_id, entry, journey_id)
 SELECT r.campaign_id, r.version_id, r.profile_id, r.event_id, r.entry, r.journey_id
 FROM jsonb_to_recordset(%s)
     AS r(campaign_id bigint, version_id bigint, profile_id bigint, event_id bigint, entry text, journey_id bigint)
 ON CONFLICT (event_id, version_id) DO UPDATE SET entry = excluded.entry, journey_id = excluded.journey_id
-WHERE campaigns_decision.entry IN ('waiting', 'parked', 'quiet')
+WHERE campaigns_decision.entry IN ('waiting', 'parked', 'quiet', 'filtered')
 """
 
 

@@ -16,6 +16,7 @@ DELETE = [
     f"DELETE FROM campaigns_call WHERE journey_id IN ({JOURNEYS})",
     f"DELETE FROM campaigns_visit WHERE journey_id IN ({JOURNEYS})",
     "DELETE FROM campaigns_waiting WHERE profile_id = ANY(%(ids)s)",
+    "DELETE FROM campaigns_dateturn WHERE profile_id = ANY(%(ids)s)",
     "DELETE FROM campaigns_putoff WHERE profile_id = ANY(%(ids)s)",
     "DELETE FROM campaigns_parked WHERE profile_id = ANY(%(ids)s)",
     "DELETE FROM campaigns_decision WHERE profile_id = ANY(%(ids)s)",
@@ -24,7 +25,7 @@ DELETE = [
 
 
 def follow_erasure(sender: object, profile_ids: Sequence[int], **kwargs: Any) -> None:
-    """Delete what campaigns know of these people, in the erasing transaction. Seven statements.
+    """Delete what campaigns know of these people, in the erasing transaction. Eight statements.
 
     The runner holds the journeys it moves: what it does comes before this as a whole, or not at all.
     """

@@ -12,11 +12,12 @@ from datetime import datetime, timedelta
 
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 
-from campaigns import ledger, news
+from campaigns import endings, ledger, news
+from campaigns.endings import Ended
 from campaigns.engine.steps import Goal, Workflow
 from campaigns.models import Journey, Metric
 from campaigns.news import News
-from campaigns.reasons import Ending, Outcome
+from campaigns.reasons import Ending
 from events.audience import EVENTS, compile_condition
 from events.models import Event
 
@@ -46,30 +47,31 @@ def find(journeys: QuerySet[Journey], goals: Mapping[int, Goal]) -> dict[int, da
     return found
 
 
-def convert(reached: Mapping[int, datetime], now: datetime) -> set[int]:
+def convert(found: Mapping[int, datetime], now: datetime) -> set[int]:
     """Note conversions and end the journeys still under way. Returns the ids of those that had not converted before.
 
     Locks the journeys in id order; the caller holds their people. Seven statements at most.
     """
-    if not reached:
+    if not found:
         return set()
-    locked = Journey.objects.filter(pk__in=reached, converted_at=None).order_by("pk").select_for_update()
-    conversions = [Conversion(journey, reached[journey.pk]) for journey in locked]
+    locked = Journey.objects.filter(pk__in=found, converted_at=None).order_by("pk").select_for_update()
+    conversions = [Conversion(journey, found[journey.pk]) for journey in locked]
     for conversion in conversions:
         conversion.journey.converted_at = conversion.at
     Journey.objects.bulk_update([c.journey for c in conversions], ["converted_at"])
     under_way = [c.journey for c in conversions if c.journey.state != Journey.State.ENDED]
-    _end(under_way, now)
-    news.tell(
-        [
-            *(News(news.REACHED, c.journey.pk, c.journey.campaign_id, c.journey.profile_id) for c in conversions),
-            *(News(news.ENDED, j.pk, j.campaign_id, j.profile_id, Ending.GOAL) for j in under_way),
-        ]
-    )
+    ended = endings.end([Ended(journey, Ending.GOAL, Ending.GOAL.label) for journey in under_way], now)
+    reached = [
+        News(news.REACHED, c.journey.pk, c.journey.campaign_id, c.journey.profile_id)
+        for c in conversions
+        if c.journey.ending != Ending.HELD_OUT
+    ]
+    news.tell([*reached, *ended])
     ledger.count(
-        ledger.Count(c.journey.campaign_id, c.journey.version_id, "", c.at.date(), Metric.CONVERTED)
+        ledger.Count(c.journey.campaign_id, c.journey.version_id, "", c.at.date(), metric)
         for c in conversions
         if not c.journey.is_test
+        for metric in _counted_as(c.journey)
     )
     return {conversion.journey.pk for conversion in conversions}
 
@@ -82,6 +84,13 @@ def of_workflows(workflows: Mapping[int, Workflow]) -> dict[int, Goal]:
 def listening(names: Collection[str], workflows: Mapping[int, Workflow]) -> dict[int, Goal]:
     """Return the goals, by version id, that wait for an event of one of these names."""
     return {version_id: goal for version_id, goal in of_workflows(workflows).items() if goal.event in names}
+
+
+def _counted_as(journey: Journey) -> list[Metric]:
+    """Return what a conversion counts as: who is held out only counts for their control group."""
+    is_held_out = journey.ending == Ending.HELD_OUT
+    own = [] if is_held_out else [Metric.CONVERTED]
+    return [*own, Metric.HELD_OUT_GOAL if is_held_out else Metric.TREATED_GOAL] if journey.measured else own
 
 
 def _first_event(goal: Goal) -> QuerySet[Event, datetime]:
@@ -98,33 +107,3 @@ def _first_event(goal: Goal) -> QuerySet[Event, datetime]:
     if goal.where is not None:
         events = events.filter(compile_condition(goal.where, EVENTS))
     return events.order_by("timestamp").values_list("timestamp", flat=True)[:1]
-
-
-def _end(journeys: Collection[Journey], now: datetime) -> None:
-    ledger.move_journeys(
-        [
-            ledger.JourneyState(
-                journey_id=journey.pk,
-                state=Journey.State.ENDED,
-                step_id=journey.step_id,
-                visit_number=journey.visit_number,
-                step_entered_at=journey.step_entered_at,
-                due_at=None,
-                ended_at=now,
-                ending=Ending.GOAL,
-            )
-            for journey in journeys
-        ]
-    )
-    ledger.leave_visits(
-        [
-            ledger.VisitExit(journey.pk, journey.visit_number, now, Outcome.INTERRUPTED, Ending.GOAL.label, None)
-            for journey in journeys
-            if journey.visit_number
-        ]
-    )
-    ledger.count(
-        ledger.Count(journey.campaign_id, journey.version_id, "", now.date(), Metric.ENDED)
-        for journey in journeys
-        if not journey.is_test
-    )

@@ -53,13 +53,17 @@ class JourneyState:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """One thing to count; ``step_id`` "" counts for the campaign as a whole."""
+    """One thing to count; ``step_id`` "" counts for the campaign as a whole.
+
+    With ``at``, the beginning of an hour or minute, it counts among the recent figures as well.
+    """
 
     campaign_id: int
     version_id: int
     step_id: str
     day: date
     metric: Metric
+    at: datetime | None = None
 
 
 ENTER_VISITS = """
@@ -87,10 +91,10 @@ WHERE j.id = r.journey_id
 """
 
 COUNT = """
-INSERT INTO campaigns_stepcountchange (campaign_id, version_id, step_id, day, metric, count)
-SELECT r.campaign_id, r.version_id, r.step_id, r.day, r.metric, r.count
+INSERT INTO campaigns_stepcountchange (campaign_id, version_id, step_id, day, metric, at, count)
+SELECT r.campaign_id, r.version_id, r.step_id, r.day, r.metric, r.at, r.count
 FROM jsonb_to_recordset(%s)
-    AS r(campaign_id bigint, version_id bigint, step_id text, day date, metric text, count int)
+    AS r(campaign_id bigint, version_id bigint, step_id text, day date, metric text, at timestamptz, count int)
 """
 
 

@@ -14,18 +14,20 @@ from datetime import datetime
 from django.db.models import Q
 
 from campaigns import workflows
+from campaigns.engine.starts import Start
 from campaigns.engine.steps import Workflow
 from campaigns.models import LivePeriod
+from events.conditions import Node
 from events.log import ClaimedEvent
 from events.models import Event
 
-# What a campaign appends to have another one, which its properties name, let the person in.
+# What we append to have the campaign that its properties name let a person in, whatever that campaign starts with.
 REQUESTED = "Campaign Start Requested"
 
 
 @dataclass(frozen=True, slots=True)
 class Hearing:
-    """A version and the events of a batch that are before it.
+    """A version and the events of a batch that are before it, all of one name.
 
     ``strain`` is in how many batches in a row its condition took too long.
     """
@@ -36,6 +38,11 @@ class Hearing:
     events: Sequence[ClaimedEvent]
     strain: int = 0
 
+    @property
+    def where(self) -> Node | None:
+        """Return what is asked of the events."""
+        return self.workflow.trigger.condition(self.events[0].name)
+
 
 def hearings(events: Sequence[ClaimedEvent]) -> list[Hearing]:
     """Return what the events of a batch mean to whom. One statement, one more for versions not seen before."""
@@ -44,7 +51,7 @@ def hearings(events: Sequence[ClaimedEvent]) -> list[Hearing]:
     for event in events:
         if event.type == Event.Type.TRACK:
             named[event.name].append(event)
-            if event.name == REQUESTED and event.is_made:
+            if event.name == REQUESTED and event.is_own:
                 requested[str(event.properties.get("campaign"))].append(event)
     if not named:
         return []
@@ -68,8 +75,23 @@ def hearings(events: Sequence[ClaimedEvent]) -> list[Hearing]:
     return [
         Hearing(campaign_id, version_id, parsed[version_id], heard, strain or 0)
         for campaign_id, version_id, name, slug, started_at, ended_at, strain in periods
-        for wanted in (named.get(name), requested.get(slug) if name != REQUESTED else None)
+        for wanted in (
+            _meant(named.get(name, []), parsed[version_id].trigger.start),
+            requested.get(slug) if name != REQUESTED else None,
+        )
         if wanted and (heard := _arrived(wanted, earliest, started_at, ended_at))
+    ]
+
+
+def _meant(events: list[ClaimedEvent], start: Start) -> list[ClaimedEvent]:
+    """Return those of the events of its name that a start is about."""
+    about = start.about.items()
+    if not about and not start.is_own:
+        return events
+    return [
+        e
+        for e in events
+        if (e.is_own or not start.is_own) and all(e.properties.get(name) == value for name, value in about)
     ]
 
 

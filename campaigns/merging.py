@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import connection
 
-from campaigns import ledger, waking
+from campaigns import dates, ledger, waking
 from campaigns.reasons import Ending, Outcome
 from events import nudges
 from messaging import outbox
@@ -30,12 +30,12 @@ NOT_AGAIN = """(
         < 3600 * coalesce((version.definition #>> '{reentry,hours}')::int, 24))
 )"""
 
-# Several under way in one campaign: the one that has said most goes on, of equals the oldest, so that nothing is said
-# twice. None goes on where the other one has been through and the campaign is not for twice.
+# Several under way in one lane of a campaign: the one that has said most goes on, of equals the oldest, so that nothing
+# is said twice. None goes on where the other one has been through and the campaign is not for twice.
 END_SECOND = f"""
 WITH {PERSON}, under_way AS (
     SELECT j.id, row_number() OVER (
-        PARTITION BY person.winner, j.campaign_id ORDER BY said.messages DESC, j.id) AS place
+        PARTITION BY person.winner, j.campaign_id, j.lane ORDER BY said.messages DESC, j.id) AS place
     FROM person JOIN campaigns_journey j ON j.profile_id = person.profile_id
     CROSS JOIN LATERAL (SELECT count(v.message_id) AS messages FROM campaigns_visit v WHERE v.journey_id = j.id) said
     WHERE j.state <> 'ended'
@@ -45,7 +45,8 @@ FROM under_way, person, campaigns_campaignversion version
 WHERE j.id = under_way.id AND j.state <> 'ended' AND person.profile_id = j.profile_id AND version.id = j.version_id
   AND (under_way.place > 1 OR EXISTS (
     SELECT FROM campaigns_journey other JOIN person same ON same.profile_id = other.profile_id
-    WHERE other.campaign_id = j.campaign_id AND other.state = 'ended' AND other.ending <> %(ending)s
+    WHERE other.campaign_id = j.campaign_id AND other.state = 'ended'
+      AND other.ending NOT IN (%(ending)s, 'held_out')
       AND other.profile_id <> j.profile_id AND same.winner = person.winner AND {NOT_AGAIN}))
 RETURNING j.id, j.visit_number, j.ended_at
 """
@@ -61,6 +62,26 @@ UPDATE campaigns_journey j SET profile_id = pair.winner, entry_key = CASE WHEN E
 FROM unnest(%s::bigint[], %s::bigint[]) AS pair(loser, winner) WHERE j.profile_id = pair.loser
 """
 
+# Somebody of whom one side was held out and the other was not is no example of either group. Before the journeys move.
+NO_MORE_MEASURED = f"""
+WITH {PERSON}, mixed AS (
+    SELECT j.id, j.campaign_id, j.version_id, j.ending = 'held_out' AS held, j.entered_at, j.converted_at
+    FROM person JOIN campaigns_journey j ON j.profile_id = person.profile_id
+    WHERE j.measured AND EXISTS (
+        SELECT FROM person same JOIN campaigns_journey other ON other.profile_id = same.profile_id
+        WHERE same.winner = person.winner AND other.campaign_id = j.campaign_id
+          AND (other.ending = 'held_out') <> (j.ending = 'held_out'))
+), unmarked AS (
+    UPDATE campaigns_journey j SET measured = false FROM mixed WHERE j.id = mixed.id
+)
+INSERT INTO campaigns_stepcountchange (campaign_id, version_id, step_id, day, metric, count)
+SELECT campaign_id, version_id, '', (entered_at AT TIME ZONE 'UTC')::date,
+       CASE WHEN held THEN 'held_out' ELSE 'treated' END, -1 FROM mixed
+UNION ALL
+SELECT campaign_id, version_id, '', (converted_at AT TIME ZONE 'UTC')::date,
+       CASE WHEN held THEN 'held_out_goal' ELSE 'treated_goal' END, -1 FROM mixed WHERE converted_at IS NOT NULL
+"""
+
 MOVE_DECISIONS = """
 UPDATE campaigns_decision d SET profile_id = pair.winner
 FROM unnest(%s::bigint[], %s::bigint[]) AS pair(loser, winner) WHERE d.profile_id = pair.loser
@@ -71,18 +92,19 @@ FROM unnest(%s::bigint[], %s::bigint[]) AS pair(loser, winner) WHERE d.profile_i
 # it from a campaign that is not for twice.
 SECOND_MESSAGES = f"""
 WITH {PERSON}, made AS MATERIALIZED (
-    SELECT m.id, m.status, v.step_id, j.id AS journey_id, j.campaign_id, j.version_id, j.profile_id, j.trigger_at,
-           j.trigger, person.winner
+    SELECT m.id, m.status, v.step_id, j.id AS journey_id, j.campaign_id, j.version_id, j.profile_id, j.lane,
+           j.trigger_at, j.trigger, person.winner
     FROM person JOIN campaigns_journey j ON j.profile_id = person.profile_id
     JOIN campaigns_visit v ON v.journey_id = j.id JOIN messaging_message m ON m.id = v.message_id
     WHERE m.status NOT IN ('skipped', 'failed')
 )
 SELECT j.id FROM made j JOIN campaigns_campaignversion version ON version.id = j.version_id
-WHERE j.status = 'queued' AND (j.journey_id = ANY(%(ended)s) OR EXISTS (
+WHERE j.status IN ('draft', 'queued') AND (j.journey_id = ANY(%(ended)s) OR EXISTS (
     SELECT FROM made other
     WHERE other.winner = j.winner AND other.campaign_id = j.campaign_id AND other.step_id = j.step_id
-      AND (other.status IN ('queued', 'sending') AND other.journey_id < j.journey_id
-           OR other.status NOT IN ('queued', 'sending') AND other.profile_id <> j.profile_id AND {NOT_AGAIN})))
+      AND other.lane = j.lane
+      AND (other.status IN ('draft', 'queued', 'sending') AND other.journey_id < j.journey_id
+           OR other.status NOT IN ('draft', 'queued', 'sending') AND other.profile_id <> j.profile_id AND {NOT_AGAIN})))
 """
 
 # The other one may have the traits that an event waits for, on either side: it is looked at now.
@@ -129,6 +151,7 @@ def follow_merge(sender: object, pairs: Sequence[tuple[int, int]], **kwargs: Any
         ended = cursor.fetchall()
         cursor.execute(SECOND_MESSAGES, {**people, "ended": [journey_id for journey_id, *_ in ended]})
         outbox.withdraw([message_id for (message_id,) in cursor.fetchall()], Reason.MERGED)
+        cursor.execute(NO_MORE_MEASURED, people)
         cursor.execute(MOVE_JOURNEYS, [losers, winners, losers, winners])
         cursor.execute(MOVE_DECISIONS, [losers, winners])
         cursor.execute(MOVE_PARKED, [losers, winners])
@@ -137,6 +160,7 @@ def follow_merge(sender: object, pairs: Sequence[tuple[int, int]], **kwargs: Any
         cursor.execute(MOVE_WAITING, [losers, winners])
         if cursor.rowcount:
             nudges.nudge("pending")
+    dates.join(losers, winners)
     waking.wake_people({*losers, *winners})
     ledger.leave_visits(
         [

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import Q, QuerySet, Sum
 
 from campaigns import ledger
-from campaigns.models import Campaign, CampaignVersion, Metric, StepCount, StepCountChange, Visit
+from campaigns.models import Campaign, CampaignVersion, Metric, RecentCount, StepCount, StepCountChange, Visit
 from events.log import ClaimedEvent
 
 # What messaging reports in the log, and what it counts as.
@@ -29,13 +29,24 @@ MESSAGE_METRICS = {
     "Email Unsubscribed": Metric.UNSUBSCRIBED,
     "Email Skipped": Metric.SKIPPED,
     "Email Failed": Metric.FAILED,
+    "Email Rejected": Metric.REJECTED,
 }
+
+# What the circuit breaker goes by.
+WATCHED = (Metric.SENT, Metric.FAILED, Metric.REJECTED, Metric.BOUNCED, Metric.COMPLAINED, Metric.UNSUBSCRIBED)
+# Silence is seen by comparing with a week.
+KEEP_RECENT = timedelta(days=9)
 
 FOLD = """
 WITH changes AS (
     DELETE FROM campaigns_stepcountchange WHERE id IN (
         SELECT id FROM campaigns_stepcountchange ORDER BY id LIMIT 20000 FOR UPDATE SKIP LOCKED
-    ) RETURNING campaign_id, version_id, step_id, day, metric, count
+    ) RETURNING campaign_id, version_id, step_id, day, metric, at, count
+), recent AS (
+    INSERT INTO campaigns_recentcount AS total (campaign_id, at, metric, count)
+    SELECT campaign_id, at, metric, sum(count) FROM changes WHERE at IS NOT NULL
+    GROUP BY campaign_id, at, metric ORDER BY campaign_id, at, metric
+    ON CONFLICT (campaign_id, at, metric) DO UPDATE SET count = total.count + excluded.count
 )
 INSERT INTO campaigns_stepcount AS total (campaign_id, version_id, step_id, day, metric, count)
 SELECT campaign_id, version_id, step_id, day, metric, sum(count) FROM changes
@@ -50,12 +61,19 @@ def record_messages(events: Sequence[ClaimedEvent]) -> None:
     reports = {
         (event.properties["message_id"], MESSAGE_METRICS[event.name]): event
         for event in events
-        if event.source_id is None and event.name in MESSAGE_METRICS and event.properties.get("first", True)
+        # Who unsubscribes in an application, or by hand, does so by no message.
+        if event.source_id is None and event.name in MESSAGE_METRICS and "message_id" in event.properties
+        if event.properties.get("first", True)
     }
     if not reports:
         return
     visits = Visit.objects.filter(message__public_id__in={message_id for message_id, _ in reports}).values_list(
-        "message__public_id", "journey__campaign_id", "journey__version_id", "step_id", "journey__is_test"
+        "message__public_id",
+        "journey__campaign_id",
+        "journey__version_id",
+        "step_id",
+        "journey__is_test",
+        "message__sent_at",
     )
     places: dict[str, list[Any]] = {str(public_id): place for public_id, *place in visits}
     ledger.count(
@@ -65,16 +83,30 @@ def record_messages(events: Sequence[ClaimedEvent]) -> None:
             places[message_id][2],
             event.timestamp.date(),
             metric,
+            minute(places[message_id][4] or event.timestamp) if metric in WATCHED else None,
         )
         for (message_id, metric), event in reports.items()
         if message_id in places and not places[message_id][3]
     )
 
 
+def minute(at: datetime) -> datetime:
+    return at.replace(second=0, microsecond=0)
+
+
+def hour(at: datetime) -> datetime:
+    return at.replace(minute=0, second=0, microsecond=0)
+
+
 def fold() -> None:
     """Add waiting changes to the rolled-up figures, in one statement and so exactly once."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(FOLD)
+
+
+def forget_recent(now: datetime) -> None:
+    """Forget recent figures that nothing is compared with any more. One statement."""
+    RecentCount.objects.filter(at__lt=now - KEEP_RECENT).delete()
 
 
 def totals(campaign: Campaign, version: CampaignVersion | None = None) -> dict[str, dict[str, int]]:

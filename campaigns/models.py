@@ -6,16 +6,23 @@ the definition (see ``campaigns.engine.definition``), not rows: a frozen version
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import ClassVar
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator, validate_email
 from django.db import models
 from django.db.models.functions import Now
 
 from campaigns.reasons import Ending, Entry, Outcome
 from events.models import Profile
-from messaging.models import Message
+from messaging.models import Message, Priority
+
+# Per cent: a control group larger than the others would be a waste.
+MOST_HELD_OUT = 50
 
 
 class Campaign(models.Model):
@@ -34,6 +41,12 @@ class Campaign(models.Model):
     live_version = models.ForeignKey(
         "CampaignVersion", null=True, blank=True, on_delete=models.PROTECT, related_name="+", editable=False
     )
+    paused_because = models.TextField(
+        blank=True, default="", db_default="", editable=False, help_text="Why it was stopped by itself."
+    )
+    guarded_since = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="What was sent before counts for no limit any more."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -42,6 +55,122 @@ class Campaign(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Admission(models.Model):
+    """Who is let into a campaign of those who qualify; without a row: everybody but the workspace's control group.
+
+    ``stages`` are percentages of all people, ``stage`` the place of the one that holds; empty: no roll-out. After
+    ``hours`` at a stage the next one begins by itself, None: by hand only. See ``campaigns.admission``.
+    """
+
+    campaign = models.OneToOneField(Campaign, primary_key=True, on_delete=models.CASCADE, related_name="admission")
+    holdout = models.PositiveSmallIntegerField(
+        default=0, db_default=0, help_text="Per cent of all people who are held out as its control group."
+    )
+    in_global = models.BooleanField(
+        default=True, db_default=True, help_text="Whether the workspace's control group is held out."
+    )
+    stages = ArrayField(models.PositiveSmallIntegerField(), default=list, db_default=[], blank=True)
+    stage = models.PositiveSmallIntegerField(default=0, db_default=0)
+    stage_since = models.DateTimeField(null=True, blank=True)
+    hours = models.PositiveIntegerField(null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=models.Q(holdout__lte=MOST_HELD_OUT), name="admission_holdout_most"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Who is let into {self.campaign}"
+
+    @property
+    def share(self) -> int:
+        """Return the per cent of all people to whom the campaign is rolled out."""
+        return self.stages[self.stage] if self.stage < len(self.stages) else 100
+
+
+def check_addresses(text: str) -> None:
+    """Raise ValidationError for what is no list of email addresses."""
+    for address in text.split():
+        try:
+            validate_email(address)
+        except ValidationError:
+            raise ValidationError(f"{address} is no email address: write one a line.") from None
+
+
+def _limit(what: str, percent: Decimal | int) -> models.DecimalField:  # type: ignore[type-arg]
+    return models.DecimalField(
+        f"most {what}, in per cent",
+        max_digits=5,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        default=percent,
+        db_default=percent,
+        validators=[MinValueValidator(0), MaxValueValidator(100)],
+        help_text="Empty: not watched.",
+    )
+
+
+class Safeguards(models.Model):
+    """What holds for all campaigns of the workspace. There is one row at most."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    holdout = models.PositiveSmallIntegerField(
+        "control group of all campaigns, in per cent",
+        default=0,
+        db_default=0,
+        validators=[MaxValueValidator(MOST_HELD_OUT)],
+        help_text="So many of all people get nothing of any campaign, and are measured. 0: nobody, 50 at most. A "
+        "campaign that everybody has to hear of, such as a receipt, can be left out under “Roll-out”.",
+    )
+
+    bounce_limit = _limit("bounces", 10)
+    complaint_limit = _limit("spam reports", Decimal("0.5"))
+    failure_limit = _limit("failures", 10)
+    unsubscribe_limit = _limit("unsubscriptions", 5)
+    sample = models.PositiveIntegerField(
+        "messages before a limit counts",
+        default=50,
+        db_default=50,
+        validators=[MinValueValidator(1)],
+        help_text="A campaign is stopped when more of its messages of the last hour, or of the last day, go wrong than "
+        "the limits allow; but not before it has sent so many in that time, and never for fewer than three reports.",
+    )
+    silent_least = models.PositiveIntegerField(
+        "entries that make silence remarkable",
+        default=20,
+        db_default=20,
+        validators=[MinValueValidator(1)],
+        help_text="A campaign that usually had so many by this time of the day, and today none, is called silent.",
+    )
+    operators = models.TextField(
+        "email addresses of operators",
+        blank=True,
+        default="",
+        db_default="",
+        validators=[check_addresses],
+        help_text="They are told when something needs a look; one a line. Empty: those of the setting ADMINS.",
+    )
+    webhook = models.URLField(
+        "web address to be told as well",
+        blank=True,
+        default="",
+        db_default="",
+        help_text="The same news as JSON, signed as calls of campaigns are. Empty: none.",
+    )
+
+    class Meta:
+        verbose_name = "safeguards"
+        verbose_name_plural = "safeguards"
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=models.Q(pk=1), name="safeguards_once"),
+            models.CheckConstraint(condition=models.Q(holdout__lte=MOST_HELD_OUT), name="safeguards_holdout_most"),
+        ]
+
+    def __str__(self) -> str:
+        return "Safeguards"
 
 
 class CampaignVersion(models.Model):
@@ -64,12 +193,14 @@ class CampaignVersion(models.Model):
 class LivePeriod(models.Model):
     """A span of time in which a version took people in. An event belongs to the version live when it arrived.
 
-    ``event`` is the name that its trigger listens for: the index from a name to the campaigns that want it.
+    ``event`` is the name that its trigger listens for: the index from a name to the campaigns that want it. ``asks``
+    are the calls that its trigger's condition looks back at (``track Order Completed``); see ``campaigns.late``.
     """
 
     version = models.ForeignKey(CampaignVersion, on_delete=models.CASCADE, related_name="live_periods")
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="live_periods")
     event = models.TextField(default="", db_default="")
+    asks = ArrayField(models.TextField(), null=True, blank=True)
     started_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
 
@@ -77,7 +208,10 @@ class LivePeriod(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["campaign"], condition=models.Q(ended_at=None), name="one_open_live_period")
         ]
-        indexes: ClassVar = [models.Index(fields=["event", "ended_at"], name="live_period_event")]
+        indexes: ClassVar = [
+            models.Index(fields=["event", "ended_at"], name="live_period_event"),
+            GinIndex(fields=["asks"], name="live_period_asks"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.version} from {self.started_at:%Y-%m-%d %H:%M}"
@@ -86,10 +220,11 @@ class LivePeriod(models.Model):
 class Journey(models.Model):
     """One person's run through one campaign version.
 
-    The timer is ``due_at``; the runner claims what is *waiting* and due. ``wakes`` names the calls that make it due
-    before (see ``campaigns.waking``). ``entry_key`` names the entry (an event id,
-    or "once"), so that the same event never starts two journeys; the second constraint keeps a person from being in
-    a campaign twice at a time.
+    The timer is ``due_at``; the runner claims what is *waiting* and due, by ``priority`` (see ``campaigns.turns``).
+    ``wakes`` names the calls that make it due before (see ``campaigns.waking``). ``entry_key`` names the entry (an
+    event id, or "once"), so that the same event never starts two journeys; the second constraint keeps a person from
+    being in a campaign twice at a time, or where several journeys may be under way, in the same ``lane`` (such as an
+    order).
     """
 
     class State(models.TextChoices):
@@ -102,11 +237,13 @@ class Journey(models.Model):
     version = models.ForeignKey(CampaignVersion, on_delete=models.PROTECT, related_name="journeys")
     profile = models.ForeignKey(Profile, on_delete=models.DO_NOTHING, db_index=False, related_name="journeys")
     entry_key = models.TextField()
+    lane = models.TextField(blank=True, default="", db_default="")
     state = models.CharField(max_length=10, choices=State, default=State.WAITING, db_default="waiting")
     step_id = models.CharField(max_length=60, blank=True, default="", db_default="")
     visit_number = models.PositiveIntegerField(default=0, db_default=0)
     step_entered_at = models.DateTimeField(null=True, blank=True)
     due_at = models.DateTimeField(null=True, blank=True)
+    priority = models.SmallIntegerField(choices=Priority, default=Priority.NORMAL, db_default=0)
     trigger = models.JSONField(default=dict, help_text="The triggering event's properties.")
     trigger_name = models.TextField(blank=True, default="", db_default="")
     trigger_event_id = models.BigIntegerField(null=True, blank=True)
@@ -116,6 +253,9 @@ class Journey(models.Model):
     ending = models.CharField(max_length=20, choices=Ending.choices(), blank=True, default="", db_default="")
     converted_at = models.DateTimeField(null=True, blank=True)
     is_test = models.BooleanField(default=False, db_default=False)
+    measured = models.BooleanField(
+        default=False, db_default=False, help_text="Counts when a campaign is compared with its control group."
+    )
     wakes = ArrayField(models.TextField(), null=True, blank=True, help_text="Calls that may end the present wait.")
     error = models.TextField(blank=True, default="", db_default="")
 
@@ -123,21 +263,22 @@ class Journey(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["campaign", "profile", "entry_key"], name="journey_entry_once"),
             models.UniqueConstraint(
-                fields=["campaign", "profile"],
+                fields=["campaign", "profile", "lane"],
                 condition=~models.Q(state="ended"),
-                name="journey_one_at_a_time",
+                name="journey_one_a_lane",
             ),
         ]
         indexes: ClassVar = [
             models.Index(fields=["due_at", "id"], name="journey_due", condition=models.Q(state="waiting")),
+            models.Index(fields=["priority", "due_at", "id"], name="journey_turn", condition=models.Q(state="waiting")),
             models.Index(fields=["campaign", "-id"], name="journey_campaign"),
             models.Index(fields=["campaign", "state", "-id"], name="journey_campaign_state"),
             models.Index(fields=["profile", "-id"], name="journey_profile"),
             models.Index(fields=["trigger_event_id"], name="journey_trigger_event"),
             models.Index(
                 fields=["profile"],
-                name="journey_wakes",
-                condition=models.Q(state="waiting", wakes__isnull=False),
+                name="journey_under_way",
+                condition=~models.Q(state="ended"),
             ),
         ]
 
@@ -283,6 +424,103 @@ class PutOff(models.Model):
         return f"Event {self.event_id} until {self.look_at:%Y-%m-%d %H:%M}"
 
 
+class Timetable(models.Model):
+    """When a campaign that time starts lets people in next. It outlives versions: none of them moves it back.
+
+    ``rule`` is the part of the definition that it was reckoned by, which holds ``since`` then. The occurrence of
+    ``next_day`` is opened at ``next_at``, None for none; ``done_to`` is the day of the last that was. See
+    ``campaigns.timetables``. Where dates of people start it, they are still to be reckoned from the id ``built_to`` on,
+    None: all are.
+    """
+
+    campaign = models.OneToOneField(Campaign, primary_key=True, on_delete=models.CASCADE, related_name="timetable")
+    rule = models.JSONField(default=dict)
+    since = models.DateTimeField()
+    done_to = models.DateField(null=True)
+    next_day = models.DateField(null=True)
+    next_at = models.DateTimeField(null=True, db_index=True)
+    built_to = models.BigIntegerField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.campaign}: next {self.next_day}"
+
+
+class DateTurn(models.Model):
+    """When to look whether a person's date has come that starts a campaign, None: they have none to come.
+
+    Reckoned in the time zone ``zone``. ``started`` are the dates that they were asked in for. See ``campaigns.dates``.
+    """
+
+    pk = models.CompositePrimaryKey("campaign_id", "profile_id")
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, db_index=False, related_name="+")
+    profile = models.ForeignKey(Profile, on_delete=models.DO_NOTHING, related_name="+")
+    look_at = models.DateTimeField(null=True)
+    zone = models.TextField(default="", db_default="")
+    started = ArrayField(models.TextField(), default=list, db_default=[])
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(
+                fields=["campaign", "look_at"], name="date_turn_due", condition=models.Q(look_at__isnull=False)
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.profile_id} in {self.campaign_id} at {self.look_at}"
+
+
+class Intake(models.Model):
+    """People who are asked into a campaign, a portion at a time: at an ``occurrence`` of its timetable, or by hand.
+
+    Goes through the ids from ``position`` to ``last`` of those who are in ``segment`` ("": everybody), meet
+    ``condition`` and live in ``zones`` ([]: whoever was not asked yet); ``per_minute`` at most, None: as fast as others
+    allow. ``asked`` is for how many a start was asked. See ``campaigns.intakes``.
+    """
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "Waiting"
+        RUNNING = "running", "Under way"
+        HELD = "held", "Held"
+        DONE = "done", "Done"
+        CANCELLED = "cancelled", "Cancelled"
+        SKIPPED = "skipped", "Skipped: it was too late"
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="intakes")
+    reason = models.CharField(max_length=20)
+    occurrence = models.TextField()
+    segment = models.TextField(default="", db_default="", blank=True)
+    condition = models.JSONField(null=True, blank=True)
+    zones = ArrayField(models.TextField(), default=list, db_default=[])
+    per_minute = models.PositiveIntegerField(null=True)
+    state = models.CharField(max_length=10, choices=State, default=State.WAITING, db_default=State.WAITING)
+    due_at = models.DateTimeField()
+    next_at = models.DateTimeField()
+    position = models.BigIntegerField(default=0, db_default=0)
+    last = models.BigIntegerField(null=True)
+    asked = models.PositiveIntegerField(default=0, db_default=0)
+    error = models.TextField(default="", db_default="", blank=True)
+    asked_by = models.TextField(default="", db_default="", blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+    started_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True, db_index=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["campaign", "reason", "occurrence", "due_at"], name="intake_once"),
+            models.UniqueConstraint(
+                fields=["campaign", "occurrence"],
+                name="intake_back_populate_once",
+                condition=models.Q(reason="back-populate"),
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["next_at"], name="intake_due", condition=models.Q(state__in=["waiting", "running"]))
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.campaign}: {self.occurrence}"
+
+
 class Parked(models.Model):
     """An event that one version could not look at: its condition fails. See ``campaigns.parking``.
 
@@ -330,6 +568,7 @@ class Metric(models.TextChoices):
     ENTERED = "entered", "Entered"
     ENDED = "ended", "Ended"
     CONVERTED = "converted", "Converted"
+    LEFT = "left", "Left early"
     VISITED = "visited", "Reached the step"
     SENT = "sent", "Sent"
     DELIVERED = "delivered", "Delivered"
@@ -340,6 +579,11 @@ class Metric(models.TextChoices):
     UNSUBSCRIBED = "unsubscribed", "Unsubscribed"
     SKIPPED = "skipped", "Not sent"
     FAILED = "failed", "Failed"
+    REJECTED = "rejected", "Rejected by the provider"
+    HELD_OUT = "held_out", "People in the control group"
+    HELD_OUT_GOAL = "held_out_goal", "Of them, those who reached the goal"
+    TREATED = "treated", "People to compare them with"
+    TREATED_GOAL = "treated_goal", "Of these, those who reached the goal"
 
 
 class StepCount(models.Model):
@@ -372,6 +616,7 @@ class StepCountChange(models.Model):
     step_id = models.CharField(max_length=60, blank=True)
     day = models.DateField()
     metric = models.CharField(max_length=15, choices=Metric)
+    at = models.DateTimeField(null=True, blank=True, help_text="For RecentCount, where the figure counts there.")
     count = models.IntegerField(default=1)
 
     class Meta:
@@ -379,3 +624,66 @@ class StepCountChange(models.Model):
 
     def __str__(self) -> str:
         return f"{self.metric} {self.count:+d}"
+
+
+class RecentCount(models.Model):
+    """Figures of the last days, by campaign: what was let in by the hour, and what became of messages by the minute.
+
+    ``at`` is the beginning of that hour or minute; of a message's it is that in which the message was *sent*, whenever
+    the report came. Folded along with ``StepCount``.
+    """
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, db_index=False)
+    at = models.DateTimeField(db_index=True)
+    metric = models.CharField(max_length=15, choices=Metric)
+    count = models.BigIntegerField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["campaign", "at", "metric"], name="recent_count_key"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.metric} {self.count}"
+
+
+class Finding(models.Model):
+    """Something that was the matter from ``since`` to ``until``; see ``campaigns.watch``. One open row a subject.
+
+    ``lease_until``: somebody is telling operators of it.
+    """
+
+    class Kind(models.TextChoices):
+        HALTED = "halted", "A campaign was stopped by itself"
+        OVERDUE = "overdue", "Timers are overdue"
+        STUCK = "stuck", "Journeys are stuck"
+        PARKED = "parked", "Events are parked"
+        PARKED_BY_CAMPAIGN = "parked_by_campaign", "A campaign parks events"
+        SILENT = "silent", "Nobody enters a campaign"
+        HOT = "hot", "Far more people than usual enter a campaign"
+        NO_WORKER = "no_worker", "No worker or beat is alive"
+
+    kind = models.CharField(max_length=20, choices=Kind)
+    campaign = models.ForeignKey(Campaign, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
+    says = models.TextField()
+    since = models.DateTimeField()
+    until = models.DateTimeField(null=True, blank=True)
+    told_at = models.DateTimeField(null=True, blank=True)
+    over_told_at = models.DateTimeField(null=True, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["kind", "campaign"],
+                condition=models.Q(until=None),
+                nulls_distinct=False,
+                name="finding_open_once",
+            )
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["until"], name="finding_ended", condition=models.Q(over_told_at=None)),
+        ]
+
+    def __str__(self) -> str:
+        return self.says

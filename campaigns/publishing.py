@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from campaigns import places
+from campaigns import late, places, timetables, workflows
 from campaigns.engine import definition as definitions
 from campaigns.engine.definition import Problem
-from campaigns.models import Campaign, CampaignVersion, Journey, LivePeriod
-from events import nudges, references
+from campaigns.engine.starts import OnSchedule, OnSegment
+from campaigns.models import Admission, Campaign, CampaignVersion, Journey, LivePeriod
+from events import nudges, references, watching
+from events.models import Segment
 from messaging import rendering
 from messaging.models import Template, Topic
 from messaging.versions import content_of, freeze
@@ -48,11 +50,13 @@ def problems(campaign: Campaign) -> list[Problem]:
 
 
 def _unknown(draft: dict[str, Any]) -> list[Problem]:
-    """Return the topics and campaigns that steps name and that do not exist. Two statements where any are named."""
+    """Return the segment, topics and campaigns that are named and do not exist. Three statements where any are."""
     topics, campaigns = _named(draft, "subscribe", "topic"), _named(draft, "start", "campaign")
     known_topics = set(Topic.objects.values_list("slug", flat=True)) if topics else set()
     known_campaigns = set(Campaign.objects.values_list("slug", flat=True)) if campaigns else set()
+    start = definitions.start_of(draft)
     return [
+        *_unknown_segment(start.segment if isinstance(start, OnSegment | OnSchedule) else ""),
         *(Problem(f"{path}.topic", f"there is no topic {slug}") for path, slug in topics if slug not in known_topics),
         *(
             Problem(f"{path}.campaign", f"there is no campaign {slug}")
@@ -60,6 +64,12 @@ def _unknown(draft: dict[str, Any]) -> list[Problem]:
             if slug not in known_campaigns
         ),
     ]
+
+
+def _unknown_segment(slug: str) -> list[Problem]:
+    if not slug or Segment.objects.filter(slug=slug).exists():
+        return []
+    return [Problem("trigger.segment", f"there is no segment {slug}; choose another")]
 
 
 @transaction.atomic
@@ -88,12 +98,27 @@ def publish(campaign: Campaign, user: User | None, reason: str) -> CampaignVersi
 @transaction.atomic
 def pause(campaign: Campaign) -> None:
     """Take nobody in and move nobody on. Journeys keep their place and go on after a resume."""
-    held = Campaign.objects.select_for_update().get(pk=campaign.pk)
-    if held.status == Campaign.Status.LIVE:
-        _close_period(held, timezone.now())
-        held.status = Campaign.Status.PAUSED
-        held.save(update_fields=["status", "updated_at"])
+    _pause(Campaign.objects.select_for_update().get(pk=campaign.pk), "")
     campaign.refresh_from_db()
+
+
+@transaction.atomic
+def halt(campaign_id: int, because: str, guarded_since: datetime | None) -> bool:
+    """Pause a campaign that a guard has found wanting, unless somebody has paused or resumed it since the look.
+
+    ``guarded_since`` is what the look began with. Returns whether it was paused.
+    """
+    held = Campaign.objects.select_for_update().filter(pk=campaign_id, guarded_since=guarded_since).first()
+    return held is not None and _pause(held, because)
+
+
+def _pause(held: Campaign, because: str) -> bool:
+    if held.status != Campaign.Status.LIVE:
+        return False
+    _close_period(held, timezone.now())
+    held.status, held.paused_because = Campaign.Status.PAUSED, because
+    held.save(update_fields=["status", "paused_because", "updated_at"])
+    return True
 
 
 @transaction.atomic
@@ -138,14 +163,27 @@ def _named(draft: dict[str, Any], kind: str, key: str) -> list[tuple[str, str]]:
 def _go_live(campaign: Campaign, version: CampaignVersion) -> None:
     now = timezone.now()
     _close_period(campaign, now)
-    event = version.definition["trigger"]["event"]
-    LivePeriod.objects.create(campaign=campaign, version=version, event=event, started_at=now)
-    campaign.status = Campaign.Status.LIVE
-    campaign.live_version = version
-    campaign.save(update_fields=["status", "live_version", "updated_at"])
+    start = definitions.start_of(version.definition)
+    asks = sorted(late.looks_back(workflows.of_versions([version.pk])[version.pk].trigger.where))
+    LivePeriod.objects.create(campaign=campaign, version=version, event=start.event, asks=asks, started_at=now)
+    watching.watch(_owner(campaign), [start.watches] if start.watches else [])
+    timetables.follow(campaign, version, now)
+    if campaign.paused_because:
+        # From the next full minute on, as figures go by minutes: what led to the halt must not do so again.
+        campaign.guarded_since = now.replace(second=0, microsecond=0) + timedelta(minutes=1)
+    campaign.status, campaign.live_version, campaign.paused_because = Campaign.Status.LIVE, version, ""
+    campaign.save(update_fields=["status", "live_version", "paused_because", "guarded_since", "updated_at"])
+    # A stage lasts as long as the campaign is live in it.
+    Admission.objects.filter(campaign=campaign).update(stage_since=now)
     Journey.objects.filter(campaign=campaign, state=Journey.State.PAUSED).update(state=Journey.State.WAITING)
     nudges.nudge("journeys")
 
 
 def _close_period(campaign: Campaign, now: datetime) -> None:
+    watching.watch(_owner(campaign), [])
     LivePeriod.objects.filter(campaign=campaign, ended_at=None).update(ended_at=now)
+
+
+def _owner(campaign: Campaign) -> str:
+    """Return who watches traits for the campaign."""
+    return f"campaign:{campaign.pk}"

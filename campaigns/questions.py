@@ -93,10 +93,13 @@ def ask(question: Question, scope: Scope) -> Q:
 
 
 def _journeys(slug: str, scope: Scope) -> QuerySet[Journey]:
-    """Return the person's journeys through a campaign that had begun by the moment asked about."""
+    """Return the person's journeys through a campaign that had begun by the moment asked about.
+
+    Who was held out has not been in.
+    """
     return Journey.objects.filter(
         profile_id=OuterRef(scope.profile_id), campaign__slug=slug, entered_at__lte=scope.inner().arrival
-    )
+    ).exclude(ending=Ending.HELD_OUT)
 
 
 def look(question: Question, scope: Scope) -> Look:

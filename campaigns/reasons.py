@@ -19,6 +19,9 @@ class Entry(StrEnum):
     DROPPED = "dropped"
     QUIET = "quiet"
     REPLACED = "replaced"
+    HELD_OUT = "held_out"
+    HELD_OUT_OF_ALL = "held_out_of_all"
+    NOT_ROLLED_OUT = "not_rolled_out"
 
     @property
     def label(self) -> str:
@@ -40,6 +43,9 @@ ENTRY_LABELS: dict[Entry, str] = {
     Entry.DROPPED: "Looking at it had failed, and it was given up by hand",
     Entry.QUIET: "Waits until it is quiet: until no such event has come for a while",
     Entry.REPLACED: "A later event took its place",
+    Entry.HELD_OUT: "Is in the campaign’s control group: gets nothing, and is measured",
+    Entry.HELD_OUT_OF_ALL: "Is in the control group of all campaigns: gets nothing, and is measured",
+    Entry.NOT_ROLLED_OUT: "Is not among those to whom the campaign is rolled out so far",
     Entry.WAITING: "Waits for something that is not known of the person yet",
 }
 
@@ -89,6 +95,11 @@ class Ending(StrEnum):
     EXIT_STEP = "exit_step"
     STOPPED = "stopped"
     MERGED = "merged"
+    HELD_OUT = "held_out"
+    EVENT = "exit_event"
+    CONDITION = "exit_condition"
+    UNSUBSCRIBED = "unsubscribed"
+    UNMATCHED = "unmatched"
 
     @property
     def label(self) -> str:
@@ -104,5 +115,10 @@ ENDING_LABELS: dict[Ending, str] = {
     Ending.GOAL: "Reached the goal",
     Ending.EXIT_STEP: "Came to an exit step",
     Ending.STOPPED: "Stopped by hand",
+    Ending.EVENT: "Left early: an event came that ends it",
+    Ending.CONDITION: "Left early: something came true that ends it",
+    Ending.UNSUBSCRIBED: "Left early: has unsubscribed",
+    Ending.UNMATCHED: "Left early: no longer meets the conditions to enter",
     Ending.MERGED: "Two profiles turned out to be one person, who is not to get this twice",
+    Ending.HELD_OUT: "In the control group: got nothing, and is measured",
 }

@@ -45,4 +45,28 @@ CALLS = retention.Kind(
     90,
     retention.running(FORGET_CALLS),
 )
-KINDS = (DECISIONS, VISITS, PARKED, CALLS)
+
+
+def _ended(table: str, column: str) -> retention.Forget:
+    """Return what deletes rows that ended, as ``column`` has it; those that have not are few, and anywhere."""
+    return retention.running(f"""
+        DELETE FROM {table} WHERE id = ANY(ARRAY(
+            SELECT id FROM {table} WHERE {column} < %(before)s ORDER BY id LIMIT %(limit)s))
+    """)
+
+
+FINDINGS = retention.Kind(
+    "findings",
+    "Findings that are over",
+    "What stood still or ran wild, and when.",
+    90,
+    _ended("campaigns_finding", "until"),
+)
+INTAKES = retention.Kind(
+    "intakes",
+    "Occurrences of timetables",
+    "When people were let into a campaign, and how many.",
+    365,
+    _ended("campaigns_intake", "ended_at"),
+)
+KINDS = (DECISIONS, VISITS, PARKED, CALLS, FINDINGS, INTAKES)

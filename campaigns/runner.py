@@ -1,7 +1,8 @@
 """Move the journeys whose time has come: claim a batch, ask the engine, write everything in one transaction.
 
-The number of statements does not grow with the batch: it depends on how many different goals and steps that ask
-the batch meets. A journey that fails on its own is set aside as stuck with the error; the others go on.
+The number of statements does not grow with the batch: it depends on how many different goals, rules of who leaves
+early and steps that ask the batch meets. A journey that fails on its own is set aside as stuck with the error; the
+others go on.
 """
 
 from __future__ import annotations
@@ -16,18 +17,21 @@ from django.db import OperationalError, connection, transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
-from campaigns import acting, answers, calling, goals, ledger, news, texts, workflows
+from campaigns import acting, answers, calling, exits, goals, ledger, news, relevance, texts, turns, workflows
 from campaigns.answers import Asker, Question
 from campaigns.engine.deciding import Position
-from campaigns.engine.machine import Entered, Left, Message, advance
+from campaigns.engine.machine import Entered, Left, Message, advance, skip_step
+from campaigns.engine.steps import Send
 from campaigns.models import Campaign, Journey, Metric
 from campaigns.news import News
 from campaigns.reasons import Ending, Outcome
 from campaigns.trips import Trip
+from events import nudges
 from events.giving_way import lost_a_deadlock
 from events.models import Profile
 from messaging import outbox
 from messaging.models import Priority, TemplateVersion
+from messaging.states import Sending
 
 logger = logging.getLogger(__name__)
 BATCH = 500
@@ -38,7 +42,7 @@ def run_due(deadline: float) -> int:
     moved = 0
     while time.monotonic() < deadline:
         try:
-            batch = run_batch(_due(timezone.now()), BATCH)
+            batch = run_batch(BATCH)
         except OperationalError as error:
             if not lost_a_deadlock(error):
                 raise
@@ -53,50 +57,93 @@ def run_due(deadline: float) -> int:
 
 
 @transaction.atomic
-def run_batch(due: QuerySet[Journey], limit: int) -> int:
-    """Claim up to ``limit`` of the ``due`` journeys and move them. Returns how many were claimed and not left."""
+def run_batch(limit: int, only: int | None = None) -> int:
+    """Claim up to ``limit`` journeys that are due (or the one with the id ``only``) and move them.
+
+    Returns how many were claimed and not left.
+    """
     now = timezone.now()
-    journeys = _claim(due, limit)
+    journeys = _claim(turns.take(now, limit) if only is None else [only])
     return len(journeys) - _move(_hold_paused(journeys), now)
 
 
 @transaction.atomic
-def skip_wait(journey: Journey, by: str) -> None:
+def skip_wait(journey: Journey, by: str) -> bool:
     """End the wait a test person's journey is in, and move on; in a paused campaign it is held instead.
 
-    Raises ValueError for anybody else's journey.
+    Returns whether it moved. Raises ValueError, and does nothing, where it cannot.
     """
-    claimed = _claim(Journey.objects.filter(pk=journey.pk, state=Journey.State.WAITING), 1)
+    claimed = _claim([journey.pk])
     if any(not held.is_test for held in claimed):
         raise ValueError("only the waits of test people can be skipped")
-    _move(_hold_paused(claimed), timezone.now(), skipped_by=by)
+    if not claimed:
+        raise ValueError("the journey has just moved on, or the person is being changed; try again in a moment")
+    running = _hold_paused(claimed)
+    if running and _move(running, timezone.now(), skipped_by=by):
+        raise ValueError("the person is just being changed; try again in a moment")
+    return bool(running)
 
 
 @transaction.atomic
+def skip_steps(stuck: QuerySet[Journey], by: str) -> list[int]:
+    """Let stuck journeys, ``BATCH`` at most, go on behind the step they stand at. Returns the ids of those that do.
+
+    Those that others hold are left.
+    """
+    now = timezone.now()
+    ids = stuck.order_by("pk").values_list("pk", flat=True)[:BATCH]
+    journeys = _claim(list(ids), Journey.State.STUCK)
+    parsed = workflows.of_versions({journey.version_id for journey in journeys})
+    trips = [
+        Trip(
+            journey,
+            parsed[journey.version_id],
+            Position(journey.step_id, journey.visit_number, journey.step_entered_at),
+        )
+        for journey in journeys
+    ]
+    for trip in trips:
+        trip.decision = skip_step(trip.workflow, trip.position, trip.facts(now), by)
+        trip.position = trip.decision.position
+        trip.effects.extend(trip.decision.effects)
+    _write(trips, now)
+    nudges.nudge("journeys")
+    return [journey.pk for journey in journeys]
+
+
 def stop(journey: Journey, ending: Ending = Ending.STOPPED) -> None:
     """End a journey by hand; nothing more is sent from it. Does nothing when it is over already."""
+    stop_many([journey], ending)
+
+
+@transaction.atomic
+def stop_many(chosen: Sequence[Journey], ending: Ending = Ending.STOPPED) -> list[int]:
+    """End journeys by hand; nothing more is sent from them. Returns the ids of those that were not over already."""
     now = timezone.now()
     # Whoever merges holds people first and then their journeys.
-    Profile.objects.select_for_update(no_key=True).filter(pk=journey.profile_id).values_list("pk").first()
-    for held in Journey.objects.select_for_update().filter(pk=journey.pk).exclude(state=Journey.State.ENDED):
-        ledger.move_journeys(
-            [_state(held, Position(held.step_id, held.visit_number, held.step_entered_at), now, ending)]
-        )
-        ledger.leave_visits(
-            [ledger.VisitExit(held.pk, held.visit_number, now, Outcome.INTERRUPTED, ending.label, None)]
-        )
-        news.tell([News(news.ENDED, held.pk, held.campaign_id, held.profile_id, ending)])
-
-
-def retry(journey: Journey) -> None:
-    """Let a stuck journey try again."""
-    Journey.objects.filter(pk=journey.pk, state=Journey.State.STUCK).update(
-        state=Journey.State.WAITING, due_at=timezone.now(), error=""
+    people = Profile.objects.select_for_update(no_key=True).filter(pk__in=[journey.profile_id for journey in chosen])
+    list(people.order_by("pk").values_list("pk"))
+    going = Journey.objects.filter(pk__in=[journey.pk for journey in chosen]).exclude(state=Journey.State.ENDED)
+    held = list(going.select_for_update().order_by("pk"))
+    ledger.move_journeys(
+        [_state(each, Position(each.step_id, each.visit_number, each.step_entered_at), now, ending) for each in held]
     )
+    ledger.leave_visits(
+        [
+            ledger.VisitExit(each.pk, each.visit_number, now, Outcome.INTERRUPTED, ending.label, None)
+            for each in held
+            if each.visit_number
+        ]
+    )
+    news.tell([News(news.ENDED, each.pk, each.campaign_id, each.profile_id, ending) for each in held])
+    return [each.pk for each in held]
 
 
-def _due(now: datetime) -> QuerySet[Journey]:
-    return Journey.objects.filter(state=Journey.State.WAITING, due_at__lte=now).order_by("due_at", "id")
+def retry(stuck: QuerySet[Journey]) -> int:
+    """Let stuck journeys try again. Returns how many. One statement."""
+    count = stuck.filter(state=Journey.State.STUCK).update(state=Journey.State.WAITING, due_at=timezone.now(), error="")
+    nudges.nudge("journeys")
+    return count
 
 
 # Whoever merges or erases people holds them first and then their journeys. We hold journeys already: to wait for people
@@ -104,10 +151,13 @@ def _due(now: datetime) -> QuerySet[Journey]:
 HOLD_PEOPLE = "SELECT id FROM events_profile WHERE id = ANY(%s) ORDER BY id FOR KEY SHARE SKIP LOCKED"
 
 
-def _claim(due: QuerySet[Journey], limit: int) -> list[Journey]:
-    """Return up to ``limit`` journeys that nobody else holds, whose people stay who they are. Two statements."""
-    claimed = due.annotate(own_time_zone=F("profile__time_zone")).select_for_update(skip_locked=True, of=("self",))
-    journeys = list(claimed[:limit])
+def _claim(ids: Sequence[int], state: Journey.State = Journey.State.WAITING) -> list[Journey]:
+    """Return those that are in ``state`` and nobody else holds, whose people stay who they are. Two statements."""
+    if not ids:
+        return []
+    wanted = Journey.objects.filter(pk__in=ids, state=state)
+    claimed = wanted.annotate(own_time_zone=F("profile__time_zone")).select_for_update(skip_locked=True, of=("self",))
+    journeys = list(claimed)
     if not journeys:
         return []
     with connection.cursor() as cursor:
@@ -146,7 +196,8 @@ def _move(journeys: Sequence[Journey], now: datetime, skipped_by: str = "") -> i
         return 0
     parsed = workflows.of_versions({journey.version_id for journey in journeys})
     claimed = Journey.objects.filter(pk__in=[journey.pk for journey in journeys])
-    converted = goals.convert(goals.find(claimed, goals.of_workflows(parsed)), now)
+    over = goals.convert(goals.find(claimed, goals.of_workflows(parsed)), now)
+    over |= exits.leave(exits.find(claimed, parsed, now), now)
     trips = [
         Trip(
             journey,
@@ -154,7 +205,7 @@ def _move(journeys: Sequence[Journey], now: datetime, skipped_by: str = "") -> i
             Position(journey.step_id, journey.visit_number, journey.step_entered_at),
         )
         for journey in journeys
-        if journey.pk not in converted
+        if journey.pk not in over
     ]
     _decide(trips, now, skipped_by)
     ready = _hold_for_acts(trips)
@@ -264,7 +315,8 @@ def _queue_messages(trips: Sequence[Trip]) -> Mapping[str, int]:
 
 
 def _draft(trip: Trip, effect: Message, version: TemplateVersion, campaign: Campaign) -> outbox.Draft:
-    journey = trip.journey
+    journey, step = trip.journey, trip.workflow.by_id[effect.step_id]
+    assert isinstance(step, Send)
     return outbox.Draft(
         key=message_key(journey.pk, effect.step_id, effect.visit),
         profile_id=journey.profile_id,
@@ -275,8 +327,16 @@ def _draft(trip: Trip, effect: Message, version: TemplateVersion, campaign: Camp
         labels={"campaign": campaign.slug, "step": effect.step_id},
         is_test=journey.is_test,
         due_at=timezone.now(),
+        relevance=_relevance(trip, step),
         priority=Priority[trip.workflow.priority.upper()],
+        sending=Sending(step.sending),
     )
+
+
+def _relevance(trip: Trip, step: Send) -> outbox.Relevance | None:
+    journey = trip.journey
+    unless = relevance.unless(journey.version_id, trip.workflow, step)
+    return outbox.Relevance(unless, journey.trigger_event_id, journey.trigger_at) if unless else None
 
 
 def _state(
@@ -302,10 +362,10 @@ def _state(
 
 def _run_one_by_one() -> int:
     """Move due journeys singly, so that the one that fails is found and set aside with its error."""
-    due = list(_due(timezone.now()).values_list("pk", flat=True)[:BATCH])
+    due = turns.take(timezone.now(), BATCH)
     for journey_id in due:
         try:
-            run_batch(Journey.objects.filter(pk=journey_id, state=Journey.State.WAITING), 1)
+            run_batch(1, journey_id)
         except OperationalError:
             raise
         except Exception as error:

@@ -15,7 +15,7 @@ from events.segments.usage import Use, mentions
 
 # Says whether a part of a definition, as JSON, speaks of something.
 Speaks = Callable[[Any], bool]
-PARTS = {"trigger": "what starts it", "goal": "its goal", "reentry": "who may enter again", "exit": "who leaves early"}
+PARTS = {"trigger": "what starts it", "goal": "its goal", "reentry": "who may enter again", "exits": "who leaves early"}
 
 
 def uses(slug: str) -> Iterator[Use]:

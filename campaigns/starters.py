@@ -75,7 +75,7 @@ def draft(starter: Starter, names: Mapping[str, str], templates: Sequence[int], 
     """
     tree: dict[str, Any] = renamed(starter.tree, names)
     if starter.segment:
-        tree["trigger"] = {**tree["trigger"], "where": {"property": "segment", "is": segment}}
+        tree["trigger"] = {**tree["trigger"], "segment": segment}
     for step in _sends(tree["steps"]):
         step["template"] = templates[step["template"]]
     return tree
@@ -119,7 +119,7 @@ OFFICE_HOURS = {
     "start": "09:00",
     "end": "17:00",
 }
-ENTERED = {"event": "Segment Entered", "where": None, "max_age_hours": 24}
+ENTERED = {"kind": "segment", "moved": "entered", "where": None, "max_age_hours": 24}
 ADDED = Slot("Product Added", "somebody puts something into the cart", ("Added to Cart", "Add to Cart"))
 ORDERED = Slot("Order Completed", "somebody buys", ("Order Placed", "Order Paid", "Purchase", "Checkout Completed"))
 SIGNED_IN = Slot("Signed In", "somebody comes back to your product", ("Logged In", "Login", "Session Started"))

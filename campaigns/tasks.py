@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 
 from celery import shared_task
+from django.utils import timezone
 
-from campaigns import calling, enrollment, metrics, runner
+from campaigns import alerts, calling, dates, enrollment, guards, intakes, metrics, rollouts, runner, timetables, watch
 from campaigns.pace import Pace
 from events import nudges
 
@@ -32,6 +33,15 @@ def run_journeys() -> None:
 
 
 @shared_task
+def let_in() -> None:
+    deadline = time.monotonic() + SLICE_SECONDS
+    timetables.open_due(timezone.now())
+    dates.turn_due(deadline)
+    dates.build(deadline)
+    intakes.run_due(deadline)
+
+
+@shared_task
 def make_calls() -> None:
     nudges.begin("calls")
     calling.run_due(time.monotonic() + SLICE_SECONDS)
@@ -39,4 +49,16 @@ def make_calls() -> None:
 
 @shared_task
 def fold_counts() -> None:
+    """Fold figures and, while they are fresh, stop whose messages go wrong; let roll-outs that go well go on."""
     metrics.fold()
+    now = timezone.now()
+    guards.check(now)
+    rollouts.advance_due(now)
+
+
+@shared_task
+def watch_campaigns() -> None:
+    now = timezone.now()
+    watch.look(now)
+    metrics.forget_recent(now)
+    alerts.tell(now)

@@ -29,7 +29,8 @@ class Candidate:
     """One event before one version that listens for its name, and what comes of it.
 
     ``waiting_id`` is that of the row by which it has waited for traits, ``parked_id`` that of the row by which it was
-    parked, ``put_off_id`` that of the row by which it waited for quiet; ``error`` is why it is parked now.
+    parked, ``put_off_id`` that of the row by which it waited for quiet; ``error`` is why it is parked now. ``held``: it
+    enters as one of a control group, for this reason. ``measured``: the campaign is compared with a control group.
     """
 
     event: ClaimedEvent
@@ -42,6 +43,8 @@ class Candidate:
     parked_id: int | None = None
     put_off_id: int | None = None
     error: str = ""
+    held: Entry | None = None
+    measured: bool = False
 
     @property
     def entry_key(self) -> str:
@@ -49,6 +52,14 @@ class Candidate:
         if reentry.rule != "once":
             return f"event:{self.event.id}"
         return f"once:{self.digest}" if reentry.by else "once"
+
+    @property
+    def lane(self) -> str:
+        """Return what a person may be in the campaign with only once at a time: "" where that is the campaign."""
+        reentry = self.workflow.reentry
+        if not reentry.parallel:
+            return ""
+        return self.digest if reentry.by else self.entry_key
 
     @property
     def sameness(self) -> str:
@@ -60,6 +71,12 @@ class Candidate:
     def digest(self) -> str:
         """Return what distinguishes entries in a form that an index can hold, however long the value is."""
         return sha256(self.sameness.encode()).hexdigest()
+
+    @property
+    def is_refused_again(self) -> bool:
+        """Say whether its decision is what it was: it was asked again because of an event that came late."""
+        waits = self.waiting_id is not None or self.parked_id is not None
+        return self.entry is Entry.FILTERED and not waits
 
     @property
     def until(self) -> datetime:
@@ -112,7 +129,7 @@ def judge(hearings: Iterable[Hearing], now: datetime, *, careful: bool = False) 
     asking: list[Before] = []
     for hearing in hearings:
         fresh = _of_age(hearing, judgement)
-        if hearing.workflow.trigger.where is None:
+        if hearing.where is None:
             judgement.candidates += [_candidate(hearing, event, Entry.ENTERED) for event in fresh]
         elif hearing.strain >= strain.LIMIT:
             judgement.candidates += [_parked(hearing, event, strain.UNASKED) for event in fresh]
@@ -146,13 +163,13 @@ def judge_again(candidates: Sequence[Candidate], now: datetime, *, careful: bool
     if not candidates:
         return []
     again = {(c.version_id, c.event.id): c for c in candidates if c.entry is Entry.ENTERED and not c.put_off_id}
-    versions: dict[int, list[Candidate]] = defaultdict(list)
+    versions: dict[tuple[int, str], list[Candidate]] = defaultdict(list)
     for candidate in again.values():
-        versions[candidate.version_id].append(candidate)
-    strains = strain.of_versions(versions) if versions else {}
+        versions[candidate.version_id, candidate.event.name].append(candidate)
+    strains = strain.of_versions({version_id for version_id, _ in versions}) if versions else {}
     hearings = [
         Hearing(g[0].campaign_id, v, g[0].workflow, [c.event for c in g], strains.get(v, 0))
-        for v, g in versions.items()
+        for (v, _), g in versions.items()
     ]
     judgement = judge(hearings, now, careful=careful)
     for found in judgement.candidates:
@@ -182,7 +199,7 @@ def _ask(asking: Sequence[Before], reading: Reading, entry: Entry, judgement: Ju
     """Add those that meet their conditions as candidates with ``entry``; return the others."""
 
     def ask(some: Sequence[Before]) -> list[set[int]]:
-        return _meeting([(_where(hearing.workflow), events) for hearing, events in some], reading)
+        return _meeting([(_where(hearing), events) for hearing, events in some], reading)
 
     answered = apart(asking, ask, _split) if careful else zip(asking, ask(asking), strict=True)
     left: list[Before] = []
@@ -216,7 +233,7 @@ def _lacking(failed: Sequence[Before], now: datetime) -> list[Before]:
     may = [
         (hearing, events, traits)
         for hearing, heard in failed
-        if (traits := _traits(_where(hearing.workflow)))
+        if (traits := _traits(_where(hearing)))
         and (events := [event for event in heard if grace_ends(event, hearing.workflow) > now])
     ]
     names: dict[Node, dict[int, ClaimedEvent]] = defaultdict(dict)
@@ -245,9 +262,10 @@ def _traits(where: Node) -> set[Node]:
     return found
 
 
-def _where(workflow: Workflow) -> Node:
-    assert workflow.trigger.where is not None
-    return workflow.trigger.where
+def _where(hearing: Hearing) -> Node:
+    where = hearing.where
+    assert where is not None
+    return where
 
 
 def grace_ends(event: ClaimedEvent, workflow: Workflow) -> datetime:

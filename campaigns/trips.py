@@ -32,9 +32,14 @@ class Trip:
     decision: Decision | None = None
 
     @property
-    def zone(self) -> ZoneInfo:
+    def own_zone(self) -> str:
+        """Return the name of the person's zone, "" where none is known."""
         own: str = self.journey.own_time_zone  # type: ignore[attr-defined]  # annotated by _claim
-        return workflows.zone_for(own, self.workflow.time_zone)
+        return own
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return workflows.zone_for(self.own_zone, self.workflow.time_zone)
 
     @property
     def has_skipped(self) -> bool:
@@ -72,7 +77,8 @@ class Trip:
     @property
     def wakes(self) -> list[str] | None:
         """Return what may end the wait it is in now."""
-        return waking.wakes(self.workflow.by_id[self.position.step_id]) if self.position.step_id else None
+        step_id = self.position.step_id
+        return waking.wakes(self.workflow.by_id[step_id], self.own_zone) if step_id else None
 
     def facts(self, now: datetime) -> Facts:
         journey = self.journey

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from campaigns import places
-from campaigns.engine.definition import Problem
+from campaigns.engine.definition import Problem, start_of
 from events import unknown
 from events.conditions import ConditionError
 from events.conditions.nodes import What
@@ -30,6 +30,8 @@ def _conditions(draft: dict[str, Any]) -> Iterator[tuple[str, Any, What | None]]
     for key in ("trigger", "goal"):
         part = draft.get(key)
         event = part.get("event") if isinstance(part, dict) else None
+        if key == "trigger" and isinstance(part, dict) and "kind" in part:
+            event = start_of(draft).event
         if isinstance(part, dict) and isinstance(event, str) and event.strip():
             yield key, {"event": event}, None
             if part.get("where") is not None:

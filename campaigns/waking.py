@@ -1,7 +1,9 @@
 """Waits that an event may end: what each waits for, and the journeys that new events wake.
 
 ``Journey.wakes`` names it: a call's type and name (``track Order Completed``), or its type alone where any such call
-may matter (``identify``). A journey that is woken is due at once; the runner then asks again whether its wait is over.
+may matter (``identify``). What is reckoned by the clock on the person's wall names first the zone it was reckoned in
+(``zone Europe/Vienna``): whatever is heard of a person who lives in another one by now wakes it. A journey that is
+woken is due at once; the runner then asks again whether its wait is over.
 """
 
 from __future__ import annotations
@@ -12,38 +14,50 @@ from typing import Any
 
 from django.db import connection
 
-from campaigns.engine.steps import DelayUntilDate, HoldUntilQuiet, Step, WaitUntil
+from campaigns.engine.steps import DelayUntilDate, DelayUntilDay, HoldUntilQuiet, Step, WaitUntil, Window
 from events import nudges
 from events.log import ClaimedEvent
 from events.models import Event
 from events.segments import live
 
 
-def wakes(step: Step) -> list[str] | None:
-    """Return what may end the wait at a step, None where that is time alone."""
+def wakes(step: Step, own_zone: str) -> list[str] | None:
+    """Return what may end the wait at a step, None where that is time alone. ``own_zone`` is the person's, or ""."""
+    zone = f"zone {own_zone}"
     match step:
         case WaitUntil(heard=heard) | HoldUntilQuiet(heard=heard) if heard is not None:
-            return [_call(Event.Type.TRACK, heard.event)]
+            return [call(Event.Type.TRACK, heard.event)]
         case WaitUntil(condition=condition) if condition is not None:
             interest = live.interest(condition)
-            return sorted({*interest.types, *(_call(type_, name) for type_, name in interest.names)})
+            calls = sorted({*interest.types, *(call(type_, name) for type_, name in interest.names)})
+            return [zone, *calls] if interest.zone else calls
         case DelayUntilDate():
-            return sorted(live.BRINGS_TRAITS)
+            return [zone, *sorted(live.BRINGS_TRAITS)]
+        case Window() | DelayUntilDay():
+            return [zone]
     return None
 
 
-def _call(type_: str, name: str) -> str:
+def call(type_: str, name: str) -> str:
+    """Return how a call is named in ``wakes``."""
     return f"{type_} {name}"
 
 
 # The runner may be looking at a journey at this moment, having seen less: then this waits for it, and wakes it again.
-# So it does not matter what is due already. People are held, so that nobody else wakes theirs.
+# So it does not matter what is due already. People are held, so that nobody else wakes theirs. The dates of whoever
+# lives in another zone by now are looked at as well (``campaigns.dates``).
 WAKE = """
+WITH dated AS (
+    UPDATE campaigns_dateturn t SET look_at = %s FROM events_profile p
+    WHERE t.profile_id = ANY(%s) AND t.look_at IS NOT NULL AND p.id = t.profile_id AND p.time_zone <> t.zone
+)
 UPDATE campaigns_journey SET due_at = %s
 WHERE state = 'waiting' AND wakes IS NOT NULL AND id = ANY(ARRAY(
     SELECT j.id FROM unnest(%s::bigint[], %s::text[]) AS heard(profile_id, what)
     JOIN campaigns_journey j ON j.profile_id = heard.profile_id
-    WHERE j.state = 'waiting' AND j.wakes IS NOT NULL AND heard.what = ANY(j.wakes)))
+    WHERE j.state = 'waiting' AND j.wakes IS NOT NULL AND (heard.what = ANY(j.wakes)
+        OR starts_with(j.wakes[1], 'zone ')
+           AND j.wakes[1] <> 'zone ' || (SELECT p.time_zone FROM events_profile p WHERE p.id = j.profile_id))))
 """
 WAKE_PEOPLE = """
 UPDATE campaigns_journey SET due_at = now()
@@ -56,10 +70,10 @@ def wake(events: Sequence[ClaimedEvent], now: datetime, changed: Collection[int]
 
     One statement; the caller holds the people.
     """
-    heard = {(event.profile_id, what) for event in events for what in (event.type, _call(event.type, event.name))}
+    heard = {(event.profile_id, what) for event in events for what in (event.type, call(event.type, event.name))}
     heard |= {(profile_id, Event.Type.IDENTIFY) for profile_id in changed}
     people, whats = zip(*sorted(heard), strict=True)
-    _run(WAKE, [now, list(people), list(whats)])
+    _run(WAKE, [now, list(people), now, list(people), list(whats)])
 
 
 def wake_people(profile_ids: Collection[int]) -> None:

@@ -27,10 +27,12 @@ def every(seconds: float, task: str) -> dict[str, object]:
 app.conf.beat_schedule = {
     "evaluate pending events": every(1.0, "campaigns.tasks.enroll"),
     "move due journeys": every(1.0, "campaigns.tasks.run_journeys"),
+    "let people in when it is time": every(1.0, "campaigns.tasks.let_in"),
     "make calls of campaigns": every(1.0, "campaigns.tasks.make_calls"),
     "send due messages": every(1.0, "messaging.tasks.deliver"),
     "settle interrupted messages": every(10.0, "messaging.tasks.recover"),
     "fold campaign figures": every(10.0, "campaigns.tasks.fold_counts"),
+    "watch campaigns": every(30.0, "campaigns.tasks.watch_campaigns"),
     "fold event counts": every(10.0, "events.tasks.fold_counts"),
     "learn events and properties": every(10.0, "events.tasks.learn_catalog"),
     "check and run imports": every(5.0, "events.tasks.run_imports"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from threading import Thread
 
 from celery import shared_task
 from django.core.cache import cache
@@ -11,6 +12,8 @@ from django.db import DatabaseError, connection
 from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
 from redis.exceptions import RedisError
+
+from campaigns import alerts, watch
 
 HEARTBEAT_KEY = "heartbeat"
 # The beat sends one each 5 s; three missed ones in a row mean that beat or worker is gone.
@@ -58,8 +61,27 @@ def check() -> Health:
     return Health(database=database, broker=broker, worker=alive)
 
 
+def _note(health: Health) -> None:
+    """Note whether worker and beat live, and tell operators where they do not: nobody else is there to do so.
+
+    In a thread of its own, as whoever asks for our health waits for no mail server.
+    """
+    watch.note_worker(health.worker, timezone.now())
+    if not health.worker:
+        Thread(target=_tell, daemon=True).start()
+
+
+def _tell() -> None:
+    try:
+        alerts.tell()
+    finally:
+        connection.close()
+
+
 def healthz(request: HttpRequest) -> JsonResponse:
     """Answer 200 when all is well, else 503 with the problems in words."""
     health = check()
+    if health.database:
+        _note(health)
     parts = {"database": health.database, "broker": health.broker, "worker": health.worker}
     return JsonResponse({**parts, "problems": health.problems}, status=503 if health.problems else 200)

@@ -31,7 +31,11 @@ QUEUES = {
     "parked_events": "SELECT parked_at AS since FROM events_pending WHERE parked_at IS NOT NULL",
     "parked_by_campaigns": "SELECT parked_at AS since FROM campaigns_parked",
     "overdue_journeys": "SELECT due_at AS since FROM campaigns_journey WHERE state = 'waiting' AND due_at <= now()",
-    "overdue_messages": "SELECT due_at AS since FROM messaging_message WHERE status = 'queued' AND due_at <= now()",
+    "overdue_messages": "SELECT due_at AS since FROM messaging_message WHERE status = 'queued' AND due_at <= now()"
+    # What is held by somebody's choice is not late.
+    " AND NOT EXISTS (SELECT FROM messaging_sendinglimits"
+    " WHERE mode = 'hold' AND (hold_until IS NULL OR hold_until > now()))",
+    "draft_messages": "SELECT created_at AS since FROM messaging_message WHERE status = 'draft'",
     "sending_messages": "SELECT called_at AS since FROM messaging_message WHERE status = 'sending'",
     "unknown_messages": "SELECT called_at AS since FROM messaging_message WHERE status = 'unknown'",
     "active_imports": "SELECT created_at AS since FROM events_import WHERE state IN ('checking', 'running')",

@@ -50,6 +50,8 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             Entry("Mailbox", "inbox", "messaging_mailbox", "messaging.view_message"),
             Entry("Templates", "draft", "messaging_template_changelist", "messaging.view_template"),
             Entry("Layouts", "web_asset", "messaging_layout_changelist", "messaging.view_layout"),
+            Entry("Sending limits", "speed", "messaging_sendinglimits_changelist", "messaging.view_sendinglimits"),
+            Entry("Frequency caps", "avg_pace", "messaging_frequencycap_changelist", "messaging.view_frequencycap"),
             Entry("Providers", "send", "messaging_provider_changelist", "messaging.view_provider"),
         ),
     ),
@@ -61,6 +63,7 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             Entry("Violations", "rule", "events_violation_changelist", "events.view_violation"),
             Entry("Parked events", "report", "events_pending_changelist", "events.view_pending"),
             Entry("Parked by campaigns", "running_with_errors", "campaigns_parked_changelist", "campaigns.view_parked"),
+            Entry("Calls of campaigns", "webhook", "campaigns_call_changelist", "campaigns.view_call"),
             Entry("Import and export", "swap_vert", "events_import_changelist", "events.view_import"),
             Entry("Sources", "sensors", "events_source_changelist", "events.view_source"),
             Entry("API tokens", "key", "events_apitoken_changelist", "events.view_apitoken"),
@@ -69,6 +72,8 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
     (
         "System",
         (
+            Entry("Findings", "troubleshoot", "campaigns_finding_changelist", "campaigns.view_finding"),
+            Entry("Safeguards", "shield", "campaigns_safeguards_changelist", "campaigns.view_safeguards"),
             Entry("Users", "manage_accounts", "auth_user_changelist", "auth.view_user"),
             Entry("Groups", "groups", "auth_group_changelist", "auth.view_group"),
             Entry("How long things are kept", "auto_delete", "events_keepfor_changelist", "events.view_keepfor"),

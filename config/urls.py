@@ -26,6 +26,7 @@ urlpatterns = [
     path("api/docs/", SpectacularSwaggerView.as_view(url_name="api-schema"), name="api-docs"),
     path("hooks/", include("events.api.hooks")),
     path("api/v1/manage/", include("messaging.api")),
+    path("api/v1/campaigns/", include("campaigns.api")),
     path("api/", include("events.api.customerio.urls")),
     re_path(r"^auth/?\Z", CredentialsView.as_view(), name="cio-auth"),
     path("", include("messaging.reported")),

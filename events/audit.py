@@ -35,6 +35,8 @@ ACTIONS: dict[str, str] = {
     "computed": "Changed a computed trait",
     "members": "Changed who is in a list",
     "subscriptions": "Changed who is subscribed to a topic",
+    "limits": "Changed what may be sent",
+    "drafts": "Approved or refused drafts of messages",
     "retention": "Changed how long things are kept",
 }
 

@@ -296,8 +296,9 @@ def _remember(arrivals: Iterable[tuple[Parcel, Item, Person]]) -> set[int]:
     """
     news: dict[Person, traits.News] = {}
     for parcel, item, person in arrivals:
-        about = news.get(person) or news.setdefault(person, traits.News())
+        about = news.get(person) or news.setdefault(person, traits.News(history=True))
         about.traits |= item.traits
+        about.history = about.history and not (item.pending and item.traits)
         about.time_zone = item.time_zone or about.time_zone
         about.language = item.language or about.language
         if item.active:

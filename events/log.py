@@ -1,6 +1,7 @@
 """The event log and the rows that wait for campaigns: append, claim, park.
 
-Whatever is written here is pending from the same transaction on, unless it was sent not to reach campaigns. Writing
+Whatever is written here is pending from the same transaction on, unless it was sent not to reach campaigns, or is news
+that the claimer of other events makes of them and acts on itself. Writing
 holds a shared lock on the people's rows (ids ascending), so that nobody is merged away or erased under their events.
 """
 
@@ -31,7 +32,11 @@ class ProfileGone(LookupError):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An event of our own making, such as ``Email Opened``."""
+    """An event of our own making, such as ``Email Opened``.
+
+    Of several with the same ``key`` the first alone is stored, also when they are appended at the same moment or weeks
+    apart: keys are kept as long as message ids, which is 30 days at least. "" for those that nobody appends twice.
+    """
 
     profile_id: int
     name: str
@@ -39,6 +44,7 @@ class Entry:
     timestamp: datetime
     context: Mapping[str, Any] = field(default_factory=dict)
     type: str = Event.Type.TRACK
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +84,11 @@ class ClaimedEvent:
     is_made: bool = False
 
     @property
+    def is_own(self) -> bool:
+        """Say whether it is of our own making: what a source reports never is."""
+        return self.source_id is None
+
+    @property
     def happened_at(self) -> datetime:
         """Return when it happened by our reckoning: not later than it arrived."""
         return min(self.timestamp, self.received_at)
@@ -99,26 +110,30 @@ WITH input AS MATERIALIZED (
     SELECT r.id, r.timestamp, r.received_at, r.type, r.name, r.properties, r.context, r.extra,
            r.message_id, r.request_id, r.profile_id, r.source_id
     FROM input r JOIN living ON living.id = r.profile_id
-    RETURNING 1
+    RETURNING id
 ), waiting AS (
     INSERT INTO events_pending (event_id, event_timestamp, profile_id, name)
     SELECT r.id, r.timestamp, r.profile_id, r.name
     FROM input r JOIN living ON living.id = r.profile_id
     WHERE r.pending
 )
-SELECT count(*) FROM logged
+SELECT coalesce(array_agg(id ORDER BY id), '{}') FROM logged
 """
 
 
-def write(rows: Sequence[Row]) -> None:
-    """Store events, and make them pending, in the caller's transaction. One statement. Raises ProfileGone."""
+def write(rows: Sequence[Row]) -> list[int]:
+    """Store events, and make them pending, in the caller's transaction; return their ids in the order of ``rows``.
+
+    One statement. Raises ProfileGone.
+    """
     with connection.cursor() as cursor:
         cursor.execute(WRITE, [msgspec.json.encode([_record(row) for row in rows]).decode()])
-        stored = cursor.fetchone()[0]
-    if stored != len(rows):
-        raise ProfileGone(f"{len(rows) - stored} of {len(rows)} events belong to people who are gone")
+        stored: list[int] = cursor.fetchone()[0]
+    if len(stored) != len(rows):
+        raise ProfileGone(f"{len(rows) - len(stored)} of {len(rows)} events belong to people who are gone")
     if any(row.pending for row in rows):
         nudges.nudge("pending")
+    return stored
 
 
 def _record(row: Row) -> dict[str, object]:
@@ -138,14 +153,69 @@ def _record(row: Row) -> dict[str, object]:
     }
 
 
-def append(entries: Sequence[Entry]) -> None:
-    """Store events of our own making in the caller's transaction. One statement. Raises ProfileGone."""
-    if entries:
-        now = timezone.now()
-        write([_own(entry, now) for entry in entries])
+# Keys of our own stand beside the message ids of sources, under a number that no source has. Sorted, so that two
+# writers wait for each other at the first of their keys and not in a circle.
+OWN = 0
+NOTE_KEYS = """
+INSERT INTO events_acceptedmessage (source_id, message_id, received_at)
+SELECT %s, key, %s FROM unnest(%s::text[]) AS key ORDER BY key
+ON CONFLICT DO NOTHING RETURNING message_id
+"""
 
 
-def _own(entry: Entry, received_at: datetime) -> Row:
+def append(entries: Sequence[Entry]) -> list[Entry]:
+    """Store events of our own making in the caller's transaction; return those whose key is new, or who have none.
+
+    One statement, one more where any has a key. Raises ProfileGone.
+    """
+    now = timezone.now()
+    fresh = _without_repeated(entries, now)
+    if fresh:
+        write([_own(entry, now) for entry in fresh])
+    return fresh
+
+
+def _without_repeated(entries: Sequence[Entry], now: datetime) -> list[Entry]:
+    first: dict[str, Entry] = {}
+    for entry in entries:
+        if entry.key:
+            first.setdefault(entry.key, entry)
+    if not first:
+        return list(entries)
+    with connection.cursor() as cursor:
+        cursor.execute(NOTE_KEYS, [OWN, now, list(first)])
+        new = {key for (key,) in cursor.fetchall()}
+    return [entry for entry in entries if not entry.key or (entry.key in new and first[entry.key] is entry)]
+
+
+def append_claimed(entries: Sequence[Entry], test_people: Collection[int]) -> list[ClaimedEvent]:
+    """Store events of our own making and return them as claimed: the caller, who holds their people, acts on them.
+
+    They never are pending, which would cost as much again. ``test_people`` are those of them who are no customers. One
+    statement. Raises ProfileGone.
+    """
+    if not entries:
+        return []
+    now = timezone.now()
+    ids = write([_own(entry, now, pending=False) for entry in entries])
+    return [
+        ClaimedEvent(
+            id=event_id,
+            timestamp=entry.timestamp,
+            received_at=now,
+            profile_id=entry.profile_id,
+            source_id=None,
+            type=entry.type,
+            name=entry.name,
+            properties=dict(entry.properties),
+            is_test=entry.profile_id in test_people,
+            is_made=MADE_BY in entry.context,
+        )
+        for event_id, entry in zip(ids, entries, strict=True)
+    ]
+
+
+def _own(entry: Entry, received_at: datetime, *, pending: bool = True) -> Row:
     return Row(
         profile_id=entry.profile_id,
         type=entry.type,
@@ -154,6 +224,8 @@ def _own(entry: Entry, received_at: datetime) -> Row:
         context=_encode(entry.context),
         timestamp=entry.timestamp,
         received_at=received_at,
+        message_id=entry.key,
+        pending=pending,
     )
 
 
@@ -174,7 +246,7 @@ RETURNING event_id, event_timestamp
 # outcome of the first.
 READ = """
 SELECT e.id, e.timestamp, e.received_at, e.profile_id, e.source_id, e.type, e.name, e.properties, p.is_test,
-       e.context ? 'made_by'
+       e.source_id IS NULL AND e.context ? 'made_by'
 FROM unnest(%s::bigint[], %s::timestamptz[]) AS taken(id, timestamp)
 JOIN events_event e ON e.id = taken.id AND e.timestamp = taken.timestamp
 JOIN events_profile p ON p.id = e.profile_id

@@ -8,6 +8,8 @@ In ``AppConfig.ready`` of the other room::
     def journeys_panel(profile: Profile, request: HttpRequest) -> panels.Content | None:
         return panels.Content("admin/campaigns/profile_journeys.html", {"journeys": ...}, link="/admin/…")
 
+What else can be done with people who are chosen, or found, on the list of people is an ``Act``.
+
 ``PROFILE`` panels and ``BADGES`` (a word or two beside the person's name, ``<span class="cb-badge">``) get a Profile,
 ``EVENT`` panels an Event, ``DEFINITION`` panels the EventDefinition of a name in the tracking plan. None leaves the
 panel out. The template is a fragment without card or heading, as narrow as 360 px; it sees the content's context,
@@ -16,7 +18,7 @@ panel out. The template is a fragment without card or heading, as narrow as 360 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,14 +49,39 @@ class Panel:
     link: str
 
 
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Something to do with people on the list of people, on a page of its own: ``url_name`` is its address.
+
+    It is asked with ``?ids=1,2,3`` for those who are chosen, else with what the list was searched for; see
+    ``events.admin.gather``. Who lacks one of the ``permissions`` is not offered it.
+    """
+
+    name: str
+    label: str
+    url_name: str
+    permissions: Sequence[str]
+
+
 Build = Callable[[Any, HttpRequest], Content | None]
 
+_acts: dict[str, Act] = {}
 _builders: dict[str, dict[str, Build]] = {PROFILE: {}, BADGES: {}, EVENT: {}, DEFINITION: {}}
 
 
 def register(place: str, title: str, build: Build) -> None:
     """Show what ``build`` returns on every page of ``place``. A title is taken once; the last one counts."""
     _builders[place][title] = build
+
+
+def register_act(act: Act) -> None:
+    """Offer ``act`` on the list of people."""
+    _acts[act.name] = act
+
+
+def acts(request: HttpRequest) -> list[Act]:
+    """Return what somebody may do with people on their list."""
+    return [act for act in _acts.values() if request.user.has_perms(act.permissions)]
 
 
 def shown(place: str, subject: Any, request: HttpRequest) -> list[Panel]:

@@ -32,9 +32,14 @@ def at_most(seconds: float, settings: Mapping[str, str] | None = None) -> Iterat
             yield
             cursor.execute(SET, [list(before), list(before.values())])
     except OperationalError as error:
-        if isinstance(error.__cause__, errors.QueryCanceled):
+        if was_cancelled(error):
             raise TooLong from None
         raise
+
+
+def was_cancelled(error: OperationalError) -> bool:
+    """Say whether the database gave a statement up, because it took too long or somebody wanted it."""
+    return isinstance(error.__cause__, errors.QueryCanceled)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import random
 from collections.abc import Collection, Iterable
 
 from django.db import connection
-from django.db.models import Max, QuerySet
+from django.db.models import Max, Min, QuerySet
 from django.db.models.functions import Lower
 
 from events import sandbox
@@ -38,9 +38,11 @@ def hold(profile_ids: Iterable[int], *, waiting: bool = True) -> list[int]:
 
 def ids_at_random(number: int) -> set[int]:
     """Return up to ``number`` ids of people, each as likely as any; some may be nobody's. One statement."""
-    newest = Profile.objects.aggregate(newest=Max("pk"))["newest"] or 0
+    ends = Profile.objects.aggregate(oldest=Min("pk"), newest=Max("pk"))
+    if ends["newest"] is None:
+        return set()
     chance = random.SystemRandom()
-    return {chance.randint(1, newest) for _ in range(number)} if newest else set()
+    return {chance.randint(ends["oldest"], ends["newest"]) for _ in range(number)}
 
 
 def by_any(identifier: str) -> Profile | None:

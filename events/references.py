@@ -1,7 +1,7 @@
 """Let things be named, and taken away, one after the other: what is named anywhere is not deleted.
 
-Segments and computed traits are named in conditions, drafts of campaigns and templates, where no foreign key keeps
-them. Whoever stores such a text, and whoever looks for one before deleting, holds this lock until the end of the
+Segments, computed traits and topics are named in conditions, drafts of campaigns and templates, where no foreign key
+keeps them. Whoever stores such a text, and whoever looks for one before deleting, holds this lock until the end of the
 transaction: so a look sees all that came before, and what comes after finds out that the name is gone.
 """
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 from events.audience import compile_condition, profiles
 from events.conditions import ConditionError, parse
 from events.conditions.words import say
-from events.models import Identity, Profile
+from events.models import Identity, Profile, Segment
 
 
 def found_by(queryset: QuerySet[Profile], term: str) -> QuerySet[Profile]:
@@ -66,7 +66,7 @@ class Search:
     def words(self) -> str:
         """Say who is meant, to go on after "people"."""
         trait = trait_of(self.text)
-        found = [f"in the segment {self.segment}"] if self.segment else []
+        found = [f"in the segment “{_name_of(self.segment)}”"] if self.segment else []
         if trait:
             found.append(f"of whom this is true: {say(parse(trait))}")
         elif self.text.strip():
@@ -74,6 +74,10 @@ class Search:
         if self.is_test is not None:
             found.append("who are test people" if self.is_test else "who are no test people")
         return ", ".join(found)
+
+
+def _name_of(slug: str) -> str:
+    return Segment.objects.filter(slug=slug).values_list("name", flat=True).first() or slug
 
 
 TRAIT = re.compile(r"([A-Za-z_][\w.-]*)\s*=\s*(\S.*?)\s*")

@@ -14,6 +14,7 @@ from zoneinfo import available_timezones
 import msgspec
 from django.db import connection
 
+from events import watching
 from events.identifying import Person
 
 # The column serves "who has been away for days": keeping it to the minute spares most calls a write.
@@ -25,12 +26,16 @@ ZONE_TRAITS, LANGUAGE_TRAITS = ("timezone", "time_zone"), ("language", "locale")
 
 @dataclass(eq=False, slots=True)
 class News:
-    """What one request says about one person. ``time_zone`` and ``language`` are the device's."""
+    """What one request says about one person. ``time_zone`` and ``language`` are the device's.
+
+    What comes of traits that are only ``history`` is told to no campaign.
+    """
 
     traits: dict[str, msgspec.Raw] = field(default_factory=dict)
     time_zone: str = ""
     language: str = ""
     seen_at: datetime | None = None
+    history: bool = False
 
     def matters_to(self, person: Person) -> bool:
         """Say whether writing it could change anything. The database decides again, with the row locked."""
@@ -45,13 +50,13 @@ class News:
 
 # The profiles are locked first, by id, and read as the lock found them; then only what differs is written. What is
 # computed (``events.computed``) is not for anybody to say.
-APPLY = """
-WITH news AS MATERIALIZED (
+APPLY = f"""
+WITH {watching.WATCHED}, news AS MATERIALIZED (
     SELECT * FROM jsonb_to_recordset(%s) AS n(
         id bigint, traits jsonb, forgotten text[], email text, phone text, time_zone text, language text,
-        device_zone text, device_language text, seen_at timestamptz)
+        device_zone text, device_language text, seen_at timestamptz, history boolean)
 ), computed AS MATERIALIZED (
-    SELECT coalesce(array_agg(name::text), '{}') AS names FROM events_computedtrait
+    SELECT coalesce(array_agg(name::text), '{{}}') AS names FROM events_computedtrait
 ), person AS MATERIALIZED (
     SELECT * FROM events_profile WHERE id = ANY(ARRAY(SELECT id FROM news)) ORDER BY id FOR NO KEY UPDATE
 ), merged AS (
@@ -65,7 +70,7 @@ WITH news AS MATERIALIZED (
            CASE WHEN p.last_seen_at + %s * interval '1 second' >= n.seen_at THEN p.last_seen_at
                 ELSE greatest(p.last_seen_at, n.seen_at) END AS last_seen_at,
            (p.traits, p.email, p.phone, p.time_zone, p.language) AS before, p.last_seen_at AS seen_before,
-           p.time_zone AS zone_before
+           p.time_zone AS zone_before, p.traits AS traits_before, n.history
     FROM person p JOIN news n USING (id) CROSS JOIN computed
 )
 UPDATE events_profile p SET
@@ -77,18 +82,24 @@ FROM merged m
 WHERE p.id = m.id
   AND ((m.traits, m.email, m.phone, m.time_zone, m.language) IS DISTINCT FROM m.before
        OR m.last_seen_at IS DISTINCT FROM m.seen_before)
-RETURNING p.id, m.time_zone IS DISTINCT FROM m.zone_before
+RETURNING p.id, m.time_zone IS DISTINCT FROM m.zone_before,
+          CASE WHEN NOT m.history THEN {watching.changes("m.traits_before", "m.traits")} END
 """
 
 
 def apply(news: Mapping[Person, News]) -> set[int]:
-    """Write the news of each person, in the caller's transaction; return whose time zone has changed. One statement."""
+    """Write the news of each person, in the caller's transaction; return whose time zone has changed.
+
+    One statement, and one more where a trait has changed that somebody watches.
+    """
     if not news:
         return set()
     records = msgspec.json.encode([_record(person, about) for person, about in news.items()]).decode()
     with connection.cursor() as cursor:
         cursor.execute(APPLY, [records, list(ZONE_TRAITS), list(LANGUAGE_TRAITS), SEEN_GRAIN.total_seconds()])
-        return {pk for pk, has_moved in cursor.fetchall() if has_moved}
+        written = cursor.fetchall()
+    watching.tell((pk, changes) for pk, _, changes in written)
+    return {pk for pk, has_moved, _ in written if has_moved}
 
 
 def _record(person: Person, about: News) -> dict[str, object]:
@@ -104,6 +115,7 @@ def _record(person: Person, about: News) -> dict[str, object]:
         "device_zone": about.time_zone or None,
         "device_language": about.language or None,
         "seen_at": about.seen_at,
+        "history": about.history,
     }
 
 

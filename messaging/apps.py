@@ -11,6 +11,7 @@ class MessagingConfig(AppConfig):
         from events.audience import foreign, seeing
         from events.computed import usage
         from events.conditions import kinds, words
+        from events.segments import usage as segment_usage
         from messaging import (
             consent,
             erasing,
@@ -23,13 +24,16 @@ class MessagingConfig(AppConfig):
             retention,
             subscriptions,
             tasks,
+            topics,
         )
-        from messaging.admin import profile_panel, topics
+        from messaging.admin import profile_panel
+        from messaging.admin import topics as topics_admin
 
         nudges.register("messages", tasks.deliver)
         kinds.add(interactions.KIND)
         interactions.teach()
         usage.register(mentions.of_trait)
+        segment_usage.register_asked(topics.asked)
         for question in questions.ALL:
             foreign.register(question.kind, question.ask)
             words.teach(question.kind.key, question.say)
@@ -46,5 +50,5 @@ class MessagingConfig(AppConfig):
         signals.preferences_said.connect(consent.heed_topics, dispatch_uid="messaging.heed_topics")
         signals.delivery_reported.connect(reported.count, dispatch_uid="messaging.count")
         panels.register(panels.PROFILE, "Messages", profile_panel.messages_panel)
-        panels.register(panels.PROFILE, "Topics", topics.topics_panel)
+        panels.register(panels.PROFILE, "Topics", topics_admin.topics_panel)
         panels.register(panels.BADGES, "Refusals", profile_panel.refusal_badges)

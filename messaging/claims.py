@@ -9,39 +9,54 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection
 
-from messaging import lists, subscriptions
-from messaging.models import Message
-from messaging.outbox import TEST_KEY
+from messaging import caps, lists, subscriptions
+from messaging.composing import PutOff
+from messaging.models import TEST_KEY, Message
 from messaging.retry import MAX_ATTEMPTS
 
 # Longer than a batch can take: two rounds of calls that run into their timeouts, or templates that use up their budget.
 LEASE = timedelta(seconds=90)
 
+# While everything is held, nothing is claimed: it stays in the queue as it is. As ``SendingLimits.holds`` has it.
+HELD = """EXISTS (SELECT FROM messaging_sendinglimits
+    WHERE mode = 'hold' AND (hold_until IS NULL OR hold_until > %(now)s))"""
+
+# Where there are caps, what they may hold waits until all that fell due with it have come: see ``messaging.caps``.
+GATHERED = """(due_at <= %(gathered)s OR purpose <> 'marketing' OR key LIKE %(test_keys)s
+    OR NOT EXISTS (SELECT FROM messaging_frequencycap WHERE enabled))"""
+
 # Whose turn it is goes by when a message fell due, less the head start of its priority. The first look spares the idle
 # the second, which passes over what is important but not due yet, such as the next tries of a provider that is away.
-CLAIM = """
+CLAIM = f"""
 WITH picked AS MATERIALIZED (
     SELECT id FROM messaging_message
     WHERE (SELECT due_at FROM messaging_message WHERE status = 'queued' ORDER BY due_at, id LIMIT 1) <= %(now)s
-      AND status = 'queued' AND due_at <= %(now)s
+      AND status = 'queued' AND due_at <= %(now)s AND NOT {HELD} AND {GATHERED}
     ORDER BY timezone('UTC', due_at) - priority * interval '1 hour', due_at, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 )
 UPDATE messaging_message m
-SET status = 'sending', lease_until = %(lease)s, called_at = NULL, attempts = m.attempts + 1, updated_at = %(now)s
+SET status = 'sending', lease_until = %(lease)s, called_at = NULL, attempts = m.attempts + 1, updated_at = %(now)s,
+    -- Why it waited is over; what a provider said at the last try stays.
+    reason = '', detail = CASE m.reason WHEN '' THEN m.detail ELSE '' END
 FROM picked WHERE m.id = picked.id
 RETURNING m.*
 """
 
-# The last look before the calls: consent and suppression once more, and whether the lease is still ours.
+# The last look before the calls: consent and suppression once more, whether the lease is still ours, and whether mail
+# still goes where it went when the batch was written.
 CALL = f"""
 UPDATE messaging_message m
-SET called_at = %(now)s, lease_until = %(lease)s, address = held.address, updated_at = %(now)s
+SET called_at = %(now)s, lease_until = %(lease)s, address = held.address, updated_at = %(now)s,
+    redirected = %(target)s <> ''
 FROM jsonb_to_recordset(%(rows)s::jsonb)
     AS held(id bigint, lease_until timestamptz, address text, disguise text)
 WHERE m.id = held.id AND m.status = 'sending' AND m.lease_until = held.lease_until
+  AND NOT {HELD} AND %(target)s = coalesce(
+      (SELECT redirect_to FROM messaging_sendinglimits WHERE mode = 'redirect'), '')
   AND NOT EXISTS (
       SELECT FROM messaging_suppression s
       WHERE s.channel = m.channel AND s.address IN (lower(held.address), held.disguise)
@@ -54,7 +69,15 @@ WHERE m.id = held.id AND m.status = 'sending' AND m.lease_until = held.lease_unt
 RETURNING m.id
 """
 
-# Not counted as a try: nothing was tried.
+# Not counted as tries: nothing was tried.
+PUT_OFF = """
+UPDATE messaging_message m SET status = 'queued', lease_until = NULL, attempts = m.attempts - 1, updated_at = now(),
+    due_at = held.due_at, reason = held.reason, detail = held.detail, admitted_at = NULL,
+    held_since = coalesce(m.held_since, held.held_since)
+FROM jsonb_to_recordset(%(rows)s::jsonb)
+    AS held(id bigint, lease_until timestamptz, due_at timestamptz, reason text, detail text, held_since timestamptz)
+WHERE m.id = held.id AND m.status = 'sending' AND m.lease_until = held.lease_until
+"""
 RELEASE = """
 UPDATE messaging_message m SET status = 'queued', lease_until = NULL, attempts = m.attempts - 1
 FROM jsonb_to_recordset(%(rows)s::jsonb) AS held(id bigint, lease_until timestamptz)
@@ -81,23 +104,32 @@ CUT_OFF = "The worker that was sending it ended without saying how it went."
 
 def claim(now: datetime, limit: int) -> list[Message]:
     """Claim up to ``limit`` due messages; they are ours until their lease is over. One statement, which commits."""
-    parameters = {"now": now, "lease": now + LEASE, "limit": limit}
+    parameters = {"now": now, "lease": now + LEASE, "limit": limit, "gathered": now - caps.GATHERING}
+    parameters |= {"test_keys": f"{TEST_KEY}%"}
     return list(Message.objects.raw(CLAIM, parameters))
 
 
-def call(addresses: Mapping[Message, str], now: datetime) -> set[int]:
+def call(addresses: Mapping[Message, str], now: datetime, target: str = "") -> set[int]:
     """Note that the providers are about to be called; return the ids of the messages that may still go.
 
-    One statement, which commits before any call. It leaves out messages that have lost their lease, and those whose
-    person or address was struck off since the claim.
+    ``target`` is the test address when all of them are redirected to it. One statement, which commits before any call.
+    It leaves out messages that have lost their lease, those whose person or address was struck off since the claim, and
+    all of them if sending was held or redirected in the meantime, or is no longer.
     """
     rows = [
         {**_held(message), "address": address, "disguise": lists.disguise(address)}
         for message, address in addresses.items()
     ]
     lease = now + LEASE
+    parameters: dict[str, Any] = {
+        "now": now,
+        "lease": lease,
+        "rows": json.dumps(rows),
+        "test_keys": f"{TEST_KEY}%",
+        "target": target,
+    }
     with connection.cursor() as cursor:
-        cursor.execute(CALL, {"now": now, "lease": lease, "rows": json.dumps(rows), "test_keys": f"{TEST_KEY}%"})
+        cursor.execute(CALL, parameters)
         called = {row[0] for row in cursor.fetchall()}
     for message in addresses:
         if message.pk in called:
@@ -109,6 +141,23 @@ def release(messages: Sequence[Message]) -> None:
     """Put claimed messages back, to be looked at anew."""
     with connection.cursor() as cursor:
         cursor.execute(RELEASE, {"rows": json.dumps([_held(message) for message in messages])})
+
+
+def put_off(waiting: Sequence[PutOff]) -> None:
+    """Put claimed messages back until their time has come, with the reason. One statement, none for nothing."""
+    rows = [
+        {
+            **_held(one.message),
+            "due_at": one.until.isoformat(),
+            "reason": one.reason,
+            "detail": one.detail,
+            "held_since": one.held_since and one.held_since.isoformat(),
+        }
+        for one in waiting
+    ]
+    if rows:
+        with connection.cursor() as cursor:
+            cursor.execute(PUT_OFF, {"rows": json.dumps(rows)})
 
 
 def recover(now: datetime) -> tuple[int, int]:

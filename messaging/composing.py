@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import parseaddr
 
@@ -17,19 +17,34 @@ from django.db.models import Case, When
 from django.utils import timezone
 
 from events import groups
+from events.clock import zone_of
 from events.models import Group, Profile
 from messaging import links, lists, policy, subscriptions, variables
+from messaging.caps import Cap
 from messaging.channels import KINDS
 from messaging.channels.base import Mail
 from messaging.errors import TemplateError
-from messaging.models import Message, Provider, Purpose, Suppression, TemplateVersion, Unsubscription
-from messaging.outbox import TEST_KEY
+from messaging.models import (
+    TEST_KEY,
+    FrequencyCap,
+    Message,
+    Priority,
+    Provider,
+    Purpose,
+    SendingLimits,
+    Suppression,
+    TemplateVersion,
+    Unsubscription,
+)
 from messaging.policy import ProviderState, TopicState
 from messaging.reasons import Reason
 from messaging.rendering import Rendered, render
 from messaging.states import Status
 
 logger = logging.getLogger(__name__)
+
+# Whom a redirected mail was for: a header that programs can sort by, and the subject for people.
+RECIPIENT = "X-Cuebird-Recipient"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +72,22 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
+class PutOff:
+    """A claimed message that goes back into the queue untried, until ``until``, and why.
+
+    ``held_since``: a cap holds it, since now unless it did already.
+    """
+
+    message: Message
+    until: datetime
+    reason: Reason
+    detail: str
+    held_since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Situation:
-    """Everything a batch needs to know, read in five statements, and in one more each for groups and for topics."""
+    """Everything a batch needs to know, read in seven statements, and in one more each for groups and for topics."""
 
     people: dict[int, Profile]
     versions: dict[int, TemplateVersion]
@@ -70,10 +99,12 @@ class Situation:
     unsubscribed: frozenset[int]
     groups: dict[int, list[Group]]
     topics: dict[subscriptions.Pair, TopicState]
+    limits: SendingLimits
+    caps: list[Cap]
 
 
 def look(messages: Sequence[Message]) -> Situation:
-    """Read what is true about a batch right now. Five statements, and one more each where a template speaks of groups
+    """Read what is true about a batch right now. Seven statements, and one more each where a template speaks of groups
     and where it is about a topic.
     """
     people = Profile.objects.in_bulk({message.profile_id for message in messages})
@@ -82,7 +113,8 @@ def look(messages: Sequence[Message]) -> Situation:
     addresses = {
         address_of(message, people[message.profile_id]).lower() for message in messages if _known(message, people)
     }
-    causes = _causes(addresses)
+    limits = SendingLimits.current()
+    causes = _causes(addresses | {limits.target.lower()})
     unsubscribed = Unsubscription.objects.filter(profile__in=people)
     return Situation(
         people=people,
@@ -95,6 +127,8 @@ def look(messages: Sequence[Message]) -> Situation:
         unsubscribed=frozenset(unsubscribed.values_list("profile_id", flat=True)),
         groups=_groups(messages, versions),
         topics=subscriptions.states([asked for message in messages if (asked := _topic(message, versions))]),
+        limits=limits,
+        caps=FrequencyCap.binding(),
     )
 
 
@@ -124,7 +158,7 @@ def _is_mailbox(provider: Provider) -> bool:
     return provider.kind == Provider.Kind.MAILBOX and provider.enabled
 
 
-def prepare(message: Message, situation: Situation) -> Prepared | Outcome | None:
+def prepare(message: Message, situation: Situation) -> Prepared | Outcome | PutOff | None:
     """Decide about a message and write its mail; None when its person was merged away just now: look again."""
     if not _known(message, situation.people):
         return None
@@ -135,6 +169,8 @@ def prepare(message: Message, situation: Situation) -> Prepared | Outcome | None
     if verdict.reason is not None:
         return Outcome(message, Status.SKIPPED, timezone.now(), verdict.reason)
     assert provider is not None
+    if waits := _quiet(message, profile, situation.limits):
+        return waits
     try:
         version = situation.versions[message.template_version_id]
         mail = write(message, version, profile, provider, address, situation.groups.get(profile.pk, ()))
@@ -144,7 +180,32 @@ def prepare(message: Message, situation: Situation) -> Prepared | Outcome | None
         # One message must not take its batch down again and again: it is set aside with what is known.
         logger.exception("message %s could not be written", message.public_id)
         return Outcome(message, Status.FAILED, timezone.now(), Reason.TEMPLATE_ERROR, repr(error))
-    return Prepared(message, mail, provider)
+    return Prepared(message, redirected(mail, situation.limits.target), provider)
+
+
+def _quiet(message: Message, profile: Profile, limits: SendingLimits) -> PutOff | None:
+    """Put a message off to the end of the quiet hours, if it would go out within. Tests of templates do not wait."""
+    if limits.quiet is None or message.key.startswith(TEST_KEY):
+        return None
+    zone = zone_of((profile.time_zone, settings.FALLBACK_TIME_ZONE))
+    urgent = message.priority == Priority.URGENT
+    until = limits.quiet.until(purpose=message.purpose, urgent=urgent, now=timezone.now(), zone=zone)
+    if until is None:
+        return None
+    return PutOff(message, until, Reason.QUIET_HOURS, f"until {until.astimezone(zone):%H:%M} in {zone.key}")
+
+
+def redirected(mail: Mail, target: str) -> Mail:
+    """Return ``mail`` as it goes to the test address in its recipient's place; as it is where ``target`` is ""."""
+    if not target:
+        return mail
+    return replace(
+        mail,
+        address=target,
+        subject=f"[for {mail.address}] {mail.subject}",
+        headers={**mail.headers, RECIPIENT: mail.address},
+        redirected=True,
+    )
 
 
 def write(
@@ -196,10 +257,12 @@ def _facts(
     # The author who tries a template out is not the person it is written for.
     is_test = message.key.startswith(TEST_KEY)
     topic = None if is_test else _topic(message, situation.versions)
+    # The test address, if mail is redirected to it, has to take mail as well.
+    places = {address.lower(), situation.limits.target.lower()} - {""}
     return policy.Facts(
         address=address,
-        suppressed=address.lower() in situation.suppressed,
-        unsubscribed=not is_test and (profile.pk in situation.unsubscribed or address.lower() in situation.left),
+        suppressed=not places.isdisjoint(situation.suppressed),
+        unsubscribed=not is_test and (profile.pk in situation.unsubscribed or not places.isdisjoint(situation.left)),
         purpose=message.purpose,
         provider=ProviderState.NO_MAILBOX if profile.is_sandbox and provider is None else _state(provider),
         topic=situation.topics.get(topic, TopicState.NONE) if topic else TopicState.NONE,

@@ -12,7 +12,6 @@ from events import log
 from events.models import Profile
 from messaging import feedback, lists, subscriptions
 from messaging.models import Message, Subscription, Suppression, Topic, Unsubscription
-from messaging.outbox import TEST_KEY
 
 
 @transaction.atomic
@@ -21,7 +20,7 @@ def unsubscribe(profile_id: int, method: str, message: Message | None = None) ->
 
     With ``message`` its status and history say so as well. A test message unsubscribes nobody.
     """
-    if message is not None and message.key.startswith(TEST_KEY):
+    if message is not None and message.is_aside:
         return False
     now = timezone.now()
     new = bool(lists.unsubscribe([lists.Left(profile_id, method, message.pk if message else None)]))

@@ -14,10 +14,11 @@ from django.db import OperationalError, transaction
 from django.utils import timezone
 
 from events import nudges
-from messaging import claims, feedback, sending, settling
+from messaging import admission, claims, feedback, relevance, sending, settling
 from messaging.channels import KINDS
-from messaging.composing import Outcome, Prepared, look, prepare
+from messaging.composing import Outcome, Prepared, PutOff, look, prepare
 from messaging.models import Message
+from messaging.reasons import Reason
 from messaging.states import Status
 
 # Two rounds of the sending threads: few enough that a batch never outlives its lease, and that a crash leaves few in
@@ -50,23 +51,43 @@ def recover(now: datetime) -> int:
 
 
 def _deliver(batch: Sequence[Message]) -> None:
+    """Cancel what is no longer wanted, and send the others."""
+    now = timezone.now()
+    unwanted = relevance.unwanted(batch, now)
+    _settle(
+        [
+            Outcome(message, Status.SKIPPED, now, Reason.NO_LONGER_WANTED, unwanted[message.pk])
+            for message in batch
+            if message.pk in unwanted
+        ]
+    )
+    wanted = [message for message in batch if message.pk not in unwanted]
+    if wanted:
+        _send(wanted)
+
+
+def _send(batch: Sequence[Message]) -> None:
     situation = look(batch)
     looked_at = {message: prepare(message, situation) for message in batch}
     outcomes = [found for found in looked_at.values() if isinstance(found, Outcome)]
+    waiting = [found for found in looked_at.values() if isinstance(found, PutOff)]
     ready = [found for found in looked_at.values() if isinstance(found, Prepared)]
-    going = _call(ready)
-    again = [message for message, found in looked_at.items() if found is None]
-    going_ids = {prepared.message.pk for prepared in going}
-    again += [prepared.message for prepared in ready if prepared.message.pk not in going_ids]
+    admitted = admission.admit(ready, situation.caps, situation.people, timezone.now())
+    outcomes += admitted.dropped
+    waiting += admitted.waiting
+    claims.put_off(waiting)
+    going = _call(admitted.going, situation.limits.target)
+    done = {one.message for one in waiting} | {one.message for one in outcomes} | {one.message for one in going}
+    again = [message for message in batch if message not in done]
     if again:
         claims.release(again)
     _settle([*outcomes, *sending.hand_over(going)])
 
 
-def _call(ready: Sequence[Prepared]) -> list[Prepared]:
+def _call(ready: Sequence[Prepared], target: str) -> list[Prepared]:
     """Return those that may still go, once it is on record that their providers are called."""
     outside = {found.message: found.mail.address for found in ready if KINDS[found.provider.kind].calls_out}
-    called = claims.call(outside, timezone.now()) if outside else set()
+    called = claims.call(outside, timezone.now(), target) if outside else set()
     return [found for found in ready if found.message.pk in called or found.message not in outside]
 
 

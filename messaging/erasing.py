@@ -13,8 +13,7 @@ from typing import Any
 from django.db import connection
 
 from messaging import lists
-from messaging.models import DeliveryEvent, Message, Suppression
-from messaging.outbox import TEST_KEY
+from messaging.models import TEST_KEY, DeliveryEvent, Message, Suppression
 
 # Sorted as everywhere: people (held by the caller), then their messages by id.
 HOLD_MESSAGES = "SELECT id FROM messaging_message WHERE profile_id = ANY(%(ids)s) ORDER BY id FOR UPDATE"
@@ -26,7 +25,7 @@ SELECT DISTINCT address, bool_or(has_left) AS has_left FROM (
     WHERE p.id = ANY(%(ids)s) AND NOT p.is_sandbox
     UNION ALL
     SELECT lower(m.address), false FROM messaging_message m JOIN events_profile p ON p.id = m.profile_id
-    WHERE m.id = ANY(%(messages)s) AND m.key NOT LIKE %(test_keys)s AND NOT p.is_sandbox
+    WHERE m.id = ANY(%(messages)s) AND m.key NOT LIKE %(test_keys)s AND NOT m.redirected AND NOT p.is_sandbox
 ) AS known
 WHERE address <> '' AND NOT EXISTS (
     SELECT FROM events_profile other WHERE lower(other.email) = known.address AND other.id <> ALL(%(ids)s))

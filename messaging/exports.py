@@ -33,7 +33,7 @@ COLUMNS = (
     "sent_at",
 )
 
-# Tests and sandboxes are for trying things out, and left out as they are of people and events.
+# Tests, sandboxes and what was redirected are for trying things out, and left out as they are of people and events.
 MESSAGES = """
 SELECT m.id, m.public_id::text, p.user_id, m.address, m.channel, m.purpose, t.name, v.number, m.subject, pr.name,
        m.status, m.reason, m.detail, m.created_at, m.sent_at
@@ -41,7 +41,7 @@ FROM messaging_message m JOIN events_profile p ON p.id = m.profile_id
 JOIN messaging_templateversion v ON v.id = m.template_version_id JOIN messaging_template t ON t.id = v.template_id
 LEFT JOIN messaging_provider pr ON pr.id = m.provider_id
 WHERE m.id > %(after)s AND m.created_at >= %(since)s AND m.created_at < %(until)s
-  AND NOT m.is_test AND NOT p.is_sandbox
+  AND NOT m.is_test AND NOT m.redirected AND NOT p.is_sandbox
 ORDER BY m.id LIMIT %(limit)s
 """
 

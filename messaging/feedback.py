@@ -22,7 +22,6 @@ from messaging import lists
 from messaging.lists import Left, Struck
 from messaging.locks import lock_messages
 from messaging.models import Message, Suppression
-from messaging.outbox import TEST_KEY
 from messaging.states import REPORTED, Status, after_report
 
 # Anymail's kinds that say more than that the provider has the message.
@@ -213,7 +212,7 @@ def _proofs(moved: Sequence[tuple[_Found, Status]]) -> list[log.Entry]:
     return [
         log.Entry(one.message.profile_id, "Email Sent", one.message.news(), _sent_at(one))
         for one, _ in moved
-        if one.message.status not in REPORTED and not one.message.key.startswith(TEST_KEY)
+        if one.message.status not in REPORTED and not one.message.is_aside
     ]
 
 
@@ -223,7 +222,7 @@ def _strike(fresh: Sequence[_Found]) -> None:
         [
             Left(one.message.profile_id, one.report.method, one.message.pk)
             for one in fresh
-            if one.report.type == "unsubscribed" and not one.message.key.startswith(TEST_KEY)
+            if one.report.type == "unsubscribed" and not one.message.is_aside
         ]
     )
 
@@ -248,7 +247,7 @@ def _news(fresh: Sequence[_Found], known: set[tuple[int, str, str]]) -> list[log
     for one in fresh:
         report, message = one.report, one.message
         mark = (message.pk, report.type, report.url if report.type == "clicked" else "")
-        if report.type not in EVENTS or mark in heard or message.key.startswith(TEST_KEY):
+        if report.type not in EVENTS or mark in heard or message.is_aside:
             continue
         heard.add(mark)
         properties = message.news()

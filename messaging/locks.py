@@ -26,6 +26,7 @@ FIELDS = (
     "status",
     "lease_until",
     "address",
+    "redirected",
     "called_at",
     "sent_at",
 )

@@ -13,35 +13,46 @@ from datetime import datetime
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection, transaction
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from events import nudges
+from messaging import settling
 from messaging.models import Message, Priority, Purpose
 from messaging.reasons import Reason
-from messaging.states import IllegalMove, Status, move
-
-# Messages with such a key are tries of a template: sent to the author's address, and no part of anybody's history.
-TEST_KEY = "test:"
+from messaging.states import BEGINS, IllegalMove, Sending, Status, move
 
 # One parameter for the whole batch: it costs the same number of statements for 1 message as for 500, and PostgreSQL
 # reads it at about 30,000 rows/s.
 INSERT = """
 INSERT INTO messaging_message
     (public_id, key, profile_id, template_version_id, purpose, provider_id, variables, labels, is_test, due_at,
-     priority)
+     priority, unless, trigger_event_id, trigger_at, status, reason)
 SELECT gen_random_uuid(), draft.key, draft.profile_id, draft.template_version_id, draft.purpose, draft.provider_id,
        draft.variables,
        draft.labels || jsonb_strip_nulls(jsonb_build_object('template', template.name, 'topic', topic.slug)),
-       draft.is_test, draft.due_at, draft.priority
+       draft.is_test, draft.due_at, draft.priority, draft.unless, draft.trigger_event_id, draft.trigger_at,
+       draft.status, draft.reason
 FROM jsonb_to_recordset(%s::jsonb) AS draft(
     key text, profile_id bigint, template_version_id bigint, purpose text, provider_id bigint, variables jsonb,
-    labels jsonb, is_test boolean, due_at timestamptz, priority smallint)
+    labels jsonb, is_test boolean, due_at timestamptz, priority smallint, unless jsonb, trigger_event_id bigint,
+    trigger_at timestamptz, status text, reason text)
 JOIN messaging_templateversion version ON version.id = draft.template_version_id
 JOIN messaging_template template ON template.id = version.template_id
 LEFT JOIN messaging_topic topic ON topic.id = version.topic_id
 ORDER BY draft.key
 ON CONFLICT (key) DO NOTHING
+RETURNING id, status
 """
 SELECT = "SELECT key, id FROM messaging_message WHERE key = ANY(%s)"
+
+
+@dataclass(frozen=True, slots=True)
+class Relevance:
+    """What makes a message unwanted (see ``messaging.relevance`` for its shape), and the event that it answers."""
+
+    unless: Sequence[Mapping[str, object]]
+    trigger_event_id: int | None
+    trigger_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +64,8 @@ class Draft:
     read when the message is sent. ``provider_id`` None means the default provider at that time. ``labels`` are short
     texts and numbers that events about the message carry, such as ``campaign``; ``template`` and ``topic`` are added.
     ``priority`` says who goes first; what is transactional is always urgent, so that no password waits for a broadcast.
+    ``relevance`` None: it is wanted whatever comes. ``sending`` says whether it goes out by itself, waits for
+    somebody's approval (``messaging.approval``), or is only recorded, as skipped.
     """
 
     key: str
@@ -65,33 +78,39 @@ class Draft:
     due_at: datetime
     labels: Mapping[str, object] = field(default_factory=dict)
     priority: Priority = Priority.NORMAL
+    relevance: Relevance | None = None
+    sending: Sending = Sending.AUTOMATIC
 
 
 def queue(drafts: Sequence[Draft]) -> dict[str, int]:
     """Put ``drafts`` into the outbox and return key → message id, also for those that were there already.
 
-    Two statements, whatever the number of drafts, in the caller's transaction; nudges "messages" on commit.
+    Two statements, whatever the number of drafts, and two more where any is only recorded, in the caller's transaction;
+    nudges "messages" on commit.
     """
     if not drafts:
         return {}
     rows = json.dumps([_row(draft) for draft in drafts], cls=DjangoJSONEncoder)
     with connection.cursor() as cursor:
         cursor.execute(INSERT, [rows])
+        recorded = [message_id for message_id, status in cursor.fetchall() if status == Status.SKIPPED]
         cursor.execute(SELECT, [[draft.key for draft in drafts]])
         ids: dict[str, int] = dict(cursor.fetchall())
+    if recorded:
+        settling.tell_skipped(Message.objects.filter(pk__in=recorded), Reason.SENDS_NOTHING, timezone.now())
     nudges.nudge("messages")
     return ids
 
 
 WITHDRAW = """
 UPDATE messaging_message SET status = 'skipped', reason = %(reason)s, lease_until = NULL, updated_at = now()
-WHERE id = ANY(ARRAY(SELECT id FROM messaging_message WHERE id = ANY(%(ids)s) AND status = 'queued'
+WHERE id = ANY(ARRAY(SELECT id FROM messaging_message WHERE id = ANY(%(ids)s) AND status IN ('queued', 'draft')
                      ORDER BY id FOR UPDATE))
 """
 
 
 def withdraw(message_ids: Collection[int], reason: Reason) -> None:
-    """Send these no more, those that no worker has claimed yet, in the caller's transaction. One statement."""
+    """Send these no more, those that no worker has claimed yet or that are drafts. One statement of the caller's."""
     if message_ids:
         with connection.cursor() as cursor:
             cursor.execute(WITHDRAW, {"ids": list(message_ids), "reason": reason})
@@ -102,7 +121,7 @@ def requeue(message: Message) -> None:
 
     Locks the row; nudges "messages" on commit. The person may get the mail twice.
     """
-    fresh = {"reason": "", "detail": "", "attempts": 0, "due_at": Now()}
+    fresh = {"reason": "", "detail": "", "attempts": 0, "due_at": Now(), "admitted_at": None, "held_since": None}
     _settle(message, {Status.UNKNOWN, Status.FAILED}, Status.QUEUED, fresh)
     nudges.nudge("messages")
 
@@ -125,6 +144,7 @@ def _settle(message: Message, settled: set[Status], wanted: Status, changes: Map
 
 
 def _row(draft: Draft) -> dict[str, object]:
+    relevance = draft.relevance
     return {
         "key": draft.key,
         "profile_id": draft.profile_id,
@@ -136,4 +156,9 @@ def _row(draft: Draft) -> dict[str, object]:
         "is_test": draft.is_test,
         "due_at": draft.due_at,
         "priority": Priority.URGENT if draft.purpose == Purpose.TRANSACTIONAL else draft.priority,
+        "unless": relevance and relevance.unless,
+        "trigger_event_id": relevance and relevance.trigger_event_id,
+        "trigger_at": relevance and relevance.trigger_at,
+        "status": BEGINS[draft.sending],
+        "reason": Reason.SENDS_NOTHING if draft.sending is Sending.NEVER else "",
     }

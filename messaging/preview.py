@@ -11,7 +11,7 @@ from django.utils import timezone
 from events import groups
 from events.models import Event, Profile
 from messaging import links, outbox, variables
-from messaging.models import Message, Purpose, Template
+from messaging.models import TEST_KEY, Message, Purpose, Template
 from messaging.rendering import Rendered, render
 from messaging.versions import content_of, freeze
 
@@ -30,6 +30,14 @@ def preview(template: Template, profile: Profile, event: Event | None) -> Render
     return render(content_of(template), known, unsubscribe_link=template.purpose == Purpose.MARKETING)
 
 
+def of_message(message: Message) -> Rendered:
+    """Render a message that has not been sent, for its person as they are now. Raises TemplateError."""
+    belongs_to = groups.of_people([message.profile_id]).get(message.profile_id, [])
+    known = variables.build(message.profile, message.variables, links.unsubscribe_url(NOBODY), belongs_to)
+    content = message.template_version.content
+    return render(content, known, unsubscribe_link=message.purpose == Purpose.MARKETING)
+
+
 def send_test(
     template: Template,
     profile: Profile,
@@ -42,7 +50,7 @@ def send_test(
     It is a real message in the outbox, but no part of the person's history and of no figures.
     """
     preview(template, profile, event)
-    key = f"{outbox.TEST_KEY}{uuid4()}"
+    key = f"{TEST_KEY}{uuid4()}"
     with transaction.atomic():
         version = freeze(template)
         draft = outbox.Draft(

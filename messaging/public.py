@@ -22,7 +22,6 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from messaging import consent, feedback, links
 from messaging.models import Message, MessageBody, Unsubscription
-from messaging.outbox import TEST_KEY
 from messaging.preview import NOBODY
 
 logger = logging.getLogger(__name__)
@@ -42,7 +41,7 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     message = Message.objects.filter(public_id=public_id).first() if public_id else None
     if message is None:
         return _page(request, {"state": "unknown"}, 404)
-    if message.key.startswith(TEST_KEY):
+    if message.is_aside:
         return HttpResponse() if _is_one_click(request) else _page(request, {"state": "preview"})
     if request.method == "POST":
         return _change(request, message)

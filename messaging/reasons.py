@@ -22,6 +22,14 @@ class Reason(StrEnum):
     PROVIDER_UNREACHABLE = "provider_unreachable"
     OUTCOME_UNKNOWN = "outcome_unknown"
     MERGED = "merged"
+    NO_LONGER_WANTED = "no_longer_wanted"
+    QUIET_HOURS = "quiet_hours"
+    REFUSED = "refused"
+    NOT_APPROVED = "not_approved"
+    SENDS_NOTHING = "sends_nothing"
+    CAPPED = "capped"
+    CAP_FULL = "cap_full"
+    CAP_WAITED = "cap_waited"
 
     @property
     def label(self) -> str:
@@ -46,5 +54,13 @@ LABELS: dict[Reason, str] = {
     Reason.PROVIDER_REFUSED: "The provider refused the message",
     Reason.PROVIDER_UNREACHABLE: "The provider could not be reached, also after several tries",
     Reason.OUTCOME_UNKNOWN: "Sending was cut off: it may or may not have gone out",
+    Reason.NO_LONGER_WANTED: "Cancelled just before sending",
     Reason.MERGED: "Two profiles turned out to be one person, who gets the same message once",
+    Reason.QUIET_HOURS: "Waits for the end of the quiet hours",
+    Reason.REFUSED: "Refused by somebody who looked at the draft",
+    Reason.NOT_APPROVED: "Nobody approved the draft in time",
+    Reason.SENDS_NOTHING: "Only tried out: its step is set to send nothing",
+    Reason.CAPPED: "Held by a frequency cap",
+    Reason.CAP_FULL: "Dropped by a frequency cap",
+    Reason.CAP_WAITED: "Given up: a frequency cap left no room in time",
 }

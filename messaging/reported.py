@@ -61,7 +61,7 @@ class UnsubscribeView(V1View):
             message = Message.objects.filter(public_id=UUID(delivery_id)).first()
         if message is not None and leaves:
             consent.unsubscribe(message.profile_id, "page", message)
-        elif message is not None:
+        elif message is not None and not message.is_aside:
             consent.resubscribe(message.profile_id)
         answer: dict[str, object] = {} if message else {"meta": {"message": UNKNOWN_DELIVERY}}
         if inbound.sampled():

@@ -7,7 +7,8 @@ out, unless it succeeded: that a mail is out is true whoever says so.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection, transaction
@@ -16,8 +17,8 @@ from events import log
 from events.raw_json import storable
 from messaging.composing import Outcome
 from messaging.locks import lock_messages
-from messaging.models import Message
-from messaging.outbox import TEST_KEY
+from messaging.models import TEST_KEY, Message
+from messaging.reasons import Reason
 from messaging.states import REPORTED, Status, after_report, move
 
 UPDATE = """
@@ -26,10 +27,10 @@ UPDATE messaging_message m SET
     due_at = coalesce(r.due_at, m.due_at), provider_id = coalesce(r.provider_id, m.provider_id),
     address = coalesce(r.address, m.address), subject = coalesce(r.subject, m.subject),
     provider_message_id = coalesce(r.provider_message_id, m.provider_message_id),
-    sent_at = coalesce(r.sent_at, m.sent_at)
+    sent_at = coalesce(r.sent_at, m.sent_at), redirected = coalesce(r.redirected, m.redirected)
 FROM jsonb_to_recordset(%s::jsonb) AS r(
     id bigint, status text, reason text, detail text, at timestamptz, due_at timestamptz, provider_id bigint,
-    address text, subject text, provider_message_id text, sent_at timestamptz)
+    address text, subject text, provider_message_id text, sent_at timestamptz, redirected boolean)
 WHERE m.id = r.id
 """
 
@@ -58,6 +59,17 @@ def settle(outcomes: Sequence[Outcome]) -> list[Outcome]:
     return counted
 
 
+def tell_skipped(messages: Iterable[Message], reason: Reason, at: datetime) -> None:
+    """Tell the log that ``messages`` were not sent, in the transaction that says so. One statement beside theirs."""
+    log.append(
+        [
+            log.Entry(each.profile_id, EVENTS[Status.SKIPPED], {**each.news(), "reason": reason}, at)
+            for each in messages
+            if not each.is_aside
+        ]
+    )
+
+
 def _counts(outcome: Outcome, current: Message | None) -> bool:
     if current is None:
         return False
@@ -81,6 +93,7 @@ def _changes(outcome: Outcome, current: Status) -> dict[str, object]:
         "subject": sent.subject if sent else None,
         "provider_message_id": outcome.provider_message_id if sent else None,
         "sent_at": outcome.at if sent else None,
+        "redirected": sent.redirected if sent else None,
     }
 
 
@@ -99,9 +112,13 @@ def _body(outcome: Outcome) -> dict[str, object]:
 
 def _is_news(outcome: Outcome, current: Message) -> bool:
     """Return whether campaigns have not heard this: a webhook that was faster has told them that it was sent."""
-    if outcome.status not in EVENTS or outcome.message.key.startswith(TEST_KEY):
+    if outcome.status not in EVENTS or _is_aside(outcome, current):
         return False
     return outcome.status != Status.SENT or current.status not in REPORTED
+
+
+def _is_aside(outcome: Outcome, current: Message) -> bool:
+    return outcome.mail.redirected or current.key.startswith(TEST_KEY) if outcome.mail else current.is_aside
 
 
 def _entry(outcome: Outcome, current: Message) -> log.Entry:

@@ -12,6 +12,7 @@ from enum import StrEnum
 class Status(StrEnum):
     """Where a message is; the words for delivered mail are anymail's."""
 
+    DRAFT = "draft"
     QUEUED = "queued"
     SENDING = "sending"
     SENT = "sent"
@@ -32,6 +33,7 @@ class Status(StrEnum):
 
 
 LABELS: dict[Status, str] = {
+    Status.DRAFT: "Draft: waits for approval",
     Status.QUEUED: "Waiting to be sent",
     Status.SENDING: "Being handed to the provider",
     Status.SENT: "Handed to the provider",
@@ -67,6 +69,8 @@ def _stronger(status: Status) -> frozenset[Status]:
 
 
 MOVES: dict[Status, frozenset[Status]] = {
+    # Nobody but a person sends it, so a report about it can only be a mistake.
+    Status.DRAFT: frozenset({Status.QUEUED, Status.SKIPPED}),
     # A message that is tried again may turn out to have been accepted the first time: evidence wins.
     Status.QUEUED: frozenset({Status.SENDING, Status.SKIPPED, Status.FAILED, *REPORTED}),
     Status.SENDING: frozenset({Status.QUEUED, Status.SKIPPED, Status.FAILED, Status.UNKNOWN, *REPORTED}),
@@ -75,6 +79,21 @@ MOVES: dict[Status, frozenset[Status]] = {
     Status.FAILED: frozenset({Status.QUEUED, *REPORTED}),
     Status.SKIPPED: frozenset(),
     **{status: _stronger(status) for status in REPORTED},
+}
+
+
+class Sending(StrEnum):
+    """How its sender wants a message to go out: by itself, once somebody has approved it, or not at all."""
+
+    AUTOMATIC = "automatic"
+    DRAFT = "draft"
+    NEVER = "never"
+
+
+BEGINS: dict[Sending, Status] = {
+    Sending.AUTOMATIC: Status.QUEUED,
+    Sending.DRAFT: Status.DRAFT,
+    Sending.NEVER: Status.SKIPPED,
 }
 
 

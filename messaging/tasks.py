@@ -8,7 +8,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from events import nudges
-from messaging import delivery
+from messaging import approval, delivery
 
 SLICE_SECONDS = 10.0
 
@@ -24,4 +24,6 @@ def deliver() -> None:
 
 @shared_task
 def recover() -> None:
-    delivery.recover(timezone.now())
+    now = timezone.now()
+    delivery.recover(now)
+    approval.expire(now)

@@ -27,7 +27,7 @@ from config.embedded import broker
 from config.embedded.supervisor import EmbeddedError
 
 ROOT = Path(__file__).resolve().parents[1]
-START_SECONDS = 40
+START_SECONDS = 120
 
 
 class Stack:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
@@ -20,6 +21,7 @@ from campaigns.admin.card_forms import (
 )
 from campaigns.engine.boxes import MAX_TIMES, METHODS
 from campaigns.models import Campaign
+from messaging.approval import KEEP
 from messaging.models import Topic
 
 LIQUID = "One name: value a line. Liquid is filled in: {{ trigger.total }}, {{ customer.plan }}."
@@ -33,7 +35,7 @@ class ValuesField(forms.CharField):
     def prepare_value(self, value: Any) -> Any:
         if not isinstance(value, dict):
             return value
-        return "\n".join(f"{name}: {self._say(one)}" for name, one in value.items())
+        return "\n".join(f"{name}: {say_value(one)}" for name, one in value.items())
 
     def clean(self, value: Any) -> Any:
         found = {}
@@ -43,15 +45,18 @@ class ValuesField(forms.CharField):
                 continue
             if not colon or not name.strip():
                 raise forms.ValidationError(f"Write name: value in each line; “{line.strip()[:60]}” is not.")
-            found[name.strip()] = _value(said.strip())
+            found[name.strip()] = read_value(said.strip())
         return found
 
-    def _say(self, value: Any) -> str:
-        is_plain = isinstance(value, str) and value == value.strip() and "\n" not in value and _value(value) == value
-        return str(value) if is_plain else json.dumps(value, ensure_ascii=False)
+
+def say_value(value: Any) -> str:
+    """Return a value as it is typed."""
+    is_plain = isinstance(value, str) and value == value.strip() and "\n" not in value and read_value(value) == value
+    return str(value) if is_plain else json.dumps(value, ensure_ascii=False)
 
 
-def _value(text: str) -> Any:
+def read_value(text: str) -> Any:
+    """Return what was typed as a value: what is JSON, such as ``3`` or ``null``, is meant so, the rest is a text."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
@@ -142,9 +147,36 @@ class GoToForm(CardForm):
         offer(self, "to", "Choose a step …", self.earlier)
 
 
+SENDINGS = {
+    "automatic": "By itself",
+    "draft": "As a draft: somebody approves each mail first",
+    "never": "Not at all: only note what would have been sent",
+}
+
+
 class SendForm(CardForm):
     template = forms.TypedChoiceField(label="Template", required=False, coerce=int, empty_value=None)
+    sending = forms.ChoiceField(
+        label="How it goes out",
+        required=False,
+        choices=list(SENDINGS.items()),
+        help_text=f"Drafts wait under Messages, {KEEP.days} days at most. The journey goes on meanwhile, as after "
+        "any mail.",
+    )
     name = NAME
+
+    @classmethod
+    def read(cls, part: Mapping[str, Any]) -> dict[str, Any]:
+        return {"sending": "automatic", **part}
+
+    def clean_sending(self) -> str:
+        return self.cleaned_data["sending"] or "automatic"
+
+    def write(self, part: dict[str, Any]) -> None:
+        super().write(part)
+        if part.get("sending") == "automatic":
+            # What nobody has changed does not stand in the definition.
+            del part["sending"]
 
     def prepare(self) -> None:
         field = self.fields["template"]

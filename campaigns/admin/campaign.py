@@ -15,19 +15,22 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.admin import ModelAdmin
 from unfold.views import ChangeList as UnfoldChangeList
 
 from campaigns import metrics, publishing
 from campaigns.admin import draft as drafts
 from campaigns.admin import (
+    entering,
     figures,
+    intakes,
     journey,
     journeys,
+    mending,
     naming,
     page,
     publication,
     refused,
+    rollout,
     starting,
     validation,
     versions,
@@ -36,6 +39,7 @@ from campaigns.admin import (
 )
 from campaigns.models import Campaign, Metric
 from campaigns.starters import STARTERS
+from events.admin_in_turn import InTurnAdmin
 
 FIGURE_DAYS = 7
 # Behind the form waits the workflow: there is nothing else to go on with.
@@ -54,7 +58,7 @@ class CampaignList(UnfoldChangeList):
 
 
 @admin.register(Campaign)
-class CampaignAdmin(ModelAdmin):
+class CampaignAdmin(InTurnAdmin):
     """Campaigns. The change page is the workflow editor; name and description are under "details"."""
 
     list_display = ("title", "state", "starts_with", "live", "entered", "sent", "converted")
@@ -77,7 +81,8 @@ class CampaignAdmin(ModelAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         start = path("add/<slug:slug>/", self.admin_site.admin_view(starting.show), name="campaigns_campaign_start")
-        return [start, *self._page_urls(), *super().get_urls()]
+        enter = path("enter/", self.admin_site.admin_view(entering.show), name="campaigns_campaign_enter")
+        return [start, enter, *self._page_urls(), *super().get_urls()]
 
     def _page_urls(self) -> list[URLPattern]:
         act = page.page(journey.act, post=True, change="campaigns.change_journey")
@@ -88,9 +93,14 @@ class CampaignAdmin(ModelAdmin):
             "resume": ("resume/", page.page(publication.resume, post=True)),
             "journeys": ("journeys/", page.page(journeys.show)),
             "refused": ("journeys/refused/", page.page(refused.show)),
+            "mend": ("journeys/mend/", page.page(mending.mend, post=True, change="campaigns.change_journey")),
             "journey": ("journeys/<int:journey_id>/", page.page(journey.show)),
             "journey_act": ("journeys/<int:journey_id>/<slug:action>/", act),
             "metrics": ("metrics/", page.page(figures.show)),
+            "intakes": ("intakes/", page.page(intakes.show)),
+            "intake_act": ("intakes/<int:intake_id>/<slug:action>/", page.page(intakes.act, post=True)),
+            "rollout": ("rollout/", page.page(rollout.show)),
+            "rollout_next": ("rollout/next/", page.page(rollout.next_stage, post=True)),
             "check": ("check/", page.page(validation.show)),
             "check_test": ("check/test/", page.page(validation.set_test, post=True, change=validation.CHANGE_PROFILE)),
             "versions": ("versions/", page.page(versions.show)),

@@ -12,7 +12,8 @@ from typing import Any, ClassVar
 
 from django import forms
 
-from campaigns.admin import words
+from campaigns.admin import weekdays, words
+from events.models import Segment
 
 NAME = forms.CharField(required=False, max_length=120, label="Name (optional)")
 
@@ -114,7 +115,7 @@ def days_field() -> forms.TypedMultipleChoiceField:
         label="Days",
         required=False,
         coerce=int,
-        choices=list(enumerate(words.DAYS)),
+        choices=list(enumerate(weekdays.DAYS)),
         widget=forms.CheckboxSelectMultiple,
     )
 
@@ -146,3 +147,8 @@ def offer(form: forms.Form, name: str, empty: str, choices: Choices) -> None:
     stored = str(form.initial.get(name) or "")
     gone = [(stored, f"{stored} (is no longer there)")] if stored and stored not in dict(choices) else []
     field.choices = [("", empty), *choices, *gone]
+
+
+def offer_segments(form: forms.Form, empty: str) -> None:
+    """Let the field ``segment`` choose among all segments; ``empty`` is what no choice says. One statement."""
+    offer(form, "segment", empty, list(Segment.objects.order_by("name").values_list("slug", "name")))

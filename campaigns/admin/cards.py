@@ -11,12 +11,13 @@ from typing import Any
 from django.utils.safestring import SafeString
 
 from campaigns.admin import draft as drafts
-from campaigns.admin import sorts, words
+from campaigns.admin import leaving, sorts, starts, words
 from campaigns.admin.card_forms import CardForm
 from campaigns.admin.conditions import Typed
 from campaigns.admin.draft import Step
 from campaigns.admin.editor import Editor, condition_field, path_key
 from campaigns.admin.step_forms import STEP_FORMS
+from campaigns.admin.trigger_forms import form_of
 from campaigns.engine.definition import Problem
 from events.admin.condition_field import ConditionWidget
 
@@ -45,9 +46,11 @@ class Fault:
 
     @property
     def anchor(self) -> str:
-        """Return the key of the card to open: a path is edited in its branch's."""
+        """Return the key of the card to open: a path is edited in its branch's, a rule among the others."""
         if self.card.startswith("path-"):
             return "step-" + self.card.removeprefix("path-").rpartition("/")[0]
+        if self.card.startswith("exit-"):
+            return "exits"
         return self.card
 
 
@@ -84,6 +87,20 @@ class Card:
 
 
 @dataclass(frozen=True, slots=True)
+class RuleCard:
+    """A rule of who leaves early. ``summary`` begins in lower case: it goes on the sentence of the card."""
+
+    key: str
+    place: int
+    summary: str
+    hint: str
+    form: CardForm | None
+    condition: Condition | None
+    condition_title: str
+    problems: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class PathCard:
     key: str
     id: str
@@ -117,7 +134,10 @@ class StepCard:
 
 @dataclass(slots=True)
 class Board:
-    """Everything the editor's template shows."""
+    """Everything the editor's template shows.
+
+    ``listens_for`` is the event that the trigger implies, where nobody types its name.
+    """
 
     trigger: Card
     trigger_condition: Condition
@@ -125,9 +145,14 @@ class Board:
     steps: Sequence[StepCard]
     goal: Card
     goal_condition: Condition
+    exits: Card
+    exit_rules: Sequence[RuleCard]
+    exits_addable: Sequence[tuple[str, str]]
     settings: Card
     faults: Sequence[Fault] = ()
     focus: str = ""
+    is_started: bool = True
+    listens_for: str = ""
 
 
 def lay_out(
@@ -150,8 +175,15 @@ def locate(draft: drafts.Draft, problem: Problem) -> Fault:
     name, index = (found[1], found[2]) if found else ("", None)
     if name == "steps" and index is not None:
         return _locate_step(draft["steps"], int(index), rest, problem.message)
-    if name in ("trigger", "reentry", "goal"):
+    if name == "trigger":
+        field = rest.partition(".")[0]
+        return Fault(name, form_of(draft[name]).fields_of_draft.get(field, field), problem.message, words.PLACES[name])
+    if name in ("reentry", "goal"):
         return Fault(name, rest.partition(".")[0], problem.message, words.PLACES[name])
+    if name == "exits":
+        return Fault(
+            leaving.key(int(index)) if index else name, rest.partition(".")[0], problem.message, words.PLACES[name]
+        )
     if name in ("time_zone", "speed", "priority"):
         return Fault("settings", name, problem.message, words.PLACES["settings"])
     return Fault("steps", "", problem.message, words.PLACES["steps"])
@@ -208,10 +240,33 @@ class _Layout:
             steps=self.steps(draft["steps"]),
             goal=self.card("goal", words.goal(draft)),
             goal_condition=self.condition("goal", "goal-event"),
+            exits=self.exits(),
+            exit_rules=[self.rule(place, rule) for place, rule in leaving.rules(draft)],
+            exits_addable=leaving.addable(draft),
             settings=self.card("settings", words.settings(draft)),
             faults=self.faults,
             focus=self.editor.focus,
+            is_started=not starts.is_open(draft["trigger"]),
+            listens_for=starts.implied(draft["trigger"]),
         )
+
+    def exits(self) -> Card:
+        keys = {leaving.key(place) for place, _ in leaving.rules(self.editor.draft)} | {"exits"}
+        wrong = any(self.editor.is_wrong(key) for key in keys)
+        shown = wrong or self.editor.focus in keys or not keys.isdisjoint(self.open_cards)
+        return Card("exits", leaving.summary(self.editor.draft), None, self.loose("exits", None), shown)
+
+    def rule(self, place: int, rule: dict[str, Any]) -> RuleCard:
+        key, kind = leaving.key(place), leaving.kind(rule)
+        form, asked = self.editor.forms.get(key), kind.condition if kind else None
+        condition = None
+        if asked and rule["when"] == "event":
+            condition = self.condition(key, f"{key}-event")
+        elif asked:
+            condition = self.condition(key, empty="No rules yet: say what ends the journey.")
+        title = asked[1] if asked else ""
+        hint = kind.hint if kind else ""
+        return RuleCard(key, place, leaving.say(rule), hint, form, condition, title, self.loose(key, form))
 
     def steps(self, steps: Sequence[Step]) -> list[StepCard]:
         return [self.step(step) for step in steps]

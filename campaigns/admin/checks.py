@@ -10,10 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db.models import Q
 from django.urls import reverse
 
+from campaigns import listening
 from campaigns.admin import journey as journey_page
-from campaigns.admin import journeys, mail, page, refused, words
+from campaigns.admin import journeys, mail, page, refused, starts, words
+from campaigns.engine import definition as definitions
 from campaigns.models import Campaign, Decision, Journey, Visit
 from campaigns.reasons import Entry
 from events.models import Event, Pending, Profile
@@ -34,6 +37,7 @@ NEXT = {
     Reason.PROVIDER_DISABLED: "Switch the provider on under Providers.",
     Reason.PROVIDER_REFUSED: "See what the provider said, and check its settings under Providers.",
     Reason.PROVIDER_UNREACHABLE: "Check the connection under Providers.",
+    Reason.SENDS_NOTHING: "Let the step send by itself, publish again, then send the event again.",
 }
 
 
@@ -66,10 +70,21 @@ class Case:
     now: datetime
 
     @property
-    def trigger(self) -> str:
+    def definition(self) -> Mapping[str, Any]:
         live = self.campaign.live_version
-        definition = live.definition if live else self.campaign.draft
-        return str((definition.get("trigger") or {}).get("event") or "")
+        definition: Mapping[str, Any] = live.definition if live else self.campaign.draft
+        return definition
+
+    @property
+    def part(self) -> Mapping[str, Any]:
+        """Return the part of the definition that says what starts it."""
+        found = self.definition.get("trigger")
+        return found if isinstance(found, Mapping) else {}
+
+    @property
+    def trigger(self) -> str:
+        """Return the name of the events that start it."""
+        return starts.event(self.definition) or listening.REQUESTED
 
 
 def checks(case: Case) -> list[Check]:
@@ -80,9 +95,13 @@ def checks(case: Case) -> list[Check]:
 
 
 def _latest(case: Case) -> Event | None:
-    if not case.trigger:
+    if starts.is_open(case.part):
         return None
-    events = Event.objects.filter(profile=case.profile, name=case.trigger, type=Event.Type.TRACK)
+    start = definitions.start_of(case.definition)
+    heard = Q(name=case.trigger, properties__contains=dict(start.about))
+    requested = Q(name=listening.REQUESTED, properties__campaign=case.campaign.slug, source=None)
+    events = Event.objects.filter(requested | heard if start.event else requested)
+    events = events.filter(profile=case.profile, type=Event.Type.TRACK)
     return events.select_related("source").order_by("-timestamp", "-id").first()
 
 
@@ -91,7 +110,7 @@ def _latest(case: Case) -> Event | None:
 
 def _received(case: Case, event: Event | None) -> Check:
     title = "The event has arrived"
-    if not case.trigger:
+    if starts.is_open(case.part):
         link = Link("Choose what starts it", f"{page.url('workflow', case.campaign)}?open=trigger#trigger")
         return Check(title, FAILED, "This campaign has no trigger yet.", links=[link])
     if event is None:
@@ -108,6 +127,9 @@ def _received(case: Case, event: Event | None) -> Check:
 
 def _missing(case: Case, title: str) -> Check:
     last = Event.objects.filter(profile=case.profile).order_by("-timestamp", "-id").first()
+    if starts.event(case.definition) != case.part.get("event"):
+        waits = f"Waits until this happens to {case.profile}: {starts.say(case.part)}."
+        return Check(title, WAITING, f"No “{case.trigger}” about {case.profile} yet.", waits)
     advice = f"Do in your application what sends “{case.trigger}”, signed in as {case.profile}."
     if last is None:
         return Check(title, WAITING, f"Nothing has come in from {case.profile} yet.", advice)
@@ -264,6 +286,8 @@ def _sent(step: Mapping[str, Any], visit: Visit | None, journey: Journey, report
 
 
 def _patience(sent: mail.Mail) -> str:
+    if sent.status == "draft":
+        return "Open the message to look at it, and approve it there."
     if sent.status == "sent":
         return "The provider has it. Its report follows if its webhook points here: see Providers."
     return ""

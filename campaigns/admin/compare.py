@@ -1,4 +1,4 @@
-"""Say in words what differs between two definitions. Pure."""
+"""Say in words what differs between two definitions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from campaigns.admin import draft as drafts
-from campaigns.admin import words
+from campaigns.admin import leaving, words
 
 Definition = Mapping[str, Any]
 # What publishing adds; a draft has none of it.
@@ -31,17 +31,19 @@ def _parts(old: drafts.Draft, new: drafts.Draft) -> list[str]:
         "Trigger": words.trigger,
         "Entry": words.reentry,
         "Goal": words.goal,
+        "Leaving early": leaving.summary,
         "Settings": words.settings,
     }
     keys = {
         "Trigger": ("trigger",),
         "Entry": ("reentry",),
         "Goal": ("goal",),
-        "Settings": ("time_zone", "speed"),
+        "Leaving early": ("exits",),
+        "Settings": ("time_zone", "speed", "priority"),
     }
     found = []
     for label, say in says.items():
-        if any(old[key] != new[key] for key in keys[label]):
+        if any(old.get(key) != new.get(key) for key in keys[label]):
             was, now = say(old), say(new)
             found.append(f"{label}: {was} → {now}" if was != now else f"{label} changed: {now}")
     return found

@@ -39,7 +39,8 @@ def opened(draft: Any) -> Draft:
     source = draft if isinstance(draft, dict) else {}
     result: Draft = copy.deepcopy(source)
     trigger = _dict(result, "trigger")
-    result["trigger"] = {"event": "", "where": None} | trigger
+    fresh = {"event": ""} if trigger.get("kind", "event") == "event" else {}
+    result["trigger"] = {**fresh, "where": None} | trigger
     result["reentry"] = {"rule": "once"} | _dict(result, "reentry")
     result["steps"] = _steps(result.get("steps"), set())
     result["goal"] = result.get("goal") if isinstance(result.get("goal"), dict) else None

@@ -13,13 +13,15 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
 
-from campaigns.admin import conditions, sorts, words
+from campaigns.admin import conditions, leaving, sorts, words
 from campaigns.admin import draft as drafts
 from campaigns.admin.act_forms import GoToForm
 from campaigns.admin.card_forms import CardForm, Choices
 from campaigns.admin.conditions import Typed
 from campaigns.admin.draft import Draft, Place
-from campaigns.admin.step_forms import STEP_FORMS, GoalForm, ReentryForm, SettingsForm, ShareForm, TriggerForm
+from campaigns.admin.step_forms import STEP_FORMS, GoalForm, ReentryForm, SettingsForm, ShareForm
+from campaigns.admin.trigger_forms import form_of
+from campaigns.admin.wait_forms import ExitEventForm
 
 SHOWN = "shown"
 MakeForm = Callable[..., CardForm]
@@ -35,7 +37,8 @@ class Posted(Protocol):
 
 @dataclass(slots=True)
 class Editor:
-    """``forms`` and ``conditions`` are by key: "trigger", "goal", ``step-<id>``, ``path-<step id>/<path id>`` …
+    """``forms`` and ``conditions`` are by key: "trigger", "goal", ``step-<id>``, ``path-<step id>/<path id>``,
+    ``exit-<place>`` …
 
     ``focus`` is the key of what was just made and waits to be filled in.
     """
@@ -125,7 +128,7 @@ def _earlier(draft: Draft, step: drafts.Step) -> Choices:
 
 
 def _parts(draft: Draft) -> Iterator[tuple[str, MakeForm, dict[str, Any]]]:
-    yield "trigger", TriggerForm, draft["trigger"]
+    yield "trigger", form_of(draft["trigger"]), draft["trigger"]
     yield "reentry", ReentryForm, draft["reentry"]
     for step in drafts.walk(draft):
         form: MakeForm | None = STEP_FORMS.get(sorts.name(step))
@@ -136,6 +139,9 @@ def _parts(draft: Draft) -> Iterator[tuple[str, MakeForm, dict[str, Any]]]:
         if step.get("kind") == "split":
             yield from ((path_key(step, path), ShareForm, path) for path in drafts.paths(step))
     yield "goal", GoalForm, draft["goal"] or {}
+    yield from (
+        (leaving.key(at), ExitEventForm, rule) for at, rule in leaving.rules(draft) if rule.get("when") == "event"
+    )
     yield "settings", SettingsForm, draft
 
 
@@ -148,6 +154,10 @@ def _conditions(draft: Draft) -> Iterator[tuple[str, dict[str, Any], str]]:
             if step.get("kind") == "branch" and not drafts.is_else(step, path):
                 yield path_key(step, path), path, "if"
     yield "goal", draft["goal"] or {}, "where"
+    for place, rule in leaving.rules(draft):
+        kind = leaving.kind(rule)
+        if kind and kind.condition:
+            yield leaving.key(place), rule, kind.condition[0]
 
 
 def _store(draft: Draft, key: str, part: dict[str, Any]) -> None:
@@ -168,6 +178,11 @@ def _add(editor: Editor, argument: str, taken: Collection[str]) -> None:
     at = Place(address, int(index) if index.isdigit() else 0)
     editor.draft, step_id = drafts.add(editor.draft, kind, at, taken)
     editor.focus = f"step-{step_id}" if step_id else ""
+
+
+def _kind(editor: Editor, argument: str, taken: Collection[str]) -> None:
+    """Another kind of trigger was chosen, which has been read: show its fields."""
+    editor.focus = "trigger"
 
 
 def _up(editor: Editor, argument: str, taken: Collection[str]) -> None:
@@ -193,11 +208,33 @@ def _remove_path(editor: Editor, argument: str, taken: Collection[str]) -> None:
     editor.draft = drafts.remove_path(editor.draft, step_id, path_id)
 
 
+def _add_exit(editor: Editor, argument: str, taken: Collection[str]) -> None:
+    editor.draft, editor.focus = leaving.add(editor.draft, argument)
+
+
+def _remove_exit(editor: Editor, argument: str, taken: Collection[str]) -> None:
+    """Take a rule away; what is typed and wrong in those behind it moves up with them."""
+    if not argument.isdecimal():
+        return
+    count, place = len(leaving.rules(editor.draft)), int(argument)
+    editor.draft = leaving.remove(editor.draft, place)
+    for at in range(place, count):
+        editor.forms.pop(leaving.key(at), None)
+        following = editor.conditions.pop(leaving.key(at + 1), None)
+        editor.conditions.pop(leaving.key(at), None)
+        if following:
+            editor.conditions[leaving.key(at)] = following
+    editor.focus = "exits"
+
+
 ACTIONS: dict[str, Callable[[Editor, str, Collection[str]], None]] = {
+    "kind": _kind,
     "add": _add,
     "up": _up,
     "down": _down,
     "remove": _remove,
     "add-path": _add_path,
     "remove-path": _remove_path,
+    "add-exit": _add_exit,
+    "remove-exit": _remove_exit,
 }

@@ -98,6 +98,7 @@ def overall(counts: Mapping[str, int]) -> list[tuple[str, Figure]]:
         ("Converted", Figure(converted)),
         ("Conversion rate", Figure(converted, rate(converted, entered) or "–")),
         ("Ended", Figure(counts.get(Metric.ENDED, 0))),
+        ("Left early", Figure(counts.get(Metric.LEFT, 0))),
     ]
 
 

@@ -13,15 +13,18 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from campaigns import latency, metrics, strain
-from campaigns.admin import links, newcomer
+from campaigns.admin import findings, links, newcomer
 from campaigns.models import Campaign, Journey, Metric, Parked
 from events import counts
 from events.models import Event, Pending
+from messaging.models import Message
+from messaging.states import Status
 
 HOURS = 24
 # Up to here waiting journeys are counted one by one; beyond, the page says "more than".
 COUNTED_JOURNEYS = 10_000
 COUNTED_TROUBLES = 99
+COUNTED_DRAFTS = 999
 CAMPAIGNS_SHOWN = 8
 EVENTS_SHOWN = 10
 MAIL_FIGURES = (
@@ -84,7 +87,9 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "parked_by_campaigns": capped(Parked.objects.all(), COUNTED_TROUBLES),
         "resting": Campaign.objects.filter(pk__in=strain.resting().values("version__campaign")).order_by("name"),
         "stuck": _stuck(campaigns),
+        "findings": findings.shown(),
         "live": _live(campaigns, now) if request.user.has_perm("campaigns.view_campaign") else [],
+        "drafts": _drafts() if request.user.has_perm("messaging.change_message") else None,
         "shop_url": links.shop(),
         "messages_url": links.to("messaging_message_changelist"),
         "latest": _latest() if request.user.has_perm("events.view_event") else [],
@@ -157,6 +162,10 @@ def _with_figures(campaign: Campaign, figures: dict[str, int]) -> LiveCampaign:
     entered, sent, converted = (figures.get(m, 0) for m in (Metric.ENTERED, Metric.SENT, Metric.CONVERTED))
     url = links.to("campaigns_campaign_change", campaign.pk)
     return LiveCampaign(campaign, url, entered, sent, converted)
+
+
+def _drafts() -> Capped:
+    return capped(Message.objects.filter(status=Status.DRAFT), COUNTED_DRAFTS)
 
 
 def _latest() -> list[Event]:

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from campaigns import runner
-from campaigns.admin import journeys, mail, page, words
+from campaigns.admin import journeys, mail, page, starts, words
 from campaigns.admin.journeys import Row
 from campaigns.models import Campaign, Journey, Visit
 from campaigns.reasons import Outcome
@@ -43,6 +43,7 @@ def show(request: HttpRequest, campaign: Campaign, journey_id: int) -> HttpRespo
         "journey": journey,
         "stays": _stays(journey, definition),
         "event_url": _event_url(journey),
+        "cause": starts.because(journey.trigger_name, journey.trigger),
         "back_url": page.url("journeys", campaign),
         "can_act": request.user.has_perm("campaigns.change_journey"),
         "actions": actions(row),
@@ -57,6 +58,7 @@ def actions(row: Row) -> dict[str, str]:
         # Whoever became a test person later is in the figures already.
         "skip": journey.state == Journey.State.WAITING and journey.is_test,
         "retry": journey.state == Journey.State.STUCK,
+        "skip_step": journey.state == Journey.State.STUCK,
         "stop": journey.state != Journey.State.ENDED,
     }
     return {
@@ -78,11 +80,14 @@ def act(request: HttpRequest, campaign: Campaign, journey_id: int, action: str) 
 
 def _skip(request: HttpRequest, journey: Journey) -> None:
     try:
-        runner.skip_wait(journey, by=str(request.user))
+        skipped = runner.skip_wait(journey, by=str(request.user))
     except ValueError as error:
         messages.error(request, f"Not skipped: {error}.")
-    else:
+        return
+    if skipped:
         messages.success(request, "The wait was skipped.")
+    else:
+        messages.warning(request, "Not skipped: the campaign is paused, and the journey keeps its place.")
 
 
 def _stop(request: HttpRequest, journey: Journey) -> None:
@@ -90,12 +95,24 @@ def _stop(request: HttpRequest, journey: Journey) -> None:
     messages.success(request, "The journey was stopped. Nothing more is sent from it.")
 
 
+def _skip_step(request: HttpRequest, journey: Journey) -> None:
+    if runner.skip_steps(Journey.objects.filter(pk=journey.pk), str(request.user)):
+        messages.success(request, "The step was skipped, and the journey goes on behind it.")
+    else:
+        messages.warning(request, "Nothing was done: the journey has moved on, or the person is just being changed.")
+
+
 def _retry(request: HttpRequest, journey: Journey) -> None:
-    runner.retry(journey)
+    runner.retry(Journey.objects.filter(pk=journey.pk))
     messages.success(request, "The journey tries again.")
 
 
-ACTIONS: dict[str, Callable[[HttpRequest, Journey], None]] = {"skip": _skip, "stop": _stop, "retry": _retry}
+ACTIONS: dict[str, Callable[[HttpRequest, Journey], None]] = {
+    "skip": _skip,
+    "skip_step": _skip_step,
+    "stop": _stop,
+    "retry": _retry,
+}
 
 
 def _get(campaign: Campaign, journey_id: int) -> Journey:

@@ -73,7 +73,7 @@ class Filters:
 def show(request: HttpRequest, campaign: Campaign) -> HttpResponse:
     """List journeys, newest first. The number of statements does not depend on how many there are."""
     filters = Filters.of(request)
-    found = page_before(_filtered(campaign, filters), before_key(request), PAGE)
+    found = page_before(filtered(campaign, filters), before_key(request), PAGE)
     context = {
         "rows": rows(found.rows, timezone.now()),
         "filters": filters,
@@ -85,13 +85,19 @@ def show(request: HttpRequest, campaign: Campaign) -> HttpResponse:
         "here": page.url("journeys", campaign),
         "check_url": page.url("check", campaign),
         "stuck": Journey.objects.filter(campaign=campaign, state=Journey.State.STUCK).exists(),
+        # Choosing and a list that draws itself anew do not go together.
+        "mend_url": page.url("mend", campaign) if _may_mend(request) and filters.state == Journey.State.STUCK else "",
     }
     if request.headers.get("HX-Request"):
         return page.render(request, "admin/campaigns/journeys_list.html", "", context)
     return page.render_tab(request, campaign, "journeys", context)
 
 
-def _filtered(campaign: Campaign, filters: Filters) -> QuerySet[Journey]:
+def _may_mend(request: HttpRequest) -> bool:
+    return request.user.has_perm("campaigns.change_journey")
+
+
+def filtered(campaign: Campaign, filters: Filters) -> QuerySet[Journey]:
     found = Journey.objects.filter(campaign=campaign).select_related("profile")
     if filters.state:
         found = found.filter(state=filters.state)

@@ -11,6 +11,7 @@ from messaging.reasons import Reason
 from messaging.states import LABELS, Status
 
 TONES = {
+    Status.DRAFT: "warn",
     Status.QUEUED: "info",
     Status.SENDING: "info",
     Status.SENT: "info",
@@ -22,7 +23,7 @@ TONES = {
     Status.UNKNOWN: "warn",
 }
 ARRIVED = (Status.DELIVERED, Status.OPENED, Status.CLICKED, Status.COMPLAINED, Status.UNSUBSCRIBED)
-UNDER_WAY = (Status.QUEUED, Status.SENDING, Status.SENT)
+UNDER_WAY = (Status.DRAFT, Status.QUEUED, Status.SENDING, Status.SENT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,8 @@ def why(message: Message, report: DeliveryEvent | None) -> str:
     """Say why a message was not sent, waits, or did not arrive."""
     reason = Reason(message.reason).label if message.reason in set(Reason) else ""
     said = (report.description or report.mta_response or report.reason) if report else ""
-    parts = dict.fromkeys(part.strip() for part in (reason, message.detail, said) if part.strip())
+    aside = "Redirected to the test address" if message.redirected else ""
+    parts = dict.fromkeys(part.strip() for part in (reason, message.detail, said, aside) if part.strip())
     return ": ".join(parts)
 
 

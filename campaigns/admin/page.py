@@ -29,6 +29,8 @@ TABS = {
     "workflow": "Workflow",
     "journeys": "Journeys",
     "metrics": "Metrics",
+    "intakes": "Letting in",
+    "rollout": "Roll-out",
     "check": "Check set-up",
     "versions": "Versions",
 }

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from campaigns.admin import journeys, page, refused
+from campaigns.admin import entering, journeys, page, refused
 from campaigns.admin.journeys import Row
 from campaigns.admin.refused import Refusal
-from campaigns.models import Campaign, Decision, Journey
+from campaigns.models import Campaign, Decision, Journey, LivePeriod
 from campaigns.reasons import Entry
 from events import panels
 from events.api.parsing import DESTINATION
@@ -36,6 +36,7 @@ def register() -> None:
     """Show the panels from now on."""
     panels.register(panels.PROFILE, "Journeys", profile_journeys)
     panels.register(panels.EVENT, "What it triggered", event_verdicts)
+    panels.register_act(entering.ACT)
     panels.register(panels.DEFINITION, "Campaigns that start on it", started_campaigns)
 
 
@@ -48,7 +49,11 @@ def profile_journeys(profile: Profile, request: HttpRequest) -> panels.Content |
     decisions = turned_away.select_related("profile", "campaign").order_by("-pk")[:SHOWN_REFUSALS]
     return panels.Content(
         "admin/campaigns/profile_journeys.html",
-        {"rows": journeys.rows(latest, timezone.now()), "refusals": refused.refusals(list(decisions))},
+        {
+            "rows": journeys.rows(latest, timezone.now()),
+            "refusals": refused.refusals(list(decisions)),
+            "may_enter": request.user.has_perms(entering.ACT.permissions),
+        },
     )
 
 
@@ -85,8 +90,8 @@ def _is_kept_out(event: Event) -> bool:
 
 def _starting_on(name: str) -> QuerySet[Campaign]:
     """Return the campaigns whose live version or draft starts on an event of this name."""
-    found = Campaign.objects.filter(Q(draft__trigger__event=name) | Q(live_version__definition__trigger__event=name))
-    return found.order_by("name")
+    live = LivePeriod.objects.filter(version=OuterRef("live_version"), event=name)
+    return Campaign.objects.filter(Q(draft__trigger__event=name) | Q(Exists(live))).order_by("name")
 
 
 def _verdicts(decisions: Collection[Decision]) -> list[Verdict]:

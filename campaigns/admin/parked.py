@@ -5,21 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.template.response import TemplateResponse
-from django.urls import reverse
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from campaigns import parking, strain
 from campaigns.admin import page
-from campaigns.admin.home import capped
 from campaigns.models import Campaign, Parked
 from events.admin_paging import KeysetAdmin, ReadOnly
 from events.templatetags.console import moment
 
-COUNTED = 9_999
+# So many are counted each second, along an index, while somebody looks on.
+COUNTED = 100_000
 LONGEST_REASON = 500
 
 
@@ -69,16 +71,32 @@ class ParkedAdmin(ReadOnly, KeysetAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         resting = strain.resting().values("version__campaign")
         more = {
-            "on_their_way": capped(Parked.objects.exclude(retry_at=None), COUNTED),
+            **_progress(0),
             "resting": Campaign.objects.filter(pk__in=resting).order_by("name"),
             "patience": strain.PATIENCE,
         }
         response: HttpResponse = super().changelist_view(request, {**(extra_context or {}), **more})
         return response
 
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.progress)
+        urls: list[URLPattern] = super().get_urls()
+        return [path("progress/", view, name="campaigns_parked_progress"), *urls]
+
+    def progress(self, request: HttpRequest) -> HttpResponse:
+        """Return how many are left ``?of=`` those on their way again; when none is the page is read again."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        said = request.GET.get("of", "")
+        found = _progress(int(said) if said.isascii() and said.isdigit() and len(said) < 10 else 0)
+        if not found["left"]:
+            return HttpResponse(headers={"HX-Refresh": "true"})
+        return render(request, "admin/campaigns/parked_progress.html", found)
+
     def _retry(self, request: HttpRequest, queryset: QuerySet[Parked]) -> None:
         count = parking.retry(list(queryset.values_list("pk", flat=True)))
-        text = f"{count} on their way again. Those that fail once more stay here, with one more try."
+        way = "its way" if count == 1 else "their way"
+        text = f"{count:,} on {way} again. Those that fail once more stay here, with one more try."
         self.message_user(request, text, messages.SUCCESS)
 
     @admin.display(description="Event")
@@ -101,6 +119,13 @@ class ParkedAdmin(ReadOnly, KeysetAdmin):
     @admin.display(description="Parked")
     def since(self, parked: Parked) -> SafeString | str:
         return moment(parked.parked_at)
+
+
+def _progress(of: int) -> dict[str, int]:
+    """Return how many are ``left`` and ``done`` of those on their way again: of at least as many as there are."""
+    left = Parked.objects.exclude(retry_at=None).order_by().values("pk")[:COUNTED].count()
+    of = max(of, left)
+    return {"left": left, "of": of, "done": of - left}
 
 
 def _link(url: str, text: str) -> SafeString:

@@ -51,6 +51,8 @@ def publish(request: HttpRequest, campaign: Campaign) -> HttpResponse:
         else:
             page.log(request, campaign, f"Published version {version.number}.")
             messages.success(request, f"Version {version.number} is live. Now send an event and watch it arrive.")
+            if "matching" in request.POST:
+                return HttpResponseRedirect(page.url("intakes", campaign) + "#matching")
             return HttpResponseRedirect(page.url("check", campaign))
     return _ask(request, campaign, reason, error, obstacles(campaign, problems))
 

@@ -10,17 +10,18 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
-from campaigns.admin import conditions, journeys, page, people, words
+from campaigns.admin import conditions, journeys, page, people, starts, words
 from campaigns.models import Campaign, CampaignVersion, Decision, PutOff, Waiting
 from campaigns.reasons import Entry
 from events.admin_paging import before_key, page_before
+from events.models import Event
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """``rule`` is the rule of the version that turned the event away, in words; ``until`` how long it still waits.
 
-    ``until_says`` leads to that time.
+    ``until_says`` leads to that time. ``cause`` is what the event told, where it is one of ours.
     """
 
     decision: Decision
@@ -29,6 +30,7 @@ class Refusal:
     event_url: str
     profile_url: str
     until: datetime | None = None
+    cause: str = ""
 
     @property
     def until_says(self) -> str:
@@ -68,20 +70,29 @@ def _filtered(campaign: Campaign, person: str, reason: str) -> QuerySet[Decision
 
 
 def refusals(decisions: Collection[Decision]) -> list[Refusal]:
-    """Put decisions into words. One statement, one more for each way in which any event waits."""
+    """Put decisions into words. Two statements, one more for each way in which any event waits."""
     versions = CampaignVersion.objects.in_bulk({decision.version_id for decision in decisions})
     until = waiting_until(decisions)
+    causes = _causes(decisions)
     return [
         Refusal(
             decision=decision,
             reason=label(decision),
             rule=rule(decision, versions[decision.version_id]),
             until=until.get((decision.event_id, decision.version_id)),
+            cause=causes.get(decision.event_id, ""),
             event_url=reverse("admin:events_event_change", args=[decision.event_id]),
             profile_url=reverse("admin:events_profile_change", args=[decision.profile_id]),
         )
         for decision in decisions
     ]
+
+
+def _causes(decisions: Collection[Decision]) -> dict[int, str]:
+    """Return in words what events of our own told, by id. One statement."""
+    events = Event.objects.filter(pk__in={decision.event_id for decision in decisions}, source=None)
+    rows = events.values_list("pk", "name", "properties")
+    return {pk: said for pk, name, properties in rows if (said := starts.because(name, properties))}
 
 
 def label(decision: Decision) -> str:

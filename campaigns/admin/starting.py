@@ -138,5 +138,5 @@ def _note_down(request: HttpRequest, campaign: Campaign, starter: Starter) -> No
     model_admin = admin.site.get_model_admin(Campaign)
     model_admin.log_addition(request, campaign, f"Made from “{starter.name}”.")
     if starter.segment:
-        slug = campaign.draft["trigger"]["where"]["is"]
+        slug = campaign.draft["trigger"]["segment"]
         audit.note(Actor.of_user(request.user), "segment", segment=slug, changed=["campaign"])

@@ -20,11 +20,10 @@ from campaigns.admin.wait_forms import (
     WaitEventForm,
     WindowForm,
 )
-from campaigns.engine.definition import LIMITS, MAX_AGE_HOURS, MAX_GRACE_MINUTES, MAX_QUIET_MINUTES
 
 RULES = {
     "once": "Once, ever",
-    "always": "Each time the event happens (but never twice at a time)",
+    "always": "Each time the event happens",
     "period": "At most once in a number of hours",
 }
 
@@ -49,61 +48,6 @@ class ShareForm(CardForm):
     )
 
 
-class TriggerForm(CardForm):
-    event = forms.CharField(
-        label="Event",
-        required=False,
-        max_length=200,
-        widget=forms.TextInput({"list": "events-seen", "autocomplete": "off", "placeholder": "Visited Pricing Page"}),
-    )
-
-    max_age_hours = forms.IntegerField(
-        label="Oldest event that may start it, in hours",
-        required=False,
-        min_value=1,
-        max_value=MAX_AGE_HOURS,
-        widget=NumberText,
-        help_text="Older ones, such as those of a phone that was off line, only count as history.",
-    )
-    grace_minutes = forms.IntegerField(
-        label="Wait for missing traits, in minutes",
-        required=False,
-        min_value=0,
-        max_value=MAX_GRACE_MINUTES,
-        widget=NumberText,
-        help_text="When the event comes before the traits that the conditions ask for. 0: do not wait.",
-    )
-    quiet_minutes = forms.IntegerField(
-        label="Wait until it is quiet, in minutes",
-        required=False,
-        min_value=0,
-        max_value=MAX_QUIET_MINUTES,
-        widget=NumberText,
-        help_text="Of many such events in a row only the last starts it, when no more has come for so long. "
-        "0: each starts it at once. “How often” below can keep this apart too, such as for each order.",
-    )
-    quiet_most_minutes = forms.IntegerField(
-        label="But start it at the latest after, in minutes",
-        required=False,
-        min_value=1,
-        max_value=MAX_QUIET_MINUTES,
-        widget=NumberText,
-        help_text="Counted from the first of them, so that what never gets quiet starts it as well.",
-    )
-
-    @classmethod
-    def read(cls, part: Mapping[str, Any]) -> dict[str, Any]:
-        return {**LIMITS, **part}
-
-    def write(self, part: dict[str, Any]) -> None:
-        good = dict(self.cleaned_data)
-        for name, usual in LIMITS.items():
-            # What nobody has changed does not stand in the definition.
-            if good.get(name) is None or (good[name] == usual and name not in part):
-                good.pop(name, None)
-        part.update(good)
-
-
 class ReentryForm(CardForm):
     rule = forms.ChoiceField(label="How often may one person enter?", choices=list(RULES.items()))
     hours = forms.IntegerField(
@@ -114,9 +58,20 @@ class ReentryForm(CardForm):
         required=False,
         max_length=200,
         widget=forms.TextInput({"autocomplete": "off", "placeholder": "order_id"}),
-        help_text="Of the event. With order_id, somebody may enter once for each order. With “each time” it only "
-        "matters for waiting until it is quiet.",
+        help_text="Of the event. With order_id, somebody may enter once for each order. With “each time” it matters "
+        "for journeys side by side and for waiting until it is quiet.",
     )
+    parallel = forms.ChoiceField(
+        label="Several journeys of one person at a time?",
+        required=False,
+        choices=[("", "No: only one, whatever comes meanwhile"), ("yes", "Yes, side by side")],
+        help_text="With a property above, side by side means one journey at a time for each value of it, such as one "
+        "for each order.",
+    )
+
+    @classmethod
+    def read(cls, part: Mapping[str, Any]) -> dict[str, Any]:
+        return {**part, "parallel": "yes" if part.get("parallel") is True else ""}
 
     def write(self, part: dict[str, Any]) -> None:
         good = dict(self.cleaned_data)
@@ -125,6 +80,10 @@ class ReentryForm(CardForm):
         if not good.get("by"):
             good.pop("by", None)
             part.pop("by", None)
+        if not good.pop("parallel", ""):
+            part.pop("parallel", None)
+        elif "parallel" in self.cleaned_data:
+            good["parallel"] = True
         part.update(good)
 
 

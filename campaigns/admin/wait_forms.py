@@ -161,6 +161,14 @@ class WaitConditionForm(SpanForm):
     name = NAME
 
 
+class ExitEventForm(HeardForm):
+    """The fields of a rule by which an event ends journeys."""
+
+    spans = {}
+    event = event_field("Event that ends the journey")
+    same = same_field()
+
+
 class QuietForm(HeardForm):
     fields_of_draft = {"seconds": "amount", "most": "limit"}
     spans = {"amount": "seconds", "limit": "most"}

@@ -1,4 +1,4 @@
-"""Say steps, spans and rules of a definition in plain words. Pure; reads drafts too, so nothing need be there."""
+"""Say steps, spans and rules of a definition in plain words. Reads drafts too, so nothing need be there."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from campaigns.admin import conditions, sorts
+from campaigns.admin import called, conditions, sorts, starts, weekdays
 from campaigns.engine.definition import LIMITS
 
-DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 UNITS = {"days": 86_400, "hours": 3_600, "minutes": 60, "seconds": 1}
 PLACES = {
     "trigger": "What starts it",
     "reentry": "How often",
     "steps": "Steps",
     "goal": "Goal",
+    "exits": "Who leaves early",
     "settings": "Settings",
 }
 Step = Mapping[str, Any]
@@ -42,20 +42,6 @@ def common_unit(spans: Sequence[float]) -> str:
 def in_unit(seconds: float, unit: str) -> float:
     """Return a span as a number of units, a whole one where it is."""
     return int(seconds // UNITS[unit]) if seconds % UNITS[unit] == 0 else seconds / UNITS[unit]
-
-
-def days(numbers: Sequence[int]) -> str:
-    """Say days of the week (Monday = 0), runs joined: ``Mon–Fri``, ``Mon, Wed``."""
-    chosen = sorted({number for number in numbers if 0 <= number < 7})
-    if len(chosen) in (0, 7):
-        return "every day" if chosen else "on no day"
-    runs: list[list[int]] = []
-    for day in chosen:
-        if runs and runs[-1][-1] == day - 1:
-            runs[-1].append(day)
-        else:
-            runs.append([day])
-    return ", ".join(DAYS[run[0]] if len(run) == 1 else f"{DAYS[run[0]]}–{DAYS[run[-1]]}" for run in runs)
 
 
 def name(step: Step) -> str:
@@ -104,7 +90,7 @@ def _until_day(step: Step, speed: int, templates: Mapping[int, str]) -> str:
 
 
 def _day_and_time(until: Step) -> str:
-    chosen = days(_whole_numbers(until.get("days_of_week")))
+    chosen = weekdays.say(_whole_numbers(until.get("days_of_week")))
     which = "a day" if chosen == "every day" else chosen
     return f"it is {until.get('at') or '?'} on {which}" if chosen != "on no day" else "a day that is not chosen yet"
 
@@ -130,15 +116,21 @@ def _fast(seconds: float) -> str:
 
 
 def _window(step: Step, speed: int, templates: Mapping[int, str]) -> str:
-    when = days(_whole_numbers(step.get("days")))
+    when = weekdays.say(_whole_numbers(step.get("days")))
     return f"Go on only {when} {step.get('start') or '?'}–{step.get('end') or '?'} in the person’s time zone"
+
+
+_SENDINGS = {"draft": "Send “{}” once somebody has approved it", "never": "Note “{}”, and send nothing"}
 
 
 def _send(step: Step, speed: int, templates: Mapping[int, str]) -> str:
     template = step.get("template")
     if not isinstance(template, int):
         return "Send a mail: the template is not chosen yet"
-    return f"Send “{templates[template]}”" if template in templates else "Send a template that no longer exists"
+    if template not in templates:
+        return "Send a template that no longer exists"
+    say = _SENDINGS.get(str(step.get("sending")), "Send “{}”")
+    return say.format(templates[template])
 
 
 def _branch(step: Step, speed: int, templates: Mapping[int, str]) -> str:
@@ -157,7 +149,7 @@ def _wait_event(step: Step, speed: int, templates: Mapping[int, str]) -> str:
     if not step.get("event"):
         return "Wait for an event: which is not chosen yet"
     since = " after coming here" if step.get("since") == "step" else ""
-    return f"Wait for {_heard(step)}{since}, at most {_span_or(step.get('seconds'), speed)}"
+    return f"Wait for {heard(step)}{since}, at most {_span_or(step.get('seconds'), speed)}"
 
 
 def _wait_condition(step: Step, speed: int, templates: Mapping[int, str]) -> str:
@@ -170,10 +162,11 @@ def _quiet(step: Step, speed: int, templates: Mapping[int, str]) -> str:
     if not step.get("event"):
         return "Wait until it is quiet: of which event is not chosen yet"
     limit = f", at most {_span_or(step['most'], speed)}" if _number(step.get("most")) else ""
-    return f"Wait until there has been no {_heard(step)} for {_span_or(step.get('seconds'), speed)}{limit}"
+    return f"Wait until there has been no {heard(step)} for {_span_or(step.get('seconds'), speed)}{limit}"
 
 
-def _heard(step: Step) -> str:
+def heard(step: Step) -> str:
+    """Say which event a step or a rule hears."""
     same = step.get("same")
     keyed = f" with the same {'.'.join(map(str, same)) if isinstance(same, list) else same}" if same else ""
     where = f", if {conditions.words(step['where'])}" if step.get("where") else ""
@@ -211,11 +204,16 @@ def _track(step: Step, speed: int, templates: Mapping[int, str]) -> str:
 
 def _subscribe(step: Step, speed: int, templates: Mapping[int, str]) -> str:
     verb = "Subscribe to" if step.get("subscribed") else "Unsubscribe from"
-    return f"{verb} the topic {step['topic']}" if step.get("topic") else f"{verb} a topic that is not chosen yet"
+    named = f"the topic {called.topic(step['topic'])}" if step.get("topic") else "a topic that is not chosen yet"
+    return f"{verb} {named}"
 
 
 def _start(step: Step, speed: int, templates: Mapping[int, str]) -> str:
-    named = f"the campaign {step['campaign']}" if step.get("campaign") else "a campaign that is not chosen yet"
+    named = (
+        f"the campaign {called.campaign(step['campaign'])}"
+        if step.get("campaign")
+        else "a campaign that is not chosen yet"
+    )
     return f"Let the person into {named}"
 
 
@@ -262,10 +260,10 @@ _SUMMARIES = {
 def trigger(definition: Mapping[str, Any]) -> str:
     """Say what starts a journey."""
     part = definition.get("trigger") or {}
-    event, where = part.get("event"), part.get("where")
-    if not event:
-        return "Not chosen yet"
-    said = f"{event}, if {conditions.words(where)}" if where else str(event)
+    start, where = starts.say(part), part.get("where")
+    if start == starts.OPEN:
+        return start
+    said = f"{start}, if {conditions.words(where)}" if where else start
     return "; ".join([said, *_limits(part)])
 
 
@@ -298,13 +296,21 @@ def reentry(definition: Mapping[str, Any]) -> str:
     """Say how often one person may enter."""
     part = definition.get("reentry") or {}
     apart = f" for the same {part['by']}" if part.get("by") else ""
+    parallel = part.get("parallel") is True
     if part.get("rule") == "always":
-        return "Every time the event happens, unless the person is still in the campaign"
+        return _each_time(apart if parallel else "", parallel)
+    beside = "; several may be under way at a time" if parallel else ""
     if part.get("rule") == "period":
-        return f"At most once in {span(float(part.get('hours') or 0) * 3600)}{apart}"
+        return f"At most once in {span(float(part.get('hours') or 0) * 3600)}{apart}{beside}"
     if apart:
-        return f"Once{apart}"
+        return f"Once{apart}{beside}"
     return "Once: everybody goes through this campaign a single time"
+
+
+def _each_time(apart: str, parallel: bool) -> str:
+    if not parallel or apart:
+        return f"Every time the event happens, unless the person is still in the campaign{apart}"
+    return "Every time the event happens, also while the person is still in the campaign"
 
 
 def goal(definition: Mapping[str, Any]) -> str:

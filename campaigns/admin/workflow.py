@@ -10,15 +10,16 @@ from zoneinfo import available_timezones
 
 from django.db import connection, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from campaigns import metrics, publishing
-from campaigns.admin import cards, compare, editor, page
+from campaigns.admin import cards, compare, editor, page, upcoming
 from campaigns.admin import draft as drafts
 from campaigns.admin.sorts import SORTS
 from campaigns.models import Campaign, CampaignVersion, Metric
-from events import catalog, references
+from events import catalog, references, vocabulary
 
 # People waiting are counted this far and no farther: a page must not count a big table.
 WAITING_LIMIT = 10_000
@@ -31,6 +32,8 @@ SAID = {
     "remove": "Step removed.",
     "add-path": "Path added.",
     "remove-path": "Path removed.",
+    "add-exit": "Rule added.",
+    "remove-exit": "Rule removed.",
 }
 
 
@@ -75,6 +78,7 @@ def _change(request: HttpRequest, campaign: Campaign) -> HttpResponse:
 def _whole(request: HttpRequest, campaign: Campaign, context: dict[str, Any]) -> HttpResponse:
     suggestions = {
         "events_seen": catalog.events_to_choose(SUGGESTED),
+        "traits_seen": [word.value for word in vocabulary.words("trait")[:SUGGESTED]],
         "time_zones": zone_options(),
     }
     return page.render_tab(request, campaign, "workflow", {**context, **suggestions})
@@ -139,6 +143,7 @@ def _context(
         "editable": request.user.has_perm(page.CHANGE),
         "editor_url": page.url("workflow", campaign),
         "no_templates": not names,
+        "upcoming": upcoming.say(campaign, state.draft, timezone.now()),
     }
 
 

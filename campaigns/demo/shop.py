@@ -17,6 +17,7 @@ from django.views.decorators.http import require_GET, require_POST
 from campaigns.admin import links
 from campaigns.demo.campaigns import HOUR
 from campaigns.demo.seed import SOURCE
+from campaigns.engine.definition import start_of
 from campaigns.models import Campaign
 from events import testers
 from events.models import Identity, SourceKey
@@ -73,12 +74,12 @@ def test_person(request: HttpRequest) -> JsonResponse:
 
 def answers(live: list[Campaign], event: str) -> list[Answer]:
     """Return the campaigns that ``event`` starts, then those whose goal it is."""
-    started = [_answer(campaign, False) for campaign in live if _event_of(campaign, "trigger") == event]
-    return started + [_answer(campaign, True) for campaign in live if _event_of(campaign, "goal") == event]
+    started = [_answer(campaign, False) for campaign in live if start_of(_definition(campaign)).event == event]
+    return started + [_answer(campaign, True) for campaign in live if _goal(campaign) == event]
 
 
-def _event_of(campaign: Campaign, part: str) -> str:
-    found = _definition(campaign).get(part)
+def _goal(campaign: Campaign) -> str:
+    found = _definition(campaign).get("goal")
     return str(found.get("event", "")) if isinstance(found, dict) else ""
 
 

@@ -41,6 +41,7 @@ MAX_SECONDS = 400 * 24 * 3600
 MAX_DAYS = 400
 MAX_CALL_SECONDS = 24 * 3600
 MAX_TIMES = 100
+SENDINGS = ("automatic", "draft", "never")
 METHODS = ("POST", "PUT", "PATCH", "GET", "DELETE")
 
 
@@ -72,7 +73,14 @@ def _send(reader: Reader, tree: Tree, path: str, step_id: str, name: str, depth:
     if not isinstance(template, int) or isinstance(template, bool):
         reader.problem(f"{path}.template", "choose the template to send")
         template = 0
-    return Send(step_id, name, template, tree.get("template_version"))
+    recheck = tree.get("recheck")
+    if recheck not in (None, "trigger"):
+        reader.problem(f"{path}.recheck", "must be trigger, or left out")
+    sending = tree.get("sending", "automatic")
+    if sending not in SENDINGS:
+        reader.problem(f"{path}.sending", f"must be one of {', '.join(SENDINGS)}")
+        sending = "automatic"
+    return Send(step_id, name, template, tree.get("template_version"), recheck == "trigger", sending)
 
 
 def _branch(reader: Reader, tree: Tree, path: str, step_id: str, name: str, depth: int) -> Step:
@@ -104,23 +112,26 @@ def _wait(reader: Reader, tree: Tree, path: str, step_id: str, name: str, depth:
     if ("if" in tree) == ("event" in tree):
         reader.problem(path, "say what to wait for: either a condition, or an event")
     condition = reader.condition(tree.get("if"), f"{path}.if")
-    heard = _heard(reader, tree, path) if "event" in tree else None
+    awaited = heard(reader, tree, path) if "event" in tree else None
     trees = reader.paths(tree, path, "needs two paths: one for who did it, one for when the time is over")
     if len(trees) != 2:
         reader.problem(f"{path}.paths", "needs two paths: one for who did it, one for when the time is over")
         trees = [{"id": f"{step_id}-met"}, {"id": f"{step_id}-late"}]
     met, late = (reader.path(each, f"{path}.paths[{index}]", depth) for index, each in enumerate(trees))
-    return WaitUntil(step_id, name, condition, heard, reader.whole(tree, "seconds", path, 1, MAX_SECONDS), (met, late))
+    return WaitUntil(
+        step_id, name, condition, awaited, reader.whole(tree, "seconds", path, 1, MAX_SECONDS), (met, late)
+    )
 
 
 def _quiet(reader: Reader, tree: Tree, path: str, step_id: str, name: str, depth: int) -> Step:
     seconds = reader.whole(tree, "seconds", path, 1, MAX_SECONDS)
     most = reader.whole(tree, "most", path, seconds, MAX_SECONDS, default=max(seconds, 24 * 3600))
-    return HoldUntilQuiet(step_id, name, _heard(reader, tree, path), seconds, most)
+    return HoldUntilQuiet(step_id, name, heard(reader, tree, path), seconds, most)
 
 
-def _heard(reader: Reader, tree: Tree, path: str) -> Heard:
-    event = reader.text(tree, "event", path, "choose the event to wait for")
+def heard(reader: Reader, tree: Tree, path: str, message: str = "choose the event to wait for") -> Heard:
+    """Read which event is meant; where none is chosen, ``message`` says what to do."""
+    event = reader.text(tree, "event", path, message)
     same = reader.trait(tree, "same", path) if tree.get("same") is not None else None
     since = tree.get("since", "trigger")
     if since not in ("trigger", "step"):

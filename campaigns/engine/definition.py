@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from datetime import time
 from typing import Any
 
+from campaigns.engine import leaving
 from campaigns.engine.boxes import BUILDERS, ways
+from campaigns.engine.starts import STARTS, Start
 from campaigns.engine.steps import Definition, Goal, Path, Reentry, Step, Trigger, Workflow
 from campaigns.engine.timing import find_zone
 from events.conditions import ConditionError, Node
@@ -59,6 +61,12 @@ def problems(definition: Definition) -> list[Problem]:
     return []
 
 
+def start_of(definition: Definition) -> Start:
+    """Return what starts a journey, of a half done draft as far as it says so."""
+    tree = definition.get("trigger")
+    return Reader().start(tree if isinstance(tree, dict) else {})
+
+
 class Reader:
     """Reads the parts of a definition and collects the problems.
 
@@ -76,8 +84,10 @@ class Reader:
         if not steps:
             self.problem("steps", "add at least one step, such as sending a message")
         self.chain(steps, None)
+        trigger = self.trigger(tree.get("trigger") or {})
+        meets = leaving.still(tree.get("trigger") or {}, trigger.start)
         return Workflow(
-            trigger=self.trigger(tree.get("trigger") or {}),
+            trigger=trigger,
             reentry=self.reentry(tree.get("reentry") or {}),
             steps=steps,
             goal=self.goal(tree.get("goal")),
@@ -86,6 +96,8 @@ class Reader:
             priority=self.priority(tree.get("priority") or "normal"),
             by_id=self.by_id,
             following=self.following,
+            exits=leaving.read(self, tree.get("exits") or [], meets),
+            definition=tree,
         )
 
     def problem(self, path: str, message: str) -> None:
@@ -95,7 +107,7 @@ class Reader:
         quiet = self.whole(tree, "quiet_minutes", "trigger", 0, MAX_QUIET_MINUTES, default=LIMITS["quiet_minutes"])
         most = LIMITS["quiet_most_minutes"]
         return Trigger(
-            self.text(tree, "event", "trigger", "choose the event that starts this campaign"),
+            self.start(tree),
             self.condition(tree.get("where"), "trigger.where"),
             self.whole(tree, "max_age_hours", "trigger", 1, MAX_AGE_HOURS, default=LIMITS["max_age_hours"]),
             self.whole(tree, "grace_minutes", "trigger", 0, MAX_GRACE_MINUTES, default=LIMITS["grace_minutes"]),
@@ -105,6 +117,13 @@ class Reader:
             ),
         )
 
+    def start(self, tree: dict[str, Any]) -> Start:
+        kind = tree.get("kind", "event")
+        if not isinstance(kind, str) or kind not in STARTS:
+            self.problem("trigger.kind", f"must be one of {', '.join(STARTS)}")
+            kind = "event"
+        return STARTS[kind](self, tree)
+
     def reentry(self, tree: dict[str, Any]) -> Reentry:
         rule = tree.get("rule", "once")
         if rule not in ("once", "always", "period"):
@@ -112,7 +131,11 @@ class Reader:
         by = tree.get("by") or ""
         if not isinstance(by, str):
             self.problem("reentry.by", "must be the name of a property")
-        return Reentry(rule, self.whole(tree, "hours", "reentry", 1, 24 * 400, default=24), str(by).strip())
+        parallel = tree.get("parallel", False)
+        if not isinstance(parallel, bool):
+            self.problem("reentry.parallel", "must be true or false")
+        hours = self.whole(tree, "hours", "reentry", 1, 24 * 400, default=24)
+        return Reentry(rule, hours, str(by).strip(), parallel is True)
 
     def goal(self, tree: dict[str, Any] | None) -> Goal | None:
         if not tree:

@@ -93,6 +93,22 @@ def advance(workflow: Workflow, position: Position, facts: Facts, skipped_by: st
     return Decision(position, tuple(effects), ending=Ending.COMPLETED)
 
 
+def skip_step(workflow: Workflow, position: Position, facts: Facts, by: str) -> Decision:
+    """Return how a journey that cannot get over a step goes on behind it, or behind the first one.
+
+    It comes to the next step, and what happens there is decided later: so it is seen where it gets stuck again.
+    """
+    effects: list[Effect] = []
+    skipped = position.step_id or workflow.first
+    if position.step_id:
+        effects.append(Left(position.visit, position.step_id, facts.now, Outcome.SKIPPED_BY_HAND, f"by {by}"))
+    target = workflow.following[skipped] if skipped else None
+    position = _enter(workflow, target, position, facts, effects)
+    if position.step_id:
+        return Decision(position, tuple(effects), due_at=facts.now)
+    return Decision(position, tuple(effects), ending=Ending.COMPLETED)
+
+
 def _enter(
     workflow: Workflow, step_id: str | None, position: Position, facts: Facts, effects: list[Effect]
 ) -> Position:

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from datetime import time
 from typing import Any
 
-from events.conditions import Node
+from campaigns.engine.starts import Start
+from campaigns.reasons import Ending
+from events.conditions import AllOf, Node
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +75,16 @@ class Window(Step):
 
 @dataclass(frozen=True, slots=True)
 class Send(Step):
-    """Hand a message to the outbox. ``template_version`` is None in a draft."""
+    """Hand a message to the outbox. ``template_version`` is None in a draft.
+
+    ``recheck``: when it is about to leave, the trigger's conditions are asked once more. ``sending`` is automatic,
+    draft (somebody approves each message) or never (it is only recorded); the journey goes on all the same.
+    """
 
     template: int
     template_version: int | None
+    recheck: bool = False
+    sending: str = "automatic"
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,18 +196,28 @@ class Exit(Step):
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """``event`` starts a journey if ``where`` holds and it is at most ``max_age_hours`` old when it arrives.
+    """What ``start`` listens for starts a journey if ``where`` holds and it is at most ``max_age_hours`` old.
 
     Where only missing traits are in the way, it waits for them for ``grace_minutes``. With ``quiet_minutes`` the last
     of several events starts it, when none has come for so long, at the latest ``quiet_most_minutes`` after the first.
     """
 
-    event: str
+    start: Start
     where: Node | None
     max_age_hours: int
     grace_minutes: int
     quiet_minutes: int = 0
     quiet_most_minutes: int = 24 * 60
+
+    @property
+    def event(self) -> str:
+        """Return the name of the events that it listens for; "" for none but requests of its campaign."""
+        return self.start.event
+
+    def condition(self, event: str) -> Node | None:
+        """Return what is asked of an event of that name: of a request only what the author asks."""
+        asks = self.start.asks if event == self.start.event else None
+        return AllOf((asks, self.where)) if asks and self.where else asks or self.where
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,11 +225,13 @@ class Reentry:
     """``rule`` is "once", "always" or "period"; with "period", at most one entry in ``hours``.
 
     ``by`` is a property of the event: "once" and "period" then hold for each value of it, such as each order.
+    ``parallel`` lets several journeys of one person be under way, with ``by`` one at a time for each value.
     """
 
     rule: str
     hours: int
     by: str = ""
+    parallel: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,10 +244,22 @@ class Goal:
 
 
 @dataclass(frozen=True, slots=True)
+class ExitRule:
+    """A journey ends early, with this ending, once ``condition`` holds or ``heard`` has come.
+
+    That somebody has unsubscribed has neither: which topics count depends on the mails.
+    """
+
+    ending: Ending
+    condition: Node | None = None
+    heard: Heard | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Workflow:
     """A whole definition. ``by_id`` finds every step, ``following`` the step behind each (None: the end).
 
-    ``priority``, of its messages, is urgent, high, normal or low.
+    ``priority``, of its messages, is urgent, high, normal or low. ``definition`` is what it was read from.
     """
 
     trigger: Trigger
@@ -239,6 +271,8 @@ class Workflow:
     priority: str
     by_id: Mapping[str, Step] = field(repr=False)
     following: Mapping[str, str | None] = field(repr=False)
+    exits: tuple[ExitRule, ...] = ()
+    definition: Definition = field(default_factory=dict, repr=False)
 
     @property
     def first(self) -> str | None:

@@ -6,26 +6,17 @@ where they are put back, the hour that comes twice counts both times, by what th
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from datetime import UTC, date, datetime, time, timedelta
+from collections.abc import Collection, Iterator
+from datetime import date, datetime, time
 from zoneinfo import ZoneInfo
 
 from campaigns.engine.steps import Window
+from events.clock import DAY, changes_of_clock, find_zone, instant, readings, zone_of
 
-DAY = timedelta(days=1)
+__all__ = ["find_zone", "instant", "is_open", "next_clock", "next_open", "shifted", "zone_of"]
 
-
-def find_zone(name: str) -> ZoneInfo | None:
-    """Return the zone of that IANA name, None where there is none."""
-    try:
-        return ZoneInfo(name) if name else None
-    except (KeyError, ValueError, OSError):
-        return None
-
-
-def zone_of(candidates: Iterable[str]) -> ZoneInfo:
-    """Return the first candidate that names a zone, else UTC."""
-    return next((zone for name in candidates if (zone := find_zone(name))), ZoneInfo("UTC"))
+# A window of one day a week can fall into the missing hour: then it opens in the week after.
+LOOK_AHEAD_DAYS = 15
 
 
 def is_open(window: Window, now: datetime, zone: ZoneInfo) -> bool:
@@ -47,50 +38,34 @@ def next_open(window: Window, now: datetime, zone: ZoneInfo) -> datetime:
     if is_open(window, now, zone):
         return now
     start = time(0) if window.start == window.end else window.start
-    today = now.astimezone(zone).date()
-    for offset in range(9):
-        day = today + offset * DAY
-        if day.weekday() in window.days:
-            opening = instant(day, start, zone)
-            if opening > now:
-                return opening
-    raise ValueError("a window without days never opens")
+    changes = list(changes_of_clock(now, LOOK_AHEAD_DAYS, zone))
+    for day in _days_from(now, zone):
+        # Where clocks are put back, it may open a second time, or the moment they are.
+        found = [*readings(day, start, zone), *(at for at in changes if at.astimezone(zone).date() == day)]
+        opening = min((at for at in found if at > now and is_open(window, at, zone)), default=None)
+        if opening:
+            return opening
+    raise ValueError("a window that is never open has no next opening")
 
 
 def next_clock(days: Collection[int], clock: time, after: datetime, zone: ZoneInfo) -> datetime:
     """Return the first instant (UTC), not before ``after``, at which it is ``clock`` on one of ``days`` in ``zone``."""
-    today = after.astimezone(zone).date()
-    for offset in range(9):
-        day = today + offset * DAY
-        if day.weekday() in days and (found := instant(day, clock, zone)) >= after:
-            return found
+    for day in _days_from(after, zone):
+        if day.weekday() in days:
+            for found in readings(day, clock, zone):
+                if found >= after:
+                    return found
     raise ValueError("without a day there is no next one")
+
+
+def _days_from(now: datetime, zone: ZoneInfo) -> Iterator[date]:
+    """Yield today and the days after it, until each day of the week has come twice more."""
+    today = now.astimezone(zone).date()
+    for offset in range(LOOK_AHEAD_DAYS):
+        yield today + offset * DAY
 
 
 def shifted(at: datetime, days: int, clock: time | None, zone: ZoneInfo) -> datetime:
     """Return the instant (UTC) so many calendar days after ``at`` in ``zone``, at ``clock`` or at the same time."""
     local = at.astimezone(zone)
     return instant(local.date() + days * DAY, clock or local.time(), zone)
-
-
-def instant(day: date, clock: time, zone: ZoneInfo) -> datetime:
-    """Return the first instant (UTC) of ``day`` at which the wall clock shows ``clock`` or later."""
-    wanted = datetime.combine(day, clock, tzinfo=zone)
-    found = wanted.astimezone(UTC)
-    shown = found.astimezone(zone).replace(tzinfo=None)
-    if shown == wanted.replace(tzinfo=None):
-        return found
-    return _after_gap(wanted, zone)
-
-
-def _after_gap(wanted: datetime, zone: ZoneInfo) -> datetime:
-    """Return the instant of the jump that swallows ``wanted``: between its two readings, found by halving."""
-    low, high = sorted((wanted.replace(fold=1).astimezone(UTC), wanted.replace(fold=0).astimezone(UTC)))
-    naive = wanted.replace(tzinfo=None)
-    while high - low > timedelta(seconds=1):
-        middle = low + (high - low) / 2
-        if middle.astimezone(zone).replace(tzinfo=None) >= naive:
-            high = middle
-        else:
-            low = middle
-    return high.replace(microsecond=0)

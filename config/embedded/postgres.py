@@ -36,6 +36,9 @@ TEST_SETTINGS = {
     "synchronous_commit": "off",
     "wal_level": "minimal",
     "max_wal_senders": "0",
+    # Who waits for a lock that nobody gives back fails instead of hanging.
+    "lock_timeout": "60s",
+    "idle_in_transaction_session_timeout": "120s",
 }
 
 

@@ -13,11 +13,11 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
-from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from events import patience, people, vocabulary
 from events.admin.condition_field import ConditionField, ConditionWidget
+from events.admin_in_turn import InTurnAdmin
 from events.audit import Actor
 from events.computed import definitions, keeping, usage, writing
 from events.computed.words import sentence
@@ -101,7 +101,7 @@ class ComputedForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(ComputedTrait)
-class ComputedTraitAdmin(ModelAdmin):
+class ComputedTraitAdmin(InTurnAdmin):
     form = ComputedForm
     list_display = ("name", "what", "status", "made")
     list_display_links = ("name",)

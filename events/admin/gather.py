@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -52,15 +52,12 @@ def show(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
     """Ask for a name, then make the segment. The address holds what the list of people was searched for."""
     if not (request.user.has_perm("events.add_segment") and request.user.has_perm("events.view_profile")):
         raise PermissionDenied
-    search, ids = search_of(request.GET), _ids(request.GET)
+    search, ids = search_of(request.GET), ids_of(request.GET)
     condition = None if ids else search.condition()
     form = GatherForm(request.POST or None, initial={"how": "condition"})
     if condition is None:
         del form.fields["how"]
-    if form.is_valid():
-        segment = Segment(name=form.cleaned_data["name"], slug=_free_slug(form.cleaned_data["name"]))
-        by_condition = form.cleaned_data.get("how") == "condition"
-        _make(segment, search, ids, condition if by_condition else None)
+    if form.is_valid() and (segment := _made(form, search, ids, condition)):
         audit.note(Actor.of_user(request.user), "segment", segment=segment.slug, changed=["people"])
         return redirect(reverse("admin:events_segment_change", args=[segment.pk]))
     more = {
@@ -68,13 +65,13 @@ def show(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
         "form": form,
         "words": search.words(),
         "chosen": len(ids),
-        "some": _some(search, ids),
+        "some": some_of(search, ids),
         "back": reverse("admin:events_profile_changelist") + ("" if ids else f"?{request.GET.urlencode()}"),
     }
     return TemplateResponse(request, "admin/events/segments/gather.html", {**context, **more})
 
 
-def _some(search: Search, ids: list[int]) -> list[Profile] | None:
+def some_of(search: Search, ids: list[int]) -> list[Profile] | None:
     """Return a few of those who are meant; None where to find them takes too long."""
     found = Profile.objects.filter(pk__in=ids) if ids else search.people(Profile.objects.all())
     try:
@@ -82,6 +79,19 @@ def _some(search: Search, ids: list[int]) -> list[Profile] | None:
             return list(found.order_by("-pk")[:SHOWN])
     except patience.TooLong:
         return None
+
+
+def _made(form: GatherForm, search: Search, ids: list[int], condition: dict[str, Any] | None) -> Segment | None:
+    """Make the segment; None, with the mistake at the field, when somebody was faster to take the name."""
+    name = form.cleaned_data["name"]
+    segment = Segment(name=name, slug=_free_slug(name))
+    by_condition = form.cleaned_data.get("how") == "condition"
+    try:
+        _make(segment, search, ids, condition if by_condition else None)
+    except IntegrityError:
+        form.add_error("name", TAKEN)
+        return None
+    return segment
 
 
 @transaction.atomic
@@ -107,7 +117,8 @@ def search_of(said: QueryDict) -> Search:
     return Search(said.get("q", "").replace("\0", "")[:200], slug or "", {"1": True, "0": False}.get(test))
 
 
-def _ids(said: QueryDict) -> list[int]:
+def ids_of(said: QueryDict) -> list[int]:
+    """Return the people who were chosen on the list of people; none where all are meant who were found."""
     found = [int(key) for key in said.get(IDS, "").split(",") if key.isascii() and key.isdigit() and len(key) < 19]
     return found[:MAX_IDS]
 

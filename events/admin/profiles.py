@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
@@ -100,10 +101,15 @@ class ProfileAdmin(KeysetAdmin):
     def has_gather_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm("events.add_segment"))
 
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        found: dict[str, Any] = super().get_actions(request)
+        for act in panels.acts(request):
+            found[act.name] = (_leading(act), act.name, f"{act.label} (the chosen people)")
+        return found
+
     @admin.action(description="Make a segment of the chosen people", permissions=["gather"])
     def make_segment(self, request: HttpRequest, queryset: QuerySet[Profile]) -> HttpResponse:
-        ids = ",".join(str(pk) for pk in queryset.order_by("pk").values_list("pk", flat=True))
-        return HttpResponseRedirect(f"{reverse('admin:events_segment_gather')}?ids={ids}")
+        return _lead("admin:events_segment_gather", queryset)
 
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view
@@ -197,6 +203,16 @@ class ProfileAdmin(KeysetAdmin):
             raise PermissionDenied
         found: Profile = profile
         return found
+
+
+def _lead(url_name: str, chosen: QuerySet[Profile]) -> HttpResponse:
+    """Lead to a page about the chosen people."""
+    ids = ",".join(str(pk) for pk in chosen.order_by("pk").values_list("pk", flat=True))
+    return HttpResponseRedirect(f"{reverse(url_name)}?ids={ids}")
+
+
+def _leading(act: panels.Act) -> Callable[[ProfileAdmin, HttpRequest, QuerySet[Profile]], HttpResponse]:
+    return lambda model_admin, request, chosen: _lead(act.url_name, chosen)
 
 
 def profile_context(profile: Profile, request: HttpRequest) -> dict[str, Any]:

@@ -12,13 +12,13 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
-from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from events import audit, panels, people, references, unknown
 from events.admin import gather
 from events.admin.condition_field import ConditionField
 from events.admin.segment_facts import SHOWN, facts_context, plans_context
+from events.admin_in_turn import InTurnAdmin
 from events.audit import Actor
 from events.models import Import, Profile, Segment, SegmentMember, Source
 from events.segments import keeping, lists, usage
@@ -44,6 +44,13 @@ class SegmentForm(forms.ModelForm):  # type: ignore[type-arg]
         model = Segment
         fields = ("name", "slug", "description", "kind", "condition")
         labels = {"slug": "Short name", "kind": "How people come in"}  # noqa: RUF012
+        error_messages = {  # noqa: RUF012
+            "name": {"required": "Give the segment a name.", "unique": "There is a segment of this name already."},
+            "slug": {
+                "required": "Give the segment a short name, such as power-users.",
+                "unique": "There is a segment of this short name already. Choose another.",
+            },
+        }
         widgets = {  # noqa: RUF012
             "name": UnfoldAdminTextInputWidget(),
             "slug": UnfoldAdminTextInputWidget(),
@@ -103,7 +110,7 @@ class ListForm(forms.Form):
 
 
 @admin.register(Segment)
-class SegmentAdmin(ModelAdmin):
+class SegmentAdmin(InTurnAdmin):
     form = SegmentForm
     list_display = ("name", "people", "how", "status", "changed")
     list_display_links = ("name",)
@@ -238,7 +245,7 @@ class SegmentAdmin(ModelAdmin):
         known = [person.pk for person in found.values()]
         verb = lists.remove if request.POST.get("verb") == "remove" else lists.add
         done = verb(segment, known)
-        messages.success(request, f"{done:,} {'removed' if verb is lists.remove else 'added'}.")
+        self._say_done(request, done, len(known), removing=verb is lists.remove)
         if unknown := [name for name in ids[:MAX_IDS] if name not in found]:
             messages.warning(
                 request, f"Nobody is known as {', '.join(unknown[:10])}{' …' if len(unknown) > 10 else ''}."
@@ -247,6 +254,17 @@ class SegmentAdmin(ModelAdmin):
             messages.warning(request, f"Only the first {MAX_IDS:,} lines were taken: send the rest once more.")
         audit.note(Actor.of_user(request.user), "members", segment=segment.slug, number=done)
         return redirect(reverse("admin:events_segment_change", args=[pk]))
+
+    def _say_done(self, request: HttpRequest, done: int, known: int, *, removing: bool) -> None:
+        """Say how many were put in or taken out; where that is nobody, why."""
+        verb = "removed" if removing else "added"
+        if done:
+            messages.success(request, f"{done:,} {verb}.")
+        elif known:
+            why = "none of these people is in the list" if removing else "all of these people are in the list already"
+            messages.info(request, f"Nobody was {verb}: {why}.")
+        else:
+            messages.warning(request, f"Nobody was {verb}. Name people by user id or email, one a line.")
 
     def upload(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Take a file of people for the list, and lead to the page of imports, where it is checked first."""

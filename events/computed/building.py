@@ -9,12 +9,13 @@ from django.conf import settings
 from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
+from events import older
 from events.computed import definitions, writing
 from events.conditions import Performed, What
 from events.giving_way import lost_a_deadlock
 from events.models import ComputedTrait, ComputedValue
 from events.segments import membership
-from events.segments.building import NEXT, SLICE
+from events.segments.building import NEXT, PAUSE_SECONDS, SLICE
 
 State = ComputedTrait.State
 # What ``start`` sets.
@@ -28,7 +29,8 @@ ORDER BY id FOR NO KEY UPDATE
 
 def start(row: ComputedTrait) -> None:
     """Have it reckoned for everybody, from the first on; the caller saves it and nudges ``computed``."""
-    row.state, row.built_to, row.build_started_at, row.build_seconds = State.BUILDING, 0, timezone.now(), None
+    row.state, row.built_to = State.BUILDING, older.NOT_BEGUN
+    row.build_started_at, row.build_seconds = timezone.now(), None
     row.reckoned_in = settings.FALLBACK_TIME_ZONE
 
 
@@ -37,7 +39,10 @@ def build(deadline: float) -> bool:
     begin_in_zone()
     while time.monotonic() < deadline:
         try:
-            if not build_slice():
+            done = build_slice()
+            if done is None:
+                time.sleep(PAUSE_SECONDS)
+            elif not done:
                 return False
         except OperationalError as error:
             if not lost_a_deadlock(error):
@@ -62,15 +67,18 @@ def begin_in_zone() -> None:
 
 
 @transaction.atomic
-def build_slice() -> bool:
+def build_slice() -> bool | None:
     """Do the next people of a computed trait that is new or goes. Returns False when there is none.
 
+    Returns None when ``older`` transactions have to end first: then there is nothing to do but that.
     Segments hear of it quietly: what a new definition finds had been so before.
     """
     waiting = ComputedTrait.objects.select_for_update(skip_locked=True, no_key=True)
     row = waiting.filter(state__in=[State.BUILDING, State.GOING]).order_by("build_started_at", "pk").first()
     if row is None:
         return False
+    if older.are_under_way(row):
+        return None
     now = timezone.now()
     if row.state == State.GOING:
         _remove_slice(row, now)
@@ -83,7 +91,7 @@ def _reckon_slice(row: ComputedTrait, now: datetime) -> None:
     people = _hold(NEXT, row.built_to)
     found = definitions.current([row.pk])
     if people and found:
-        changed = writing.reckon({found[0]: people}, now)
+        changed = writing.reckon({found[0]: people}, now, quiet=True)
         membership.follow_traits(changed, now, f"{row.name} is computed anew", quiet=True)
         row.built_to = people[-1]
         row.save(update_fields=["built_to"])

@@ -58,7 +58,8 @@ SELECT c.id, w.winner, now() FROM (SELECT DISTINCT unnest(%s::bigint[]) AS winne
 CROSS JOIN events_computedtrait c WHERE c.state <> 'going' ORDER BY 1, 2
 ON CONFLICT (computed_id, profile_id) DO UPDATE SET look_at = excluded.look_at, quiet = false
 """
-# As segments do it: people are held first, and a look that is due and to be told stays so.
+# As segments do it: people are held first, and a look that is due and to be told stays so. It moves a little, so that
+# whoever is looking at this moment sees that it is a new one.
 LOOK_NOW = """
 WITH held AS MATERIALIZED (
     SELECT id FROM events_profile WHERE id = ANY(%s) ORDER BY id FOR KEY SHARE
@@ -67,7 +68,8 @@ INSERT INTO events_computedvalue AS v (computed_id, profile_id, look_at, quiet)
 SELECT r.computed_id, held.id, clock_timestamp(), true
 FROM jsonb_to_recordset(%s) AS r(computed_id bigint, profile_id bigint) JOIN held ON held.id = r.profile_id
 ORDER BY 1, 2 ON CONFLICT (computed_id, profile_id) DO UPDATE SET
-    look_at = least(v.look_at, excluded.look_at), quiet = v.quiet OR coalesce(v.look_at > excluded.look_at, true)
+    look_at = least(v.look_at + interval '1 microsecond', excluded.look_at),
+    quiet = v.quiet OR coalesce(v.look_at > excluded.look_at, true)
 """
 
 

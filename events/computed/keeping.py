@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from events import audit, nudges, references
+from events import audit, nudges, older, references
 from events.audit import Actor
 from events.computed import building, definitions, reach, usage
 from events.models import ComputedTrait
@@ -68,7 +68,7 @@ def remove(row: ComputedTrait, actor: Actor) -> None:
     row = ComputedTrait.objects.select_for_update(no_key=True).get(pk=row.pk)
     if found := usage.uses(row.name):
         raise InUse(found)
-    row.state = State.GOING
-    row.save(update_fields=["state"])
+    row.state, row.built_to = State.GOING, older.NOT_BEGUN
+    row.save(update_fields=["state", "built_to"])
     audit.note(actor, "computed", trait=row.name, removed=True)
     nudges.nudge("computed")

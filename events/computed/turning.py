@@ -27,7 +27,7 @@ def turn_batch(now: datetime) -> int:
     for quiet in (False, True):
         due = following.due_of(held, now, quiet=quiet)
         current = definitions.current(due) if due else []
-        changed = writing.reckon({definition: due[definition.pk] for definition in current}, now)
+        changed = writing.reckon({definition: due[definition.pk] for definition in current}, now, quiet=quiet)
         membership.follow_traits(changed, now, membership.COMPUTED, quiet=quiet)
         # What cannot be reckoned waits for nothing.
         if gone := set(due) - {definition.pk for definition in current}:

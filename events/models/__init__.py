@@ -8,7 +8,7 @@ written in one transaction by ``events.ingest``.
 from events.models.audit import AuditEntry, Erasure
 from events.models.computed import ComputedTrait, ComputedValue
 from events.models.log import AcceptedMessage, Event, EventCount, EventCountChange, InboundRequest, Pending
-from events.models.people import Device, Group, Identity, Membership, Profile, SuppressedId
+from events.models.people import Device, Group, Identity, Membership, Profile, SuppressedId, WatchedTrait
 from events.models.plan import EventDefinition, PropertyStat, Violation
 from events.models.retention import KeepFor
 from events.models.segments import Segment, SegmentChange, SegmentHour, SegmentMember, SegmentTurn
@@ -48,6 +48,7 @@ __all__ = [
     "SourceKey",
     "SuppressedId",
     "Violation",
+    "WatchedTrait",
     "hash_key",
     "new_key",
 ]

@@ -16,9 +16,9 @@ class ComputedTrait(models.Model):
 
     ``properties`` are dotted paths: the first is what is reckoned with and what tells values apart, all of them are
     what an object shows. ``revision`` counts the changes of what it means. While it is *building*, people up to the id
-    ``built_to`` have it; while it is *going*, it is taken from everybody. ``reach_days`` is the age at which its
-    events are deleted; it looks no further back. ``reckoned_in`` is the
-    ``FALLBACK_TIME_ZONE`` it was computed with; "" is not known.
+    ``built_to`` have it (-1: nobody has begun); while it is *going*, it is taken from everybody. ``reach_days`` is the
+    age at which its events are deleted; it looks no further back. ``reckoned_in`` is the ``FALLBACK_TIME_ZONE`` it was
+    computed with; "" is not known.
     """
 
     class Function(models.TextChoices):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import ClassVar
 
+from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import OpClass
 from django.db import models
 from django.db.models.functions import Lower, Now
@@ -144,3 +145,19 @@ class SuppressedId(models.Model):
 
     def __str__(self) -> str:
         return bytes(self.digest).hex()[:12]
+
+
+class WatchedTrait(models.Model):
+    """That ``owner``, such as a live campaign, wants to hear of changes of the trait at ``path``.
+
+    See ``events.watching``. ``path`` are names, the outermost first.
+    """
+
+    owner = models.TextField()
+    path = ArrayField(models.TextField())
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["owner", "path"], name="watched_trait_once")]
+
+    def __str__(self) -> str:
+        return ".".join(self.path)

@@ -15,9 +15,9 @@ class Segment(models.Model):
     """People with something in common. Conditions and the API name it by its ``slug``, which stays as it is.
 
     ``revision`` counts the changes of its condition. While it is *building*, people up to the id ``built_to`` have been
-    asked. ``size`` follows with the beat; test people are members and are not counted. ``reckoned_in`` is the
-    installation's time zone when everybody was asked. ``gather`` is the search (``searching.Search``) whose people are
-    still being put into a list.
+    asked (-1: nobody has begun). ``size`` follows with the beat; test people are members and are not counted.
+    ``reckoned_in`` is the installation's time zone when everybody was asked. ``gather`` is the search
+    (``searching.Search``) whose people are still being put into a list.
     """
 
     class Kind(models.TextChoices):

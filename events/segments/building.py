@@ -11,11 +11,13 @@ from django.conf import settings
 from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
+from events import older
 from events.giving_way import lost_a_deadlock
 from events.models import ComputedTrait, Profile, Segment
 from events.segments import changes, gathering, live, membership
 
 SLICE = 1_000
+PAUSE_SECONDS = 0.05
 NEXT = "SELECT id FROM events_profile WHERE id > %s ORDER BY id LIMIT %s FOR NO KEY UPDATE"
 
 
@@ -24,7 +26,11 @@ def build(deadline: float) -> bool:
     begin_in_zone()
     while time.monotonic() < deadline:
         try:
-            if not build_slice():
+            done = build_slice()
+            if done is None:
+                time.sleep(PAUSE_SECONDS)
+                continue
+            if not done:
                 return False
             # So that its page shows how it grows, and is right as soon as it is read again at the end.
             changes.fold()
@@ -44,15 +50,15 @@ def begin_in_zone() -> None:
     known = dict(others.values_list("pk", "reckoned_in"))
     if known:
         moved = [pk for pk in live.watching_zones(live.current(known)) if known[pk]]
-        building = {"state": Segment.State.BUILDING, "built_to": 0, "build_started_at": timezone.now()}
-        others.filter(pk__in=moved).update(**building)
+        others.filter(pk__in=moved).update(**older.afresh())
         others.filter(pk__in=known).update(reckoned_in=zone)
 
 
 @transaction.atomic
-def build_slice() -> bool:
+def build_slice() -> bool | None:
     """Ask about the next people of a segment that is being built. Returns False when there is none to build.
 
+    Returns None when ``older`` transactions have to end first: then there is nothing to do but that.
     Whoever is found in it had been so before: nobody is told.
     """
     segment = (
@@ -63,6 +69,8 @@ def build_slice() -> bool:
     )
     if segment is None:
         return False
+    if older.are_under_way(segment):
+        return None
     with connection.cursor() as cursor:
         cursor.execute(NEXT, [segment.built_to, SLICE])
         people = [pk for (pk,) in cursor.fetchall()]
@@ -89,4 +97,4 @@ def percent(row: Segment | ComputedTrait) -> int:
     if row.state != row.State.BUILDING:
         return 100
     last = Profile.objects.order_by("-pk").values_list("pk", flat=True).first() or 1
-    return min(99, 100 * row.built_to // last)
+    return min(99, 100 * max(0, row.built_to) // last)

@@ -11,6 +11,7 @@ from datetime import datetime
 from django.db import connection
 
 from events import log
+from events.log import ClaimedEvent
 from events.models import SegmentChange
 from events.segments import asking
 
@@ -52,6 +53,14 @@ class Ask:
     seconds: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """How many people entered or left, and the news of it where the caller is to act on them."""
+
+    people: int = 0
+    news: Sequence[ClaimedEvent] = ()
+
+
 ENTER = """
 INSERT INTO events_segmentmember (segment_id, profile_id, since)
 SELECT segment_id, profile_id, %s FROM jsonb_to_recordset(%s) AS r(segment_id bigint, profile_id bigint)
@@ -81,11 +90,11 @@ WHERE t.segment_id = r.segment_id AND t.profile_id = r.profile_id AND t.look_at 
 """
 
 
-def write(answers: Sequence[Answer], at: datetime, asks: Sequence[Ask]) -> int:
-    """Store the answers in the caller's transaction; return how many people entered or left. Seven statements at most.
+def write(answers: Sequence[Answer], at: datetime, asks: Sequence[Ask], *, claim: bool = False) -> Moved:
+    """Store the answers in the caller's transaction and tell the log. Seven statements at most.
 
     ``asks`` tell of each segment in ``answers`` how they were come by. Where nobody is told, segments that ask for
-    these are asked again by themselves.
+    these are asked again by themselves. With ``claim`` the caller, who has claimed events, acts on the news as well.
     """
     entered = [answer for answer in answers if answer.is_in and not answer.was_in]
     left = [answer for answer in answers if answer.was_in and not answer.is_in]
@@ -98,10 +107,19 @@ def write(answers: Sequence[Answer], at: datetime, asks: Sequence[Ask]) -> int:
     _execute(TURN, [answer for answer in earlier if answer.turn_at is None])
     _execute(TURN_ANEW, [answer for answer in earlier if answer.turn_at is not None])
     _record(entered, left, at, asks)
-    log.append([_news(answer, at) for answer in (*entered, *left) if not answer.quiet])
+    told = [answer for answer in (*entered, *left) if not answer.quiet]
+    news = _tell(told, at, claim=claim)
     for name, moved in ((ENTERED, entered), (LEFT, left)):
         asking.hear(asking.unheard(name, {answer.profile_id for answer in moved if answer.quiet}), "another segment")
-    return len(entered) + len(left)
+    return Moved(len(entered) + len(left), news)
+
+
+def _tell(told: Sequence[Answer], at: datetime, *, claim: bool) -> Sequence[ClaimedEvent]:
+    entries = [_news(answer, at) for answer in told]
+    if claim:
+        return log.append_claimed(entries, {answer.profile_id for answer in told if answer.is_test})
+    log.append(entries)
+    return ()
 
 
 def _comes_earlier(answer: Answer, at: datetime) -> bool:

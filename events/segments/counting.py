@@ -66,7 +66,8 @@ def find(node: Node, at_hand: What | None = None) -> Found:
     when neither an exact count nor an estimate comes to an end in time. Five statements, each bounded.
     """
     now = timezone.now()
-    of = everybody()
+    with patience.at_most(EXACT_SECONDS):
+        of = everybody()
     try:
         number = count(node) if at_hand is None else _count_events(node, at_hand, now)
     except TooLong:
@@ -109,6 +110,8 @@ def _meets(node: Node) -> Q:
 
 def _estimate(node: Node, at_hand: What | None, now: datetime, of: int) -> Found:
     asked = list(Profile.objects.filter(pk__in=people.ids_at_random(ASKED), is_test=False).values_list("pk", flat=True))
+    if not asked and of:
+        raise TooLong  # of ids chosen at random none is anybody's: nobody can stand for all
     if at_hand is None:
         meets = list(_people(node, now, everyone=False).filter(pk__in=asked).values_list("pk", flat=True))
     else:

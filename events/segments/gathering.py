@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from django.utils import timezone
-
-from events import nudges
+from events import nudges, older
 from events.models import Profile, Segment
 from events.searching import Search
 from events.segments import lists
@@ -18,7 +16,8 @@ CAUSE = "found in the list of people"
 def begin(segment: Segment, search: Search) -> None:
     """Have everybody looked through for whom ``search`` means, in the background. ``segment`` is not saved yet."""
     segment.gather = asdict(search)
-    segment.state, segment.built_to, segment.build_started_at = Segment.State.BUILDING, 0, timezone.now()
+    for name, value in older.afresh().items():
+        setattr(segment, name, value)
     segment.save()
     nudges.nudge("segments")
 

@@ -8,9 +8,8 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import F
-from django.utils import timezone
 
-from events import nudges, references
+from events import nudges, older, references
 from events.conditions import ConditionError, parse
 from events.models import Segment
 from events.segments import usage
@@ -30,8 +29,7 @@ class InUse(ValueError):
     """Raised for a segment that is used; the message names by what, and ``uses`` lists it."""
 
     def __init__(self, uses: Collection[Use]) -> None:
-        places = "; ".join(map(_words, uses))
-        super().__init__(f"It is used by {places}. Take it out there first.")
+        super().__init__(f"It is used by {usage.listed(uses)}. Take it out there first.")
         self.uses = uses
 
 
@@ -60,7 +58,7 @@ def store(segment: Segment, changed: Collection[str]) -> None:
     """Write what ``changed`` and nothing else, as the beat counts meanwhile; a new condition is asked of everybody."""
     is_new, fields = segment.pk is None, set(changed)
     if "condition" in changed and segment.condition is not None:
-        building = {"state": Segment.State.BUILDING, "built_to": 0, "build_started_at": timezone.now()}
+        building = older.afresh()
         for name, value in building.items():
             setattr(segment, name, value)
         fields |= building.keys()
@@ -94,8 +92,3 @@ def _check(segment: Segment, changed: Collection[str]) -> None:
             raise Mistake(f"condition.{error.path}".rstrip("."), error.message) from None
     for problem in problems(segment.kind, segment.slug, segment.condition):
         raise Mistake("condition", problem)
-
-
-def _words(use: Use) -> str:
-    places = f" ({'; '.join(use.places)})" if use.places else ""
-    return f"{use.kind} “{use.name}”{places}"

@@ -37,4 +37,4 @@ def _set(segment: Segment, profile_ids: Collection[int], cause: str, *, is_in: b
         Answer(segment.pk, segment.slug, segment.name, pk, was_in, is_in, None, is_test, quiet)
         for pk, was_in, is_test in rows.values_list("pk", "was_in", "is_test")
     ]
-    return changes.write(answers, timezone.now(), [changes.Ask(segment.pk, cause)])
+    return changes.write(answers, timezone.now(), [changes.Ask(segment.pk, cause)]).people

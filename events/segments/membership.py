@@ -14,7 +14,7 @@ from django.db import connection
 from events.log import ClaimedEvent
 from events.models import Event
 from events.segments import changes, live, statements
-from events.segments.changes import Answer, Ask
+from events.segments.changes import Answer, Ask, Moved
 from events.segments.live import Live
 
 # What is new of a group may be news of everybody in it: they are asked with the next sweep. Clocks may differ a little.
@@ -34,9 +34,12 @@ COMPUTED = "a computed trait"
 Changed = Mapping[str, Collection[int]]
 
 
-def follow(events: Sequence[ClaimedEvent], now: datetime, changed: Changed | None = None) -> None:
-    """See who enters and leaves segments by these events, which the caller has claimed.
+def follow(
+    events: Sequence[ClaimedEvent], now: datetime, changed: Changed | None = None, *, claim: bool = False
+) -> Sequence[ClaimedEvent]:
+    """See who enters and leaves segments by these events, which the caller has claimed; return the news of it.
 
+    With ``claim`` the caller acts on that as on what it has claimed; else it is pending, and nothing is returned.
     ``changed`` says by name of the trait whose computed traits these events have changed. One statement, and one more
     for each ``statements.TOGETHER`` segments that hear of the same.
     """
@@ -51,7 +54,7 @@ def follow(events: Sequence[ClaimedEvent], now: datetime, changed: Changed | Non
             causes[segment.pk] = _cause(heard[name] for name in names) if names else (COMPUTED, None)
     # The senders' clocks and ours may differ: what has been stored has happened.
     now = max([now, *(event.received_at for event in events)])
-    _ask(_together(wanted, changed or {}), now, causes)
+    moved = _ask(_together(wanted, changed or {}), now, causes, claim=claim)
     told = [event for event in events if event.type == Event.Type.GROUP]
     watching = live.watching_groups(segments)
     if told and watching:
@@ -59,6 +62,7 @@ def follow(events: Sequence[ClaimedEvent], now: datetime, changed: Changed | Non
         members = list({event.profile_id for event in told})
         with connection.cursor() as cursor:
             cursor.execute(ASK_COLLEAGUES, {"at": now, "since": since, "segments": watching, "people": members})
+    return moved.news
 
 
 def follow_traits(changed: Changed, now: datetime, cause: str, *, quiet: bool = False) -> None:
@@ -95,7 +99,7 @@ def ask(
 
     ``causes`` say by segment why, and whose event it was; what ``quiet`` asking finds is told to no campaign.
     """
-    return _ask([([segment], people) for segment, people in wanted.items()], now, causes, quiet=quiet)
+    return _ask([([segment], people) for segment, people in wanted.items()], now, causes, quiet=quiet).people
 
 
 def _ask(
@@ -104,7 +108,8 @@ def _ask(
     causes: Mapping[int, tuple[str, int | None]],
     *,
     quiet: bool = False,
-) -> int:
+    claim: bool = False,
+) -> Moved:
     """Do what ``ask`` does, where several segments may be asked about the same people by one statement."""
     answers: list[Answer] = []
     asks: list[Ask] = []
@@ -117,7 +122,7 @@ def _ask(
             cause, of_person = causes.get(segment.pk, ("", None))
             asks.append(Ask(segment.pk, cause, of_person, len(people), seconds))
     answers.sort(key=lambda answer: (answer.segment_id, answer.profile_id))
-    return changes.write(answers, now, asks) if asks else 0
+    return changes.write(answers, now, asks, claim=claim) if asks else Moved()
 
 
 def _together(

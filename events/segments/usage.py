@@ -35,10 +35,19 @@ _finders: list[Callable[[str], Iterator[Use]]] = []
 _asked: list[Callable[[Any], Iterator[Use]]] = []
 
 
-def register(find: Callable[[str], Iterator[Use]], asked: Callable[[Any], Iterator[Use]]) -> None:
-    """Ask ``find`` as well where the segment with a slug is used, and ``asked`` what of its room a condition names."""
+def register(find: Callable[[str], Iterator[Use]]) -> None:
+    """Ask ``find`` as well where the segment with a slug is used."""
     _finders.append(find)
+
+
+def register_asked(asked: Callable[[Any], Iterator[Use]]) -> None:
+    """Ask ``asked`` as well what of its room a condition names."""
     _asked.append(asked)
+
+
+def listed(uses: Iterable[Use]) -> str:
+    """Say in one line by what something is used, and where in it."""
+    return "; ".join(f"{use.kind} “{use.name}”" + (f" ({'; '.join(use.places)})" if use.places else "") for use in uses)
 
 
 def mentions(tree: Any, slug: str) -> bool:
@@ -47,13 +56,15 @@ def mentions(tree: Any, slug: str) -> bool:
         return any(mentions(part, slug) for part in tree)
     if not isinstance(tree, dict):
         return False
-    if tree.get("segment") == slug or (tree.get("property") == "segment" and slug in _flat(tree)):
+    if tree.get("segment") == slug or compares(tree, "segment", slug):
         return True
     return any(mentions(part, slug) for part in tree.values())
 
 
-def _flat(tree: dict[str, Any]) -> list[Any]:
-    return [each for value in tree.values() for each in (value if isinstance(value, list) else [value])]
+def compares(tree: dict[str, Any], name: str, value: str) -> bool:
+    """Say whether a part of a condition compares the event's property of a name with a value, or with several."""
+    values = [each for said in tree.values() for each in (said if isinstance(said, list) else [said])]
+    return tree.get("property") == name and value in values
 
 
 def uses(segment: Segment) -> list[Use]:

@@ -1,7 +1,9 @@
 """The console's pages of this room: one file per page. Importing it registers them."""
 
 from messaging.admin import (
+    caps,
     layouts,
+    limits,
     messages,
     providers,
     suppressions,
@@ -12,7 +14,9 @@ from messaging.admin import (
 )
 
 __all__ = [
+    "caps",
     "layouts",
+    "limits",
     "messages",
     "providers",
     "suppressions",

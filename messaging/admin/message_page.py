@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
@@ -14,15 +14,19 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from messaging import outbox
+from events.audit import Actor
+from messaging import approval, outbox, preview
 from messaging.admin import frames, journal, timeline, whereabouts
-from messaging.models import Message, MessageBody
+from messaging.errors import TemplateError
+from messaging.models import Message, MessageBody, SendingLimits
+from messaging.reasons import Reason
 from messaging.states import MOVES, IllegalMove, Status
 
 if TYPE_CHECKING:
     from messaging.admin.messages import MessageAdmin
 
 OPERATE = "messaging.change_message"
+LONGEST_NOTE = 500
 
 
 def page(model_admin: MessageAdmin, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -42,7 +46,7 @@ def page(model_admin: MessageAdmin, request: HttpRequest, object_id: str) -> Htt
         "opts": Message._meta,
         "original": message,
         "message": message,
-        "where": whereabouts.describe(message, timezone.now()),
+        "where": whereabouts.describe(message, timezone.now(), SendingLimits.current()),
         "history": history,
         "verdict": timeline.verdict(history) if status in (Status.BOUNCED, Status.REJECTED) else None,
         "body": body,
@@ -50,14 +54,55 @@ def page(model_admin: MessageAdmin, request: HttpRequest, object_id: str) -> Htt
         "may_operate": request.user.has_perm(OPERATE),
         "can_send_again": status in (Status.UNKNOWN, Status.FAILED) and Status.QUEUED in MOVES[status],
         "can_leave": status == Status.UNKNOWN,
+        **(_draft(message) if status == Status.DRAFT else {}),
     }
     return TemplateResponse(request, "admin/messaging/message/page.html", context)
+
+
+def _draft(message: Message) -> dict[str, Any]:
+    """Return what a draft's page shows beside: the mail as it would go out now, and what would keep it back."""
+    try:
+        rendered = preview.of_message(message)
+    except TemplateError as error:
+        return {"is_draft": True, "objection": f"{Reason.TEMPLATE_ERROR.label}: {error}"}
+    return {
+        "is_draft": True,
+        "rendered": rendered,
+        "frame": frames.document(rendered.html),
+        "objection": approval.objection(message, timezone.now()),
+    }
 
 
 @require_POST
 def send_again(request: HttpRequest, message_id: int) -> HttpResponse:
     """Put a message back into the outbox, by the decision of an operator."""
     return _operate(request, message_id, outbox.requeue, "Sent again by hand.", "It is back in the outbox.")
+
+
+@require_POST
+def approve(request: HttpRequest, message_id: int) -> HttpResponse:
+    """Let a draft go out, by the decision of an operator."""
+
+    def verb(message: Message) -> None:
+        _decided(approval.approve([message.pk], Actor.of_user(request.user)))
+
+    return _operate(request, message_id, verb, "Approved.", "Approved: it is in the outbox, and checked once more.")
+
+
+@require_POST
+def refuse(request: HttpRequest, message_id: int) -> HttpResponse:
+    """Leave a draft unsent, by the decision of an operator, with an optional note."""
+    why = request.POST.get("why", "").strip()[:LONGEST_NOTE]
+
+    def verb(message: Message) -> None:
+        _decided(approval.refuse([message.pk], Actor.of_user(request.user), why))
+
+    return _operate(request, message_id, verb, f"Refused{f': {why}' if why else '.'}", "Refused: it is not sent.")
+
+
+def _decided(done: list[int]) -> None:
+    if not done:
+        raise IllegalMove("a message that is no draft is not to be decided about")
 
 
 @require_POST

@@ -21,7 +21,7 @@ def messages_panel(profile: Profile, request: HttpRequest) -> Content | None:
     if not request.user.has_perm("messaging.view_message"):
         return None
     newest = Message.objects.filter(profile=profile).defer("variables").order_by("-pk")[: SHOWN + 1]
-    rows = [(message, whereabouts.tone(message.status)) for message in newest]
+    rows = [(message, whereabouts.tone(message.status), whereabouts.why(message)) for message in newest]
     context = {"rows": rows[:SHOWN], **_refusals(profile)}
     link = reverse("admin:messaging_message_changelist") + f"?profile__id__exact={profile.pk}"
     return Content("admin/messaging/profile_messages.html", context, link if len(rows) > SHOWN else "")

@@ -13,15 +13,16 @@ from django.core.validators import validate_email
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
 from django.utils.html import escape
 from django.views.decorators.http import require_POST
 
-from messaging import connection, verification
+from messaging import composing, connection, limits, verification
 from messaging.admin import journal
 from messaging.channels import open_channel
 from messaging.channels.base import Mail
 from messaging.errors import SendError
-from messaging.models import Provider
+from messaging.models import Provider, SendingLimits
 
 PERMISSION = "messaging.change_provider"
 LOCAL = {"127.0.0.1", "localhost", "::1", "testserver"}
@@ -101,7 +102,10 @@ def send_trial(request: HttpRequest, provider_id: int) -> HttpResponse:
 
 
 def trial(provider: Provider, address: str) -> str:
-    """Send a plain test mail and return the provider's id of it. Raises SendError."""
+    """Send a plain test mail, where the send mode lets it go, and return the provider's id of it. Raises SendError."""
+    current, now = SendingLimits.current(), timezone.now()
+    if current.holds(now):
+        raise SendError(limits.banner(current, now), permanent=True)
     text = f"This mail shows that Cuebird can send through “{provider}”.\n"
     mail = Mail(
         public_id=uuid4(),
@@ -114,7 +118,7 @@ def trial(provider: Provider, address: str) -> str:
     )
     channel = open_channel(provider)
     try:
-        return channel.send(mail)
+        return channel.send(composing.redirected(mail, current.target))
     finally:
         channel.close()
 

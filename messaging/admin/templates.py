@@ -10,10 +10,9 @@ from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
-from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
-from events import references
+from events.admin_in_turn import InTurnAdmin
 from events.templatetags.console import moment
 from messaging.admin import editor, unsaved
 from messaging.admin.send_test import send_test
@@ -78,7 +77,7 @@ def add_problems(form: forms.BaseForm, content: dict[str, str], fields: dict[str
         form.add_error(field if field in form.fields else None, f"{place}{note.text}")
 
 
-class EditorAdmin(ModelAdmin):
+class EditorAdmin(InTurnAdmin):
     """What the template and the layout editor share."""
 
     compressed_fields = False
@@ -101,10 +100,6 @@ class EditorAdmin(ModelAdmin):
         }
         response: HttpResponse = super().changeform_view(request, object_id, form_url, extra)
         return response
-
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        references.hold()
-        super().save_model(request, obj, form, change)
 
 
 @admin.register(Template)

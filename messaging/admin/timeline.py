@@ -42,6 +42,10 @@ BOUNCES: dict[str, str] = {
 }
 
 
+# Why none but a draft is not sent.
+DRAFTS_ONLY = frozenset({Reason.REFUSED, Reason.NOT_APPROVED})
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One line of the history. ``facts`` are pairs of label and text."""
@@ -66,16 +70,22 @@ def verdict(entries: list[Entry]) -> Entry | None:
 
 
 def _own(message: Message) -> list[Entry]:
-    entries = [Entry(message.created_at, "Put into the outbox", facts=_queue_facts(message))]
+    status = Status(message.status)
+    was_draft = bool(message.approved_at or status == Status.DRAFT or message.reason in DRAFTS_ONLY)
+    made = "Written as a draft" if was_draft else "Put into the outbox"
+    entries = [Entry(message.created_at, made, facts=_queue_facts(message))]
+    if message.approved_at:
+        entries.append(Entry(message.approved_at, f"Approved by {message.approved_by}", "ok"))
     if message.sent_at:
         entries.append(
             Entry(message.sent_at, f"Handed to {message.provider or 'the provider'}", "info", _sent(message))
         )
     elif message.called_at:
         entries.append(Entry(message.called_at, f"{message.provider or 'The provider'} was called", "info"))
-    status = Status(message.status)
     if status in (Status.SENDING, Status.SKIPPED, Status.FAILED, Status.UNKNOWN):
         entries.append(Entry(message.updated_at, LABELS[status], whereabouts.TONES[status], _why(message)))
+    elif status == Status.QUEUED and message.reason:
+        entries.append(Entry(message.updated_at, "Put off", "info", _why(message)))
     elif status == Status.QUEUED and message.detail:
         entries.append(Entry(message.updated_at, "Tried, and put back into the outbox", "warn", _why(message)))
     return entries

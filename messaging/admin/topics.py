@@ -8,16 +8,16 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
+from events.admin_in_turn import InTurnAdmin
 from events.models import Profile
 from events.panels import Content
-from messaging import subscriptions
+from messaging import subscriptions, topics
 from messaging.admin import journal
 from messaging.models import Subscription, Topic
 from messaging.policy import TopicState
@@ -43,8 +43,8 @@ class TopicForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(Topic)
-class TopicAdmin(ModelAdmin):
-    """A topic that anybody has said something of, or that mails are about, can be archived and not deleted."""
+class TopicAdmin(InTurnAdmin):
+    """Topics; one that is used is not deleted, and what people have said of one neither: it can be archived."""
 
     form = TopicForm
     list_display = ("name", "slug", "joining", "state", "position")
@@ -56,6 +56,7 @@ class TopicAdmin(ModelAdmin):
     )
     prepopulated_fields = {"slug": ("name",)}
     actions = None
+    change_form_outer_before_template = "admin/messaging/topic/facts.html"
     show_facets = admin.ShowFacets.NEVER
 
     @admin.display(description="State", ordering="archived")
@@ -77,6 +78,36 @@ class TopicAdmin(ModelAdmin):
 
     def get_prepopulated_fields(self, request: HttpRequest, obj: Topic | None = None) -> dict[str, Any]:
         return {} if obj else {"slug": ("name",)}
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        topic = self.get_object(request, object_id)
+        facts = {"topic": topic, "uses": topics.uses(topic), "is_kept": topics.is_kept(topic)} if topic else {}
+        response: HttpResponse = super().change_view(request, object_id, form_url, {**(extra_context or {}), **facts})
+        return response
+
+    def has_delete_permission(self, request: HttpRequest, obj: Topic | None = None) -> bool:
+        """Nobody takes a topic from under those who use it: its page says who does."""
+        allowed = super().has_delete_permission(request, obj)
+        return bool(allowed and (obj is None or not topics.obstacle(obj)))
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Look once more for uses: somebody may have named it while this page was read."""
+        topic = self.get_object(request, object_id)
+        try:
+            if topic and super().has_delete_permission(request, topic) and (obstacle := topics.obstacle(topic)):
+                raise topics.CannotDelete(obstacle)
+            response: HttpResponse = super().delete_view(request, object_id, extra_context)
+        except topics.CannotDelete as error:
+            messages.error(request, f"It was not deleted. {error}")
+            return redirect(reverse("admin:messaging_topic_change", args=[object_id]))
+        return response
+
+    def delete_model(self, request: HttpRequest, obj: Topic) -> None:
+        topics.delete(obj)
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.say)
@@ -103,12 +134,12 @@ def topics_panel(profile: Profile, request: HttpRequest) -> Content | None:
     """Show what the person has said of each topic, and what comes of it for mails. Three statements."""
     if not request.user.has_perm("messaging.view_topic"):
         return None
-    topics = list(Topic.objects.all())
-    said = subscriptions.newest(profile.pk, topics)
-    states = subscriptions.states([(profile.pk, topic.pk, "email") for topic in topics])
+    every = list(Topic.objects.all())
+    said = subscriptions.newest(profile.pk, every)
+    states = subscriptions.states([(profile.pk, topic.pk, "email") for topic in every])
     rows = [
         (topic, *GETS[states[profile.pk, topic.pk, "email"]], said[topic.pk])
-        for topic in topics
+        for topic in every
         if said[topic.pk] or not topic.archived
     ]
     return Content("admin/messaging/profile_topics.html", {"rows": rows, "may_say": request.user.has_perm(MAY_SAY)})

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from messaging.models import Message, Provider
+from messaging import approval
+from messaging.limits import banner
+from messaging.models import Message, Provider, SendingLimits
 from messaging.reasons import Reason
 from messaging.states import LABELS, Status
 
@@ -14,6 +16,7 @@ from messaging.states import LABELS, Status
 LATE = timedelta(seconds=60)
 
 TONES: dict[Status, str] = {
+    Status.DRAFT: "warn",
     Status.QUEUED: "info",
     Status.SENDING: "info",
     Status.SENT: "info",
@@ -37,12 +40,20 @@ ADVICE: dict[Reason, str] = {
     Reason.UNSUBSCRIBED: "Nothing to do: marketing messages leave this person alone. Transactional ones still go out.",
     Reason.SUPPRESSED: "If the mailbox works again, take the address off the suppression list.",
     Reason.TEMPLATE_ERROR: "Correct the template and publish the campaign again; the error stands below.",
+    Reason.NO_LONGER_WANTED: "Nothing to do: what made it unwanted stands below.",
+    Reason.QUIET_HOURS: "Nothing to do: it goes out by itself.",
+    Reason.CAPPED: "Nothing to do: it goes out by itself as soon as the cap has room.",
+    Reason.CAP_FULL: "Nothing to do: the cap has it so. Frequency caps can be changed under Messages.",
+    Reason.CAP_WAITED: "If this happens often, loosen the cap, or let fewer campaigns write to the same people.",
     Reason.NO_PROVIDER: "Set up a provider and make it the default one: what is sent from then on goes out.",
     Reason.NO_MAILBOX: "Add a provider of the kind “Built-in mailbox”, or switch on the one there is.",
     Reason.MERGED: "Look at the other message of this step in the person's history: that is the one that goes out.",
     Reason.PROVIDER_DISABLED: "Switch the provider on: what is sent from then on goes out.",
     Reason.PROVIDER_REFUSED: "The provider's own words stand below: correct what it complains about.",
     Reason.PROVIDER_UNREACHABLE: "Check the connection on the provider's page, then send this message again.",
+    Reason.REFUSED: "Nothing to do: it stays unsent, and the journey has gone on.",
+    Reason.NOT_APPROVED: "Look at the drafts more often, or let the step send by itself.",
+    Reason.SENDS_NOTHING: "Set the step to send by itself and publish the campaign, when its mails are to go out.",
     Reason.OUTCOME_UNKNOWN: "Look in the provider's own log, or ask the person; then decide.",
 }
 
@@ -80,9 +91,12 @@ def tone(status: str) -> str:
     return TONES[Status(status)]
 
 
-def describe(message: Message, now: datetime) -> Whereabouts:
+def describe(message: Message, now: datetime, limits: SendingLimits | None = None) -> Whereabouts:
     """Tell where ``message`` is at ``now``. Reads its provider, which should be loaded."""
     status = Status(message.status)
+    if status == Status.QUEUED and limits and limits.holds(now):
+        text = "It goes out by itself when sending is set back to normal, unless something else speaks against it then."
+        return Whereabouts("warn", banner(limits, now), text, "Due", message.due_at)
     special = SPECIAL.get(status)
     if special:
         return special(message, now)
@@ -90,8 +104,38 @@ def describe(message: Message, now: datetime) -> Whereabouts:
     return Whereabouts(TONES[status], headline, explanation, "Since", message.updated_at)
 
 
+# Reasons whose particulars are words for everybody, and belong beside the label.
+PARTICULAR = frozenset(
+    {
+        Reason.QUIET_HOURS,
+        Reason.CAPPED,
+        Reason.CAP_FULL,
+        Reason.CAP_WAITED,
+        Reason.REFUSED,
+        Reason.NOT_APPROVED,
+    }
+)
+
+
+def why(message: Message) -> str:
+    """Return the recorded reason in words, "" without one; of some with the particulars."""
+    if not message.reason:
+        return ""
+    reason = Reason(message.reason)
+    return f"{reason.label}: {message.detail}" if reason in PARTICULAR and message.detail else reason.label
+
+
+def _draft(message: Message, now: datetime) -> Whereabouts:
+    last = message.created_at + approval.KEEP
+    text = f"It goes out once somebody has approved it. On {last:%-d %B %Y} it is refused by itself."
+    return Whereabouts("warn", "A draft that waits for approval", text, "Since", message.created_at)
+
+
 def _queued(message: Message, now: datetime) -> Whereabouts:
     tries = f"Tried {message.attempts} time{'s' if message.attempts > 1 else ''} so far. " if message.attempts else ""
+    if message.reason and message.due_at > now:
+        text = f"{tries}It goes out by itself then, unless something else speaks against it."
+        return Whereabouts("info", why(message), text, "Until", message.due_at)
     if message.due_at > now:
         headline = "Will be tried again" if tries else "Queued until its time has come"
         return Whereabouts("info", headline, f"{tries}It goes out by itself.", "Next", message.due_at)
@@ -123,7 +167,7 @@ def _sent(message: Message, now: datetime) -> Whereabouts:
 def _not_sent(message: Message, now: datetime) -> Whereabouts:
     reason = Reason(message.reason) if message.reason else None
     status = Status(message.status)
-    headline, advice = (reason.label, ADVICE[reason]) if reason else (LABELS[status], "")
+    headline, advice = (why(message), ADVICE[reason]) if reason else (LABELS[status], "")
     return Whereabouts(TONES[status], headline, advice, "Since", message.updated_at)
 
 
@@ -136,6 +180,7 @@ def _unknown(message: Message, now: datetime) -> Whereabouts:
 
 
 SPECIAL: dict[Status, Callable[[Message, datetime], Whereabouts]] = {
+    Status.DRAFT: _draft,
     Status.QUEUED: _queued,
     Status.SENDING: _sending,
     Status.SENT: _sent,

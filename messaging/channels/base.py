@@ -10,7 +10,10 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """A mail as it is handed over: rendered, with its links and headers."""
+    """A mail as it is handed over: rendered, with its links and headers.
+
+    ``redirected``: ``address`` is the test address, and subject and headers name the person's own.
+    """
 
     public_id: UUID
     address: str
@@ -20,6 +23,7 @@ class Mail:
     html: str
     text: str
     headers: Mapping[str, str] = field(default_factory=dict)
+    redirected: bool = False
 
 
 class Channel(Protocol):

@@ -15,12 +15,6 @@
   const tab = document.querySelector(".cb-tabs [aria-current='page']");
   if (tab) tab.parentElement.scrollLeft = tab.offsetLeft - tab.parentElement.offsetLeft - 40;
 
-  // --- Buttons that ask first ----------------------------------------------------------------------------------
-  document.addEventListener("click", (event) => {
-    const button = event.target.closest("[data-confirm]");
-    if (button && !window.confirm(button.dataset.confirm)) event.preventDefault();
-  }, true);
-
   // --- Links to a card open it ---------------------------------------------------------------------------------
   const open = (id) => {
     const card = document.getElementById(id);
@@ -33,8 +27,9 @@
   };
   const focusFirst = (part) => {
     const wrong = part.querySelector("[aria-invalid='true']");
-    const field = wrong || part.querySelector(".cb-form :is(input, select, textarea):not([type='hidden'])");
-    (field || part).focus({ preventScroll: true });
+    // A condition's text is not shown where its builder is.
+    const fields = [...part.querySelectorAll(".cb-form :is(input, select, textarea):not([type='hidden'])")];
+    (wrong || fields.find((field) => field.offsetParent) || part).focus({ preventScroll: true });
   };
   document.addEventListener("click", (event) => {
     const link = event.target.closest("[data-opens]");
@@ -44,6 +39,12 @@
   });
   window.addEventListener("load", () => {
     if (editor() && location.hash) open(decodeURIComponent(location.hash.slice(1)));
+  });
+
+  // --- A choice that brings other fields ------------------------------------------------------------------------
+  document.addEventListener("change", (event) => {
+    const button = event.target.name && document.querySelector(`[data-chosen-by="${CSS.escape(event.target.name)}"]`);
+    if (button) button.click();
   });
 
   // --- What is typed and not yet saved -------------------------------------------------------------------------

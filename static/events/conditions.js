@@ -1,6 +1,6 @@
 // <condition-builder>: a text field with a condition as JSON becomes a builder of rules. Without this file the field
 // stays as it is. Attributes: about (person, event), event or event-field (the name of the field with the event's
-// name), data-look, data-words, data-values, data-spread, data-people, data-grammar (addresses).
+// name), data-look, data-stop, data-words, data-values, data-spread, data-people, data-grammar (addresses).
 
 import { Builder } from "./conditions/builder.js";
 import { el } from "./conditions/dom.js";

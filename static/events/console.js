@@ -90,4 +90,10 @@
     }
     before = null;
   });
+
+  // --- Buttons that ask first ----------------------------------------------------------------------------------
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-confirm]");
+    if (button && !window.confirm(button.dataset.confirm)) event.preventDefault();
+  }, true);
 })();

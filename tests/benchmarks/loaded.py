@@ -33,7 +33,7 @@ def database() -> Iterator[DurablePostgres]:
             server.start()
             server.migrate()
             _fill(server)
-            with _used_by_django(server.url):
+            with used_by_django(server.url):
                 yield server
         finally:
             server.stop()
@@ -62,7 +62,8 @@ def _fill(server: DurablePostgres) -> None:
 
 
 @contextmanager
-def _used_by_django(url: str) -> Iterator[None]:
+def used_by_django(url: str) -> Iterator[None]:
+    """Have Django in this process use the database at ``url`` for as long as the block lasts."""
     before = connection.settings_dict
     connection.close()
     connections["default"].settings_dict = {**before, **database_from_url(url)}

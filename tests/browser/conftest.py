@@ -7,10 +7,26 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from django.core.management import call_command
 from playwright.sync_api import Browser, Playwright, sync_playwright
+from pytest_django import DjangoDbBlocker
 
+from tests import stack
+from tests.browser.newcomer import SECRETS
 from tests.browser.visiting import OPTIONS, Shop, Visitor, shop_open
 from tests.stack import wait_for
+
+
+@pytest.fixture(scope="module")
+def demo(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[stack.Stack]:
+    """Run the demo for all tests of a file, which share what is stored; the tables are empty afterwards."""
+    with django_db_blocker.unblock():
+        try:
+            with stack.running(**SECRETS) as running:
+                running.manage("seed_demo")
+                yield running
+        finally:
+            call_command("flush", verbosity=0, interactive=False, reset_sequences=False)
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -19,7 +21,9 @@ from events import catalog, patience
 from events.conditions import parse
 from events.models import Segment
 from tests.browser.visiting import OPTIONS
-from tests.factories import make_event, make_profile
+from tests.factories import make_event, make_profile, make_topic
+from tests.races.test_stopping import SLOW, busy_subscriptions, counting
+from tests.stack import wait_for
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser, pytest.mark.slow]
 NARROW = 390
@@ -313,6 +317,41 @@ def test_counting_that_is_stopped_fails_or_takes_too_long_says_what_to_do_next(
         expect(counts).to_contain_text("to try again.")
 
     drive(work)
+
+
+def test_a_count_that_is_stopped_or_out_of_date_ends_in_the_database(drive: Drive) -> None:
+    make_topic()
+    make_profile()
+
+    def work(context: BrowserContext, base: str) -> None:
+        page = new_segment(context, base)
+        put(page, SLOW)
+        with ThreadPoolExecutor(1) as beside, busy_subscriptions_of(beside):
+            page.get_by_role("button", name="Count who matches").click()
+            expect(page.locator(".cbb-busy")).to_be_visible()
+            beside.submit(wait_for, lambda: counting() == 1, 4, "the count").result()
+            page.get_by_role("button", name="Stop counting").click()
+            expect(page.locator(".cbb-count")).to_contain_text("Stopped.")
+            beside.submit(wait_for, lambda: counting() == 0, 2, "its end").result()
+            page.get_by_role("button", name="Count who matches").click()
+            beside.submit(wait_for, lambda: counting() == 1, 4, "the count").result()
+            put(page, {"trait": "plan", "exists": False})
+            expect(page.locator(".cbb-count")).to_contain_text("1 person matches now")
+            beside.submit(wait_for, lambda: counting() == 0, 1, "its end").result()
+
+    drive(work)
+
+
+@contextmanager
+def busy_subscriptions_of(beside: ThreadPoolExecutor) -> Iterator[None]:
+    """Hold the table in another thread: in this one Playwright has its loop, where the ORM may not be asked."""
+    busy = busy_subscriptions()
+    beside.submit(busy.__enter__).result()
+    try:
+        yield
+    finally:
+        beside.submit(busy.__exit__, None, None, None).result()
+        beside.submit(lambda: connection.close()).result()
 
 
 def test_beside_each_rule_stands_whether_it_holds_for_a_person_and_what_was_seen(drive: Drive) -> None:

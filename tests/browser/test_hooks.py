@@ -7,7 +7,7 @@ import requests
 from playwright.sync_api import Page, expect
 
 from tests import stack
-from tests.browser.test_demo import SECRETS, browser, log_in
+from tests.browser.newcomer import SECRETS, browser, log_in
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser, pytest.mark.slow]
 ORDER = {"topic": "orders/paid", "buyer": {"id": 7}, "lines": [{"sku": "A"}, {"sku": "B"}]}

@@ -22,10 +22,10 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, expect, sync_pla
 from playwright.sync_api import Error as BrowserError
 
 from campaigns.demo import seed
-from campaigns.models import Campaign, Parked
+from campaigns.models import Call, Campaign, Finding, Journey, Parked, Safeguards
 from events.models import AuditEntry, ComputedTrait, Import, KeepFor, Segment, Violation
 from events.models import Group as Company
-from messaging.models import Suppression, Unsubscription
+from messaging.models import FrequencyCap, SendingLimits, Suppression, Unsubscription
 from tests.browser.visiting import OPTIONS
 from tests.factories import make_event, make_message, make_profile, make_source, make_topic, planned
 
@@ -75,7 +75,7 @@ class Walk:
             assert "Download is starting" in str(error), f"{url}: {error}"
             return
         # What is asked for once the page is there, such as previews, is looked at as well.
-        self.page.wait_for_timeout(150)
+        self.page.wait_for_timeout(60)
         for link in self.page.evaluate(LINKS):
             self.wants(link)
 
@@ -84,7 +84,7 @@ def make_one_of_each() -> None:
     """Make something of every kind that has pages. What stands in the log and outbox comes with the demo."""
     seed.seed(seed.Secrets.of({name.upper(): f"{name}-for-the-walk" for name in seed.Secrets.__slots__}))
     ada = make_profile("ada", traits={"email": "ada@example.com", "plan": "pro"})
-    event, campaign = make_event(ada, "Signed Up"), Campaign.objects.all()[0]
+    event, campaign, now = make_event(ada, "Signed Up"), Campaign.objects.all()[0], timezone.now()
     Violation.objects.create(name="Signed Up", path="plan", message="must be a text", sample={"plan": 1})
     file = {"kind": "profiles", "format": "csv", "file_name": "people.csv", "columns": {"delimiter": ","}}
     Import.objects.create(source=make_source(), **file)
@@ -94,10 +94,18 @@ def make_one_of_each() -> None:
     planned("Signed Up")
     make_topic()
     make_message(ada, html="<p style='color: red'>Hello Ada</p>")
+    FrequencyCap.objects.create(most=2, window_length=1)
     Suppression.objects.create(address="gone@example.com")
     Unsubscription.objects.create(profile=ada)
     parked = {"event_id": event.pk, "event_timestamp": event.timestamp, "profile": ada, "error": "broken"}
     Parked.objects.create(campaign=campaign, version=campaign.versions.all()[0], name="Signed Up", **parked)
+    journey = Journey.objects.create(
+        profile=ada, campaign=campaign, version=campaign.versions.all()[0], entry_key="walk", trigger_at=now, due_at=now
+    )
+    Call.objects.create(journey=journey, visit=1, step_id="crm", method="GET", due_at=now, until=now)
+    Finding.objects.create(kind=Finding.Kind.STUCK, campaign=campaign, says="One journey is stuck.", since=now)
+    Safeguards.objects.get_or_create(pk=1)
+    SendingLimits.objects.get_or_create(pk=SendingLimits.ONLY)
     Team.objects.create(name="Team")
     every = IntervalSchedule.objects.create(every=1, period="days")
     PeriodicTask.objects.create(name="Tidy", task="events.tidy", interval=every)

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from events import suppression
 from events.models import AuditEntry, Profile
 from tests import stack
-from tests.browser.test_demo import SECRETS, browser, log_in
+from tests.browser.newcomer import SECRETS, browser, log_in
 from tests.factories import make_event, make_profile
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser, pytest.mark.slow]

@@ -148,6 +148,38 @@ def test_a_condition_is_built_within_the_workflow_and_survives_its_redrawing(
     assert editor(work)["trigger"] == {"event": "Signed Up", "where": {"property": "amount", "gt": 30}}
 
 
+def test_a_rule_of_who_leaves_early_is_added_and_another_deleted_by_the_keyboard_alone(
+    editor: Callable[..., dict[str, object]],
+) -> None:
+    def work(context: BrowserContext, url: str) -> None:
+        page = context.new_page()
+        page.on("dialog", lambda dialog: dialog.accept())
+        page.goto(f"{url}?open=exits#exits")
+        press_tab_until(page, "They unsubscribe")
+        page.keyboard.press("Enter")
+        status(page, "Rule added.")
+        expect(page.locator("#exit-0")).to_be_focused()
+        press_tab_until(page, "An event comes")
+        page.keyboard.press("Enter")
+        status(page, "Rule added.")
+        expect(page.locator("[name=exit-1-event]")).to_be_focused()
+        page.keyboard.type("Order Completed")
+        press_tab_until(page, "exit-1-same")
+        page.keyboard.type("order_id")
+        page.keyboard.press("Enter")
+        status(page, "Saved.")
+        expect(page.locator("#exits .cbw-card__words")).to_contain_text(
+            "A journey ends when they unsubscribe; when Order Completed with the same order_id comes"
+        )
+        page.locator("[name=action][value='remove-exit:0']").focus()
+        page.keyboard.press("Enter")
+        status(page, "Rule removed.")
+        expect(page.locator("[name=exit-0-event]")).to_be_focused()
+
+    rule = {"when": "event", "event": "Order Completed", "where": None, "same": "order_id"}
+    assert editor(work)["exits"] == [rule]
+
+
 def test_two_people_and_a_signed_out_tab_lose_nothing(editor: Callable[..., dict[str, object]]) -> None:
     def work(context: BrowserContext, url: str) -> None:
         mine, theirs = context.new_page(), context.new_page()
@@ -179,7 +211,12 @@ def test_nothing_is_wider_than_a_telephone(editor: Callable[..., dict[str, objec
     def work(context: BrowserContext, url: str) -> None:
         page = context.new_page()
         page.set_viewport_size({"width": NARROW, "height": 800})
-        for name in ("workflow/?open=trigger&open=step-wait&open=settings", "journeys/", "check/", "publish/"):
+        for name in (
+            "workflow/?open=trigger&open=step-wait&open=exits&open=settings",
+            "journeys/",
+            "check/",
+            "publish/",
+        ):
             page.goto(url.replace("workflow/", name))
             assert page.evaluate("document.documentElement.scrollWidth") <= NARROW, name
 

@@ -17,7 +17,7 @@ from campaigns.reasons import Ending, Entry, Outcome
 from events.models import ComputedTrait, Event, Profile
 from messaging.models import Message, Subscription, Topic
 from tests.campaigns.flow import delay, happens, make_campaign, send, settle, statements
-from tests.factories import make_profile
+from tests.factories import make_profile, make_source
 
 pytestmark = pytest.mark.django_db
 NOON = datetime(2026, 11, 18, 12, tzinfo=UTC)
@@ -155,7 +155,8 @@ def test_another_campaign_is_started_with_what_it_is_given_and_by_its_own_rules(
     settle()
     settle()
     journey = Journey.objects.get(campaign__slug="gift")
-    assert (journey.profile, journey.trigger) == (person, {"size": 3, "campaign": "gift"})
+    trigger = {"size": 3, "campaign": "gift", "reason": "step", "depth": 1}
+    assert (journey.profile, journey.trigger) == (person, trigger)
     refused = Decision.objects.get(campaign__slug="gift", profile=small)
     assert refused.entry == Entry.FILTERED
     happens(person, properties={"size": 3})
@@ -177,7 +178,7 @@ def test_a_campaign_that_is_not_live_is_not_started_and_the_visit_says_so() -> N
 
 def test_an_application_cannot_ask_for_a_start() -> None:
     make_campaign(send("gift"), name="Gift", event="Never Happens")
-    happens(make_profile(), REQUESTED, {"campaign": "gift"})
+    happens(make_profile(), REQUESTED, {"campaign": "gift"}, source=make_source(), context={"made_by": "gift"})
     settle()
     assert not Journey.objects.exists()
 
@@ -188,6 +189,24 @@ def test_a_campaign_that_starts_itself_does_not_race() -> None:
     for _ in range(10):
         settle()
     assert Journey.objects.count() <= 2
+
+
+def test_a_chain_of_campaigns_ends_after_ten_and_says_so() -> None:
+    make_campaign(send(), event="Never", name="Link 15")
+    for number in reversed(range(15)):
+        make_campaign(
+            {"id": "next", "kind": "start", "campaign": f"link-{number + 1}", "properties": {"depth": -5}},
+            event="Shout" if number == 0 else f"Nothing {number}",
+            name=f"Link {number}",
+        )
+    happens(make_profile(), "Shout")
+    for _ in range(20):
+        settle()
+    assert Journey.objects.count() == 11, "the first, and ten that were started"
+    depths = [event.properties["depth"] for event in Event.objects.filter(name=REQUESTED).order_by("pk")]
+    assert depths == list(range(1, 11))
+    outcome, detail = visits("next")[-1]
+    assert (outcome, detail.startswith("10 campaigns have started each other")) == (Outcome.FAILED, True)
 
 
 def test_going_back_repeats_the_steps_between_so_many_times() -> None:

@@ -86,7 +86,7 @@ def test_a_new_campaign_leads_straight_to_its_workflow(browser: Client) -> None:
     assert campaign.slug == "win-back-2" and campaign.status == Campaign.Status.DRAFT
     assert campaign.draft["steps"][0]["kind"] == "send"
     html = text(browser, answer["Location"])
-    assert "Choose the event" in html and "There are no templates yet" not in html
+    assert "Choose what" in html and "There are no templates yet" not in html
 
 
 def test_a_newcomer_without_templates_is_told_to_write_one(browser: Client) -> None:

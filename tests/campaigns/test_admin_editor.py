@@ -15,6 +15,7 @@ from django.test import Client
 from campaigns.admin import draft as drafts
 from campaigns.engine.definition import problems
 from campaigns.models import Campaign, Journey
+from events.models import Segment
 from messaging.models import Topic
 from tests.campaigns.flow import happens, make_campaign, make_template, send, settle
 from tests.campaigns.form import EditorPage
@@ -103,6 +104,8 @@ def test_every_field_can_be_changed(browser: Client) -> None:
         {
             "trigger-event": "Signed Up",
             "reentry-rule": "always",
+            "reentry-by": "order_id",
+            "reentry-parallel": "yes",
             "step-wait-amount": "2",
             "step-wait-unit": "days",
             "step-wait-name": "Two days",
@@ -120,7 +123,12 @@ def test_every_field_can_be_changed(browser: Client) -> None:
     page.press()
     draft = page.draft
     wait, hours, check, mail = draft["steps"]
-    assert draft["trigger"]["event"] == "Signed Up" and draft["reentry"]["rule"] == "always"
+    assert draft["trigger"]["event"] == "Signed Up" and draft["reentry"] == {
+        "rule": "always",
+        "hours": 12,
+        "by": "order_id",
+        "parallel": True,
+    }
     assert (wait["seconds"], wait["name"]) == (172_800, "Two days")
     assert (hours["days"], hours["start"], hours["end"]) == ([5, 6], "22:00", "02:00")
     assert check["paths"][1]["name"] == "Large" and check["paths"][1]["if"] == {"trait": "seats", "gte": 25}
@@ -133,7 +141,7 @@ def test_a_workflow_is_built_from_nothing_and_published(browser: Client) -> None
     template = make_template()
     campaign = new_draft()
     page = EditorPage(browser, campaign)
-    assert "Choose the event" in page.html
+    assert "Choose what" in page.html
     page.fill({"trigger-event": "Signed Up", "step-mail-template": str(template.pk)})
     page.press("add:delay:0:").fill({"step-wait-amount": "1", "step-wait-unit": "hours"})
     page.press("add:branch:1:")
@@ -224,7 +232,8 @@ def test_topics_and_campaigns_are_chosen_among_those_there_are(browser: Client) 
     topic, start = page.draft["steps"][:2]
     assert (topic["topic"], topic["subscribed"]) == ("news", False)
     assert (start["campaign"], start["properties"]) == ("winback", {"size": "{{ trigger.size }}"})
-    assert "Unsubscribe from the topic news" in page.html and "Let the person into the campaign winback" in page.html
+    assert "Unsubscribe from the topic “Weekly news”" in page.html
+    assert "Let the person into the campaign “Win back”" in page.html
     Topic.objects.all().delete()
     page.press()
     assert page.draft["steps"][0] == topic and "Topic: there is no topic news" in errors(page)
@@ -256,6 +265,21 @@ def test_mistakes_of_new_steps_stand_beside_their_fields(browser: Client) -> Non
     assert page.value("path-chance/a-weight") == "half" and page.draft["steps"][1]["paths"][0]["weight"] == 50
     assert "Trait that holds the date: must be the name of a trait or property" in errors(page)
     assert "At most (optional): must be a whole number from 259,200" in errors(page)
+
+
+def test_how_a_mail_goes_out_is_chosen_and_said(browser: Client) -> None:
+    template = make_template()
+    page = EditorPage(browser, new_draft())
+    assert page.value("step-mail-sending") == "automatic"
+    page.fill({"step-mail-template": str(template.pk), "step-mail-sending": "draft"}).press()
+    assert page.draft["steps"][0]["sending"] == "draft"
+    assert "Send “Hello” once somebody has approved it" in page.html
+    assert "The journey goes on meanwhile" in page.html
+    page.fill({"step-mail-sending": "never"}).press()
+    assert page.draft["steps"][0]["sending"] == "never" and "Note “Hello”, and send nothing" in page.html
+    page.fill({"step-mail-sending": "automatic"}).press()
+    assert "sending" not in page.draft["steps"][0]
+    assert "step-mail-sending" in page.fields and "Send “Hello”" in page.html
 
 
 def test_a_wrong_value_names_its_field_and_loses_nothing_else(browser: Client) -> None:
@@ -328,6 +352,72 @@ def test_step_ids_of_published_versions_are_not_given_again(browser: Client) -> 
 def test_removing_the_goals_event_removes_the_goal(browser: Client) -> None:
     page = EditorPage(browser, make_draft()).fill({"goal-event": ""}).press()
     assert page.draft["goal"] is None
+
+
+# --- Who leaves early ---
+
+RULES: list[dict[str, Any]] = [
+    {"when": "event", "event": "Order Completed", "where": {"property": "total", "gt": 5}, "same": ["order", "id"]},
+    {"when": "condition", "if": {"trait": "plan", "is": "pro"}},
+    {"when": "unmatched"},
+    {"when": "unsubscribe"},
+]
+
+
+def test_rules_of_who_leaves_early_are_built_and_read_back(browser: Client) -> None:
+    page = EditorPage(browser, make_draft())
+    assert "Nobody: everybody goes on to the end" in page.html and "exits" not in page.draft
+    page.press("add-exit:event")
+    assert 'data-focus="exit-0"' in page.html and 'data-card="exits" open' in page.html
+    assert "Event that ends the journey: choose the event that ends the journey" in errors(page)
+    page.fill({"exit-0-event": "Order Completed", "exit-0-same": "order_id"})
+    page.fill({"exit-0-condition": '{"property": "total", "gt": 5}'})
+    page.press("add-exit:condition")
+    assert "say what ends the journey" in errors(page)
+    page.fill({"exit-1-condition": '{"trait": "plan", "is": "pro"}'})
+    page.press("add-exit:unmatched").press("add-exit:unsubscribe").press("done:exits")
+    event, *others = RULES
+    assert page.draft["exits"] == [{**event, "same": "order_id"}, *others]
+    assert not problems({**page.draft, "exits": page.draft["exits"]})
+    said = html.unescape(page.html)
+    assert (
+        "A journey ends when Order Completed with the same order_id, if the event’s total is more than 5 comes" in said
+    )
+    assert "as soon as plan is “pro”; when they no longer meet the conditions to enter; when they unsubscribe" in said
+    assert 'event-field="exit-0-event"' in page.html
+    assert 'value="add-exit:event"' in page.html and 'value="add-exit:unsubscribe"' not in page.html
+
+
+def test_rules_of_who_leaves_early_stay_as_they_are_where_nothing_is_typed(browser: Client) -> None:
+    strange = {"when": "bored", "after": 3}
+    page = EditorPage(browser, make_draft({**FULL, "exits": [*RULES, strange]})).press()
+    assert page.draft["exits"] == [*RULES, strange]
+    assert "a rule that this page cannot show" in page.html and "must be one of event, condition" in errors(page)
+    page.press("remove-exit:9").press("remove-exit:x").press("add-exit:bored").press("add-exit:unmatched")
+    assert page.draft["exits"] == [*RULES, strange]
+
+
+def test_a_rule_of_who_leaves_early_is_taken_away_and_what_is_wrong_behind_it_stays_on_the_page(
+    browser: Client,
+) -> None:
+    page = EditorPage(browser, make_draft({**FULL, "exits": RULES[:2]}))
+    page.fill({"exit-1-condition": '{"trait": "plan", "gt": "many"}'}).press("remove-exit:0")
+    assert page.draft["exits"] == [RULES[1]]
+    assert page.value("exit-0-condition") == '{"trait": "plan", "gt": "many"}' and "gt: must be a number" in errors(
+        page
+    )
+    assert "exit-1-condition" not in page.fields
+    page.press("remove-exit:0")
+    assert "exits" not in page.draft and 'data-focus="exits"' in page.html
+
+
+def test_a_rule_that_can_never_come_true_says_so_at_its_place(browser: Client) -> None:
+    page = EditorPage(browser, new_draft()).press("add-exit:unmatched")
+    assert "can never come true: the trigger has no conditions" in errors(page)
+    assert 'data-opens="exits">Who leaves early</a>' in page.html
+    answer = browser.post(page.url, {**page.fields, "action": "add-exit:event"})
+    assert answer["Location"] == f"{page.url}?open=exit-1#exit-1"
+    assert 'data-card="exits" open' in browser.get(f"{page.url}?open=exit-1").content.decode()
 
 
 # --- Two editors ---
@@ -416,3 +506,42 @@ def test_the_page_asks_as_much_for_many_journeys_as_for_one(
     settle()
     with django_assert_max_num_queries(20):
         EditorPage(browser, campaign)
+
+
+def test_another_kind_of_start_brings_its_own_fields_and_keeps_the_limits(browser: Client) -> None:
+    Segment.objects.create(slug="vip", name="Very important", condition={"trait": "plan", "is": "vip"})
+    page = EditorPage(browser, make_draft()).fill({"trigger-kind": "segment", "trigger-max_age_hours": "24"})
+    page.press()
+    where = FULL["trigger"]["where"]
+    page.fill({"trigger-segment": "vip", "trigger-moved": "left", "trigger-max_age_hours": "24"}).press("kind")
+    assert page.draft["trigger"] == {
+        "kind": "segment",
+        "segment": "vip",
+        "moved": "left",
+        "where": where,
+        "max_age_hours": 24,
+    }
+    assert "Somebody leaves the segment “Very important”" in page.html and 'data-focus="trigger"' in page.html
+    assert page.value("trigger-event") == "Segment Left"
+    page.fill({"trigger-kind": "request"}).press("kind")
+    assert page.draft["trigger"] == {"kind": "request", "where": where, "max_age_hours": 24}
+    page.fill({"trigger-kind": "event"}).press("kind")
+    assert page.draft["trigger"] == {"event": "", "where": where, "max_age_hours": 24}
+
+
+def test_a_trait_that_changes_is_asked_for_with_its_values(browser: Client) -> None:
+    campaign = make_draft({**FULL, "trigger": {"kind": "trait", "trait": ["a.b", "c"], "from": None, "to": "12"}})
+    page = EditorPage(browser, campaign)
+    assert (page.value("trigger-before"), page.value("trigger-after")) == ("null", '"12"')
+    assert page.press().draft["trigger"] == {
+        "kind": "trait",
+        "trait": ["a.b", "c"],
+        "from": None,
+        "to": "12",
+        "where": None,
+    }
+    page.fill({"trigger-trait": "plan", "trigger-before": "", "trigger-after": "12"}).press()
+    assert page.draft["trigger"] == {"kind": "trait", "trait": "plan", "to": 12, "where": None}
+    assert "plan changes to “12”" in page.html
+    page.fill({"trigger-after": "[1]"}).press()
+    assert 'aria-describedby="id_trigger-after-error"' in page.html

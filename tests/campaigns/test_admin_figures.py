@@ -79,7 +79,8 @@ def test_the_campaign_as_a_whole_has_its_conversion_rate(browser: Client) -> Non
         count(campaign.live_version, metric, number, "")
     html = page(browser, campaign)
     found = re.findall(r"cb-kpi\"><strong>(.*?)</strong><span>(.*?)</span>", html)
-    assert found == [("200", "Entered"), ("25", "Converted"), ("12.5 %", "Conversion rate"), ("180", "Ended")]
+    expected = [("200", "Entered"), ("25", "Converted"), ("12.5 %", "Conversion rate"), ("180", "Ended")]
+    assert found == [*expected, ("0", "Left early")]
 
 
 def test_nobody_entered_makes_no_rate() -> None:

@@ -9,10 +9,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from campaigns.admin import compare, words
+from campaigns.admin import compare, starts, weekdays, words
 from campaigns.admin.standing import standing
-from campaigns.models import Journey
+from campaigns.models import Campaign, Journey
 from campaigns.reasons import Ending
+from events.models import Segment
+from events.searching import Search
+from messaging.models import Topic
 
 VIENNA = ZoneInfo("Europe/Vienna")
 NOW = datetime(2026, 11, 20, 16, 30, tzinfo=UTC)  # a Friday, 17:30 in Vienna
@@ -47,7 +50,7 @@ def test_spans_are_said_with_their_two_largest_units(seconds: float, text: str) 
     ],
 )
 def test_days_are_said_in_runs(days: list[int], text: str) -> None:
-    assert words.days(days) == text
+    assert weekdays.say(days) == text
 
 
 @pytest.mark.parametrize("spans", [[1], [60], [5400], [3600, 5400], [86_400], [90_000, 86_400], [604_800]])
@@ -128,6 +131,14 @@ def test_differences_are_listed_in_words() -> None:
     ]
 
 
+def test_who_leaves_early_is_a_difference() -> None:
+    after = {**sample(), "exits": [{"when": "event", "event": "Paid", "same": "order_id"}, {"when": "unsubscribe"}]}
+    assert compare.changes(sample(), after, {}) == [
+        "Leaving early: Nobody: everybody goes on to the end, or to the goal → "
+        "A journey ends when Paid with the same order_id comes; when they unsubscribe"
+    ]
+
+
 def test_another_order_is_a_difference() -> None:
     after = copy.deepcopy(sample())
     after["steps"].reverse()
@@ -190,3 +201,32 @@ def test_where_a_journey_stands(columns: dict[str, Any], step: Any, text: str, t
     assert text in found.text
     assert found.tone == tone
     assert found.until is None or found.until > NOW
+
+
+@pytest.mark.django_db
+def test_segments_topics_and_campaigns_are_called_by_the_names_that_people_know() -> None:
+    Segment.objects.create(slug="power", name="Power users")
+    Topic.objects.create(slug="news", name="The newsletter")
+    Campaign.objects.create(slug="winback", name="Win them back")
+    before = {"trigger": {"event": "Signed Up"}, "steps": []}
+    after = {
+        "trigger": {"kind": "segment", "segment": "power", "moved": "left"},
+        "steps": [
+            {"id": "join", "kind": "subscribe", "topic": "news", "subscribed": True},
+            {"id": "on", "kind": "start", "campaign": "winback"},
+            {"id": "gone", "kind": "start", "campaign": "deleted"},
+        ],
+        "priority": "high",
+    }
+    said = "\n".join(compare.changes(before, after, {}))
+    for words_of in (
+        "Somebody leaves the segment “Power users”",
+        "Subscribe to the topic “The newsletter”",
+        "Let the person into the campaign “Win them back”",
+        "Let the person into the campaign deleted",
+        "high priority",
+    ):
+        assert words_of in said
+    entered = starts.because("Segment Entered", {"segment": "power", "name": "Power users"})
+    assert entered == "entered the segment “Power users”"
+    assert Search(segment="power").words() == "in the segment “Power users”"

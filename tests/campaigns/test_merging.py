@@ -62,6 +62,29 @@ def enters(person: Profile) -> Journey:
     return Journey.objects.latest("pk")
 
 
+def test_journeys_side_by_side_all_go_on_but_for_those_of_the_same_order() -> None:
+    make_campaign(delay(), send(), reentry={"rule": "once", "by": "order_id", "parallel": True})
+    winner, loser = make_profile(), make_profile()
+    for person, order in ((winner, 1), (loser, 1), (loser, 2)):
+        happens(person, properties={"order_id": order})
+        settle()
+    one_of(winner, loser)
+    under_way = Journey.objects.exclude(state="ended").order_by("pk")
+    assert [(j.profile, j.trigger["order_id"]) for j in under_way] == [(winner, 1), (winner, 2)]
+    an_hour_later()
+    assert Message.objects.filter(status="queued").count() == 2
+
+
+def test_messages_that_wait_for_several_orders_all_go_on() -> None:
+    make_campaign(send(), reentry={"rule": "always", "by": "order_id", "parallel": True})
+    winner, loser = make_profile(), make_profile()
+    for person, order in ((winner, 1), (loser, 1), (loser, 2)):
+        happens(person, properties={"order_id": order})
+        settle()
+    one_of(winner, loser)
+    assert sorted(Message.objects.values_list("status", flat=True)) == ["queued", "queued", "skipped"]
+
+
 @pytest.mark.parametrize("first_stays", [True, False])
 def test_the_journey_that_has_said_more_goes_on(first_stays: bool) -> None:
     campaign = make_campaign(delay(), send(), delay(step_id="rest"), send("last"))

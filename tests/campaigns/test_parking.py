@@ -127,8 +127,15 @@ def test_the_page_tells_what_failed_and_lets_all_of_a_campaign_try_again(admin_c
     one = Parked.objects.first()
     assert one
     admin_client.post("/admin/campaigns/parked/", {"action": "try_all", "_selected_action": [one.pk]})
-    assert "on its way again" in admin_client.get("/admin/campaigns/parked/").content.decode()
+    page = admin_client.get("/admin/campaigns/parked/").content.decode()
+    assert "on its way again" in page and "3 of them are on their way again." in page
+    progress = "/admin/campaigns/parked/progress/"
+    assert f"{progress}?of=3" in page
+    part = admin_client.get(progress, {"of": "5"}).content.decode()
+    assert "3 of them are on their way again, 2 have been looked at." in part and 'max="5" value="2"' in part
+    assert 'max="3" value="0"' in admin_client.get(progress, {"of": "-1"}).content.decode()
     enrollment.enroll_waiting(time.monotonic() + 30)
+    assert admin_client.get(progress, {"of": "3"}).headers["HX-Refresh"] == "true"
     assert entries_of(bad) == [Entry.ENTERED] * 3
     assert "All is well" in admin_client.get("/admin/campaigns/parked/").content.decode()
 

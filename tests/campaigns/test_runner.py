@@ -178,7 +178,7 @@ def test_a_pause_holds_also_who_would_skip_a_wait() -> None:
     happens(make_profile(is_test=True))
     settle()
     publishing.pause(campaign)
-    runner.skip_wait(Journey.objects.get(), "ada")
+    assert not runner.skip_wait(Journey.objects.get(), "ada")
     assert Journey.objects.get().state == Journey.State.PAUSED
     assert visits() == [("wait", "")]
 
@@ -213,7 +213,7 @@ def test_a_journey_that_fails_is_set_aside_and_can_be_tried_again(monkeypatch: p
     assert [message.profile for message in Message.objects.all()] == [good]
     stuck = Journey.objects.get(state=Journey.State.STUCK)
     assert (stuck.profile, stuck.error) == (bad, "ArithmeticError: bad luck")
-    runner.retry(stuck)
+    runner.retry(Journey.objects.filter(pk=stuck.pk))
     settle()
     assert Message.objects.filter(profile=bad).count() == 1
 

@@ -39,7 +39,7 @@ def named(starter: Starter) -> set[str]:
     """Return the events that the definition and the segment's condition name."""
     segment = starters.segment_of(starter)
     trees = repr(starter.tree) + repr(segment.condition if segment else "")
-    return set(re.findall(r"'event': '([^']+)'", trees)) - {"Segment Entered"}
+    return set(re.findall(r"'event': '([^']+)'", trees))
 
 
 @BY_SLUG
@@ -47,7 +47,7 @@ def test_each_can_be_published_as_it_is_and_says_all_that_matters(starter: Start
     campaign = starting.start(starter, starter.name, starter.slug, USUAL)
     assert problems(campaign) == []
     workflow = parse(campaign.draft)
-    assert workflow.trigger.where is not None
+    assert workflow.trigger.where is not None or starter.segment
     assert workflow.goal is not None
     assert workflow.trigger.max_age_hours <= 24
     kinds = [step["kind"] for _, step in publishing.all_steps(campaign.draft)]
@@ -82,7 +82,7 @@ def test_a_segment_of_another_condition_keeps_its_name() -> None:
     made = Segment.objects.get(slug="power-users-2")
     assert made.name == "Power users 2"
     assert made.state == Segment.State.BUILDING
-    assert campaign.draft["trigger"]["where"] == {"property": "segment", "is": "power-users-2"}
+    assert campaign.draft["trigger"]["segment"] == "power-users-2"
 
 
 def test_who_enters_its_segment_later_starts_a_journey_and_who_was_in_it_does_not() -> None:

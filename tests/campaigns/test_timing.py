@@ -71,6 +71,19 @@ def test_a_window_that_opens_in_the_missing_hour_opens_when_the_clock_jumps() ->
     assert next_open(early, utc("2026-03-08 05:00"), ZoneInfo("America/New_York")) == utc("2026-03-08 07:00")
 
 
+def test_a_window_that_lies_in_the_missing_hour_opens_a_week_later() -> None:
+    short = Window("w", "Short", frozenset({6}), time(2, 10), time(2, 50))
+    opening = next_open(short, utc("2026-03-02 12:00"), ZoneInfo("America/New_York"))
+    assert opening == utc("2026-03-15 06:10")
+
+
+def test_a_window_in_the_hour_that_comes_twice_opens_twice() -> None:
+    short = Window("w", "Short", frozenset(range(7)), time(2, 10), time(2, 20))
+    vienna = ZoneInfo("Europe/Vienna")
+    assert next_open(short, utc("2026-10-25 00:00"), vienna) == utc("2026-10-25 00:10")
+    assert next_open(short, utc("2026-10-25 00:20"), vienna) == utc("2026-10-25 01:10")
+
+
 def test_the_first_zone_that_exists_is_taken() -> None:
     assert zone_of(["", "Mars/Olympus", "Europe/Vienna", "UTC"]).key == "Europe/Vienna"
     assert zone_of(["", "../etc/passwd"]).key == "UTC"

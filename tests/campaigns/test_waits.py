@@ -228,11 +228,13 @@ def test_what_wakes_a_wait_is_what_its_condition_speaks_of() -> None:
         step = wait(**fields)
         step["paths"] = [{"id": "met"}, {"id": "late"}]
         workflow = parse({"trigger": {"event": "X"}, "steps": [step]})
-        return waking.wakes(workflow.by_id["wait"])
+        return waking.wakes(workflow.by_id["wait"], "Europe/Vienna")
 
     assert of(event="Order Paid") == ["track Order Paid"]
     assert of(**{"if": {"any": [{"trait": "plan", "is": 1}, {"event": "A B"}]}}) == ["alias", "identify", "track A B"]
     assert "track Segment Entered" in (of(**{"if": {"segment": "vip"}}) or [])
+    dated = of(**{"if": {"trait": "renews", "within_next": "2d"}})
+    assert dated == ["zone Europe/Vienna", "alias", "identify"]
 
 
 def test_statements_do_not_grow_with_the_journeys_that_wait_and_are_woken() -> None:

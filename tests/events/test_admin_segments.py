@@ -253,3 +253,27 @@ def test_who_may_not_see_segments_sees_none(client: Client) -> None:
     assert client.get(page(segment)).status_code == 403
     assert client.get(f"{LIST}{segment.pk}/progress/").status_code == 403
     assert client.post(f"{LIST}{segment.pk}/people/", {"ids": "ada"}).status_code == 403
+
+
+def test_nobody_is_removed_twice_and_a_short_name_is_asked_for(admin_client: Client) -> None:
+    ada = make_profile("ada")
+    segment = Segment.objects.create(slug="vip", name="VIP", kind=Segment.Kind.MANUAL)
+    url = f"/admin/events/segment/{segment.pk}/people/"
+
+    def said(ids: str, verb: str) -> str:
+        return admin_client.post(url, {"ids": ids, "verb": verb}, follow=True).content.decode()
+
+    assert "1 added." in said("ada", "add")
+    assert "Nobody was added: all of these people are in the list already." in said("ada", "add")
+    assert "1 removed." in said("ada", "remove")
+    assert "Nobody was removed: none of these people is in the list." in said("ada", "remove")
+    assert "Nobody was removed. Name people by user id or email" in said(" ", "remove")
+    assert not SegmentMember.objects.filter(profile=ada).exists()
+
+    form = {"name": "Others", "slug": "", "kind": "manual", "condition": ""}
+    page = admin_client.post("/admin/events/segment/add/", form).content.decode()
+    assert "Give the segment a short name, such as power-users." in page
+    page = admin_client.post("/admin/events/segment/add/", {**form, "slug": "vip"}).content.decode()
+    assert "There is a segment of this short name already. Choose another." in page
+    page = admin_client.post("/admin/events/segment/add/", {**form, "slug": "Very Important"}).content.decode()
+    assert "Use small letters, digits and hyphens." in page

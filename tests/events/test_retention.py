@@ -15,7 +15,7 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 from django.utils import timezone
 
-from campaigns.models import Call, Decision, Journey, Parked, Visit
+from campaigns.models import Call, Decision, Finding, Intake, Journey, Parked, Visit
 from events import audit, log, retention, tasks
 from events.audit import Actor
 from events.models import (
@@ -100,6 +100,15 @@ def make_parked_by_campaign() -> None:
     )
 
 
+def make_intake() -> None:
+    now = timezone.now()
+    Intake.objects.create(campaign=flow.make_campaign(), due_at=now, next_at=now, ended_at=now)
+
+
+def make_finding() -> None:
+    Finding.objects.create(kind=Finding.Kind.NO_WORKER, since=timezone.now(), until=timezone.now())
+
+
 def make_report() -> None:
     message = make_message(status=Status.SENT)
     DeliveryEvent.objects.create(message=message, type="opened", event_key="k", timestamp=timezone.now())
@@ -120,6 +129,8 @@ LOGS: dict[str, tuple[Any, Any, str, int | None]] = {
     "visits": (make_visit, Visit, "", None),
     "calls": (make_call, Call, "", 90),
     "parked_by_campaigns": (make_parked_by_campaign, Parked, "parked_at", 90),
+    "intakes": (make_intake, Intake, "ended_at", 365),
+    "findings": (make_finding, Finding, "until", 90),
     "reports": (make_report, DeliveryEvent, "received_at", None),
     "changes": (make_change, LogEntry, "action_time", 730),
     "log-ins": (

@@ -184,6 +184,7 @@ def test_every_table_that_leads_to_a_person_is_known_to_whoever_erases() -> None
             " AND c.relnamespace = 'public'::regnamespace"
         )
         assert {name for (name,) in cursor.fetchall()} == {
+            "campaigns_dateturn",
             "campaigns_decision",
             "campaigns_journey",
             "campaigns_parked",

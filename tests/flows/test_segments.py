@@ -98,7 +98,8 @@ def test_time_alone_lets_somebody_in_and_out(running: stack.Stack) -> None:
     lately = make_segment("lately", {"event": "Signed In", "within": "1m"})
     mails_on(ENTERED, away)
     mails_on(LEFT, lately)
-    at = timezone.now() - MINUTE + SOON
+    # A machine that is busy with others still has to see that it is less than a minute old.
+    at = timezone.now() - MINUTE + 3 * SOON
     report(running, make_key(), "ada", "Signed In", at)
     stack.wait_for(lambda: SegmentMember.objects.filter(segment=lately).exists(), PATIENCE, "the entry")
     assert not SegmentMember.objects.filter(segment=away).exists(), "the minute is not over"
@@ -134,4 +135,5 @@ def test_killed_workers_tell_of_each_move_once(running: stack.Stack) -> None:
     # What was being handed to the mailbox when its worker died waits for its lease to end, and is never made twice.
     made = Counter(Message.objects.values_list("profile__user_id", flat=True))
     assert made == Counter(dict.fromkeys(people, 2))
+    stack.wait_for(lambda: 2 in mailed().values(), PATIENCE, "the first mails")
     assert max(mailed().values()) == 2

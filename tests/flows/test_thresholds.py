@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -83,14 +84,17 @@ def test_the_third_click_in_ten_minutes_starts_one_journey(running: Stack) -> No
     assert started("turned") == third
     assert started("slow") == started("one") == started("other") == []
 
-    # Each in a request of its own, the last first: the next click counts the latecomers (docs/conditions.md).
-    for seconds in (QUICK[2], *QUICK[:2]):
-        report([click("late", seconds)])
+    # Each in a request of its own, in every order: whichever comes last, it is the third by time that starts a journey.
+    for number, order in enumerate(permutations(QUICK)):
+        for seconds in order:
+            report([click(f"order-{number}", seconds)])
+            settle()
+        assert started(f"order-{number}") == third
+    report([click("order-5", QUICK[2] + 30)])
+    for seconds in reversed(SLOW):
+        report([click("slowly-back", seconds)])
         settle()
-    assert started("late") == []
-    report([click("late", QUICK[2] + 30)])
-    settle()
-    assert started("late") == [START + timedelta(seconds=QUICK[2] + 30)]
+    assert started("slowly-back") == []
 
     # What is sent again, alone or with others, is nothing new.
     before = Event.objects.count()
@@ -99,4 +103,4 @@ def test_the_third_click_in_ten_minutes_starts_one_journey(running: Stack) -> No
     report([click("one", 0)])
     settle()
     assert Event.objects.count() == before
-    assert Journey.objects.count() == 4
+    assert Journey.objects.count() == 3 + 6

@@ -16,7 +16,7 @@ from django.utils import timezone
 from messaging.models import DeliveryEvent, Message
 from messaging.reasons import Reason
 from messaging.states import Status
-from tests.factories import make_message, make_profile, make_provider
+from tests.factories import make_message, make_profile, make_provider, make_template, make_version
 
 pytestmark = pytest.mark.django_db
 
@@ -85,6 +85,11 @@ def test_list_costs_the_same_number_of_statements_for_any_number_of_messages(adm
     assert len(many) == len(few)
     assert len(many) <= 8
     assert not any("COUNT(" in query["sql"] for query in many.captured_queries)
+
+
+def test_list_calls_what_has_no_subject_yet_by_its_template(admin_client: Client) -> None:
+    make_message(template_version=make_version(make_template("Weekly letter")))
+    assert "Weekly letter" in text_of(admin_client, LIST)
 
 
 def test_list_and_page_are_closed_without_the_permission() -> None:

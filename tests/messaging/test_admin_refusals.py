@@ -147,7 +147,7 @@ def test_profile_panel_shows_messages_and_refusals(admin_user: User, rf: Request
         content = messages_panel(ada, request)
     assert content is not None
     assert len(queries) <= 3
-    assert [str(message) for message, _ in content.context["rows"]][:2] == ["Mail 11", "Mail 10"]
+    assert [str(message) for message, _, _ in content.context["rows"]][:2] == ["Mail 11", "Mail 10"]
     assert content.link.endswith(f"?profile__id__exact={ada.pk}")
     badges = refusal_badges(ada, request)
     assert badges is not None and all(badges.context.values())

@@ -82,7 +82,8 @@ def test_a_turn_is_found_by_an_index_in_a_long_queue() -> None:
         )
         cursor.execute("ANALYZE messaging_message")
         now = timezone.now()
-        cursor.execute("EXPLAIN " + claims.CLAIM, {"now": now, "lease": now, "limit": 32})
+        parameters = {"now": now, "lease": now, "limit": 32, "gathered": now, "test_keys": "test:%"}
+        cursor.execute("EXPLAIN " + claims.CLAIM, parameters)
         plan = "\n".join(row[0] for row in cursor.fetchall())
     assert "message_turn" in plan and "Sort" not in plan, plan
 

@@ -15,9 +15,9 @@ from django.utils import timezone
 
 from events import nudges
 from events.models import Event, Profile
-from messaging import claims, composing, consent, credentials, delivery, outbox, sending
+from messaging import claims, composing, consent, credentials, delivery, sending
 from messaging.channels import email
-from messaging.models import Message, MessageBody, Suppression
+from messaging.models import TEST_KEY, Message, MessageBody, Suppression
 from messaging.reasons import Reason
 from messaging.states import Status
 from tests.factories import make_message, make_profile, make_provider, make_template, make_version
@@ -321,7 +321,7 @@ def test_a_worker_that_lost_its_lease_does_not_call(
 def test_a_test_goes_to_its_own_address_and_into_nobodys_history(ada: Profile) -> None:
     make_provider(is_default=True)
     consent.unsubscribe(ada.pk, "manual")
-    key = f"{outbox.TEST_KEY}1"
+    key = f"{TEST_KEY}1"
     message = delivered(make_message(ada, key=key, address="author@acme.example", is_test=True))
     assert (message.status, message.address) == (Status.DELIVERED, "author@acme.example")
     assert [name for name, _ in events(ada)] == ["Email Unsubscribed"]

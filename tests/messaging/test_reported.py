@@ -9,8 +9,7 @@ import pytest
 from django.test import Client
 
 from events.models import Event, InboundRequest
-from messaging import outbox
-from messaging.models import DeliveryEvent, Message, Suppression, Unsubscription
+from messaging.models import TEST_KEY, DeliveryEvent, Message, Suppression, Unsubscription
 from messaging.states import Status
 from tests.events.api.customerio.account import Account, done
 from tests.factories import make_message
@@ -98,7 +97,7 @@ def test_an_empty_body_unsubscribes(message: Message) -> None:
 
 
 def test_a_test_message_unsubscribes_nobody() -> None:
-    message = make_message(key=f"{outbox.TEST_KEY}1", status=Status.SENT)
+    message = make_message(key=f"{TEST_KEY}1", status=Status.SENT)
     assert done(post(f"/unsubscribe/{message.public_id}", {}))
     assert not Unsubscription.objects.exists()
 

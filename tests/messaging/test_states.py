@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from messaging.states import LABELS, MOVES, REPORTED, IllegalMove, Status, after_report, move
+from messaging.states import BEGINS, LABELS, MOVES, REPORTED, IllegalMove, Sending, Status, after_report, move
 
 FINAL = {Status.SKIPPED, Status.COMPLAINED}
 
@@ -22,6 +22,7 @@ def end(start: Status, reports: tuple[Status, ...]) -> Status:
 def test_every_status_has_its_moves_and_its_words() -> None:
     assert set(MOVES) == set(LABELS) == set(Status)
     assert {status for status, moves in MOVES.items() if not moves} == FINAL
+    assert set(BEGINS) == set(Sending)
 
 
 @pytest.mark.parametrize("current", Status)
@@ -51,5 +52,6 @@ def test_a_report_is_evidence_whatever_we_thought(start: Status) -> None:
     assert after_report(start, Status.DELIVERED) is Status.DELIVERED
 
 
-def test_what_was_skipped_was_never_sent() -> None:
-    assert after_report(Status.SKIPPED, Status.DELIVERED) is Status.SKIPPED
+@pytest.mark.parametrize("status", [Status.SKIPPED, Status.DRAFT])
+def test_what_was_skipped_or_is_a_draft_was_never_sent(status: Status) -> None:
+    assert after_report(status, Status.DELIVERED) is status

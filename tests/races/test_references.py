@@ -1,4 +1,4 @@
-"""Somebody names a segment or a computed trait while somebody else takes it away."""
+"""Somebody names a segment, a computed trait or a topic while somebody else takes it away."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ from events.audit import Actor
 from events.computed import keeping as computed_keeping
 from events.models import ComputedTrait, Segment
 from events.segments import keeping
-from messaging.models import Template
+from messaging import topics
+from messaging.models import Template, Topic
 from tests.campaigns.flow import delay, make_campaign
+from tests.factories import make_topic
 from tests.races.together import at_once
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
@@ -135,3 +137,10 @@ def test_segments_that_begin_to_ask_for_each_other_make_no_circle(buyers: Segmen
     buyers.condition = {"not": {"segment": "others"}}
     first, second = (lambda: keeping.save(others, ["condition"])), (lambda: keeping.save(buyers, ["condition"]))
     assert refused_while(first, second, keeping.Mistake)
+
+
+def test_a_topic_that_a_segment_begins_to_ask_for_stays() -> None:
+    topic = make_topic()
+    asking = Segment(slug="readers", name="Readers", condition={"topic": "newsletter", "is": "subscribed"})
+    assert refused_while(lambda: keeping.save(asking, ["condition"]), lambda: topics.delete(topic), topics.CannotDelete)
+    assert Topic.objects.exists()

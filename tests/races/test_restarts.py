@@ -17,7 +17,7 @@ from tests import durable, stack
 from tests.tracking import basic
 
 pytestmark = [pytest.mark.race, pytest.mark.slow]
-EVENTS, CLIENTS, RESTARTS, PEOPLE = 50_000, 16, 3, 300
+EVENTS, CLIENTS, RESTARTS, PEOPLE = 20_000, 16, 3, 300
 # Small enough to be stored together with others; some calls bring one event alone.
 BATCH, SINGLES = 40, 1_000
 PATIENCE_SECONDS = 120.0

@@ -145,10 +145,10 @@ def test_a_turn_that_comes_while_somebody_asks_is_not_lost(
         SegmentTurn.objects.create(segment=segment, profile=person, look_at=now + before)
     write = changes.write
 
-    def written_later(*answers: Any) -> int:
+    def written_later(*answers: Any, claim: bool) -> changes.Moved:
         with ThreadPoolExecutor(1) as pool:
             pool.submit(apart, lambda: history(person)).result(10)
-        return write(*answers)
+        return write(*answers, claim=claim)
 
     monkeypatch.setattr(changes, "write", written_later)
     with transaction.atomic():

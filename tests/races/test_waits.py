@@ -18,7 +18,7 @@ from tests.factories import make_profile
 from tests.races.together import at_once
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
-TRIES = 300
+TRIES = 100
 
 
 def soon() -> float:

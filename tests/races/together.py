@@ -9,6 +9,9 @@ from typing import Any
 
 from django.db import connection
 
+# One that cannot even connect leaves the others without a partner.
+PATIENCE_SECONDS = 60
+
 
 def at_once(work: Sequence[Callable[[], Any]]) -> list[Any]:
     """Start all pieces of work at the same moment, each in a thread with a connection of its own."""
@@ -17,7 +20,7 @@ def at_once(work: Sequence[Callable[[], Any]]) -> list[Any]:
     def run(piece: Callable[[], Any]) -> Any:
         try:
             connection.ensure_connection()
-            barrier.wait()
+            barrier.wait(PATIENCE_SECONDS)
             return piece()
         finally:
             connection.close()

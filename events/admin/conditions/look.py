@@ -9,7 +9,7 @@ from typing import Any
 from django.urls import reverse
 from django.utils import timezone
 
-from events import patience, telling, unknown
+from events import patience, stopping, telling, unknown
 from events.audience import explaining
 from events.conditions import ConditionError, Node, parse, reading, seen
 from events.conditions.nodes import What
@@ -29,7 +29,10 @@ TYPES = tuple(reading.TYPES.values())
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """``about`` is one of ABOUT; ``event`` (of ``type``) is the one at hand, or whose properties are spoken of."""
+    """``about`` is one of ABOUT; ``event`` (of ``type``) is the one at hand, or whose properties are spoken of.
+
+    With a ``key`` counting can be stopped by it (``events.stopping``).
+    """
 
     condition: Any
     about: str
@@ -37,6 +40,7 @@ class Question:
     type: str
     profile: int | None
     count: bool
+    key: int | None = None
 
     @property
     def at_hand(self) -> What | None:
@@ -71,7 +75,8 @@ def _count(node: Node, question: Question) -> dict[str, Any]:
     if question.about != "person" and question.at_hand is None:
         return {"count": {"too_slow": True, "message": "Choose the event first: its people are counted."}}
     try:
-        found = counting.find(node, question.at_hand)
+        with stopping.stoppable(question.key):
+            found = counting.find(node, question.at_hand)
     except patience.TooLong:
         return {"count": {"too_slow": True, "message": TOO_SLOW}}
     people = Profile.objects.in_bulk(list(found.some))

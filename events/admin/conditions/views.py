@@ -14,7 +14,7 @@ from django.urls import URLPattern, path
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from events import vocabulary
+from events import stopping, vocabulary
 from events.admin.conditions import look as looking
 from events.admin.conditions import spreading
 from events.admin.conditions.grammar import grammar as describe
@@ -28,6 +28,7 @@ PERMISSION = "events.view_profile"
 MAX_WORDS = 50
 MAX_PEOPLE = 8
 MAX_DAYS = 365
+MAX_TOKEN = 64
 # A tree that anybody wrote by hand or clicked together is far smaller.
 MAX_BYTES = 256 * 1024
 
@@ -62,15 +63,36 @@ def look(request: HttpRequest) -> dict[str, Any]:
     return looking.look(_question(request))
 
 
-def _question(request: HttpRequest) -> looking.Question:
+@_json
+def stop(request: HttpRequest) -> dict[str, Any]:
+    """End the count that the same user has asked for under ``token``."""
+    key = _key(request, _body(request, "token"))
+    return {"stopped": key is not None and stopping.stop(key)}
+
+
+def _body(request: HttpRequest, needed: str) -> dict[str, Any]:
     if len(request.body) > MAX_BYTES:
         raise BadRequest(f"At most {MAX_BYTES:,} bytes can be sent.")
     try:
         said = json.loads(request.body)
     except (ValueError, RecursionError):
         raise BadRequest("The body has to be JSON.") from None
-    if not isinstance(said, dict) or "condition" not in said:
-        raise BadRequest('The body has to be an object with "condition".')
+    if not isinstance(said, dict) or needed not in said:
+        raise BadRequest(f'The body has to be an object with "{needed}".')
+    return said
+
+
+def _key(request: HttpRequest, said: dict[str, Any]) -> int | None:
+    token = said.get("token")
+    if token is None:
+        return None
+    if not (isinstance(token, str) and 0 < len(token) <= MAX_TOKEN and token.isascii()):
+        raise BadRequest(f"token: has to be a text of up to {MAX_TOKEN} letters and digits.")
+    return stopping.key_of(request.user.pk or 0, token)
+
+
+def _question(request: HttpRequest) -> looking.Question:
+    said = _body(request, "condition")
     about, event, type_, profile = (said.get(key) for key in ("about", "event", "type", "profile"))
     if about not in (None, *looking.ABOUT):
         raise BadRequest(f"about: has to be one of {', '.join(looking.ABOUT)}.")
@@ -81,7 +103,13 @@ def _question(request: HttpRequest) -> looking.Question:
     if profile is not None and (isinstance(profile, bool) or not isinstance(profile, int)):
         raise BadRequest("profile: has to be the number of a person.")
     return looking.Question(
-        said["condition"], about or "person", event or "", type_ or "track", profile, bool(said.get("count"))
+        said["condition"],
+        about or "person",
+        event or "",
+        type_ or "track",
+        profile,
+        bool(said.get("count")),
+        _key(request, said),
     )
 
 
@@ -178,6 +206,7 @@ def urls(wrap: Callable[[View], View]) -> list[URLPattern]:
     """Return the endpoints' patterns; ``wrap`` lets staff alone pass."""
     views = {
         "look": require_POST(look),
+        "stop": require_POST(stop),
         "grammar": require_GET(grammar),
         "words": require_GET(words),
         "values": require_GET(values),

@@ -17,6 +17,8 @@ const share = (people, of) => {
 
 const NOBODY = "Nobody matches now. Choose somebody below who should, to see which part keeps them out.";
 
+const newToken = () => [...crypto.getRandomValues(new Uint32Array(4))].map((number) => number.toString(36)).join("-");
+
 const countWords = ({ people, of, exact, about }) => {
   const many = `${exact === false ? "about " : ""}${amount(people)} ${people === 1 ? "person" : "people"}`;
   if (!people && !about && exact !== false) return NOBODY;
@@ -52,7 +54,12 @@ export const lookPanel = (ask, { question, state, onanswer, empty }) => {
   let running = null;
   let counted = null;
 
-  const stop = () => { if (counted) counted.abort(); counted = null; busy.hidden = true; cancel.hidden = true; };
+  const done = () => { counted = null; busy.hidden = cancel.hidden = true; };
+  // Letting go of the answer is not enough: the database would count on for nobody.
+  const stop = () => {
+    if (counted) { counted.abort(); ask.stop(counted.token); }
+    done();
+  };
   const cancel = button("Stop counting", () => { stop(); counter(false); count.textContent = "Stopped. Press “Count who matches” to count again."; }, { symbol: "stop", hidden: true });
   const toggle = button("Count who matches", () => {
     counter(!state.counting);
@@ -98,11 +105,11 @@ export const lookPanel = (ask, { question, state, onanswer, empty }) => {
     onanswer(answer);
   };
 
-  const send = (wanted, signal) => {
+  const send = (counting, signal) => {
     const { left_out: out, ...asked } = question();
     left.textContent = out ? `Without ${out === 1 ? "the rule that is" : `the ${out} rules that are`} not finished yet.` : "";
     if (asked.condition === null) return Promise.resolve({ errors: [], sentence: out ? "" : empty, warnings: [] });
-    return ask.look({ ...asked, profile: state.person ? state.person.id : null, count: wanted }, signal);
+    return ask.look({ ...asked, profile: state.person ? state.person.id : null, count: Boolean(counting), token: counting?.token }, signal);
   };
 
   const failed = (error) => {
@@ -113,7 +120,7 @@ export const lookPanel = (ask, { question, state, onanswer, empty }) => {
   const lookNow = () => {
     if (running) running.abort();
     running = new AbortController();
-    return send(false, running.signal).then(show).catch(failed);
+    return send(null, running.signal).then(show).catch(failed);
   };
 
   const countNow = async () => {
@@ -122,18 +129,18 @@ export const lookPanel = (ask, { question, state, onanswer, empty }) => {
     const nothing = question().condition === null;
     count.textContent = nothing ? "Nothing to count yet: add a rule first." : "";
     if (nothing) return showSample([]);
-    const mine = (counted = new AbortController());
+    const mine = (counted = Object.assign(new AbortController(), { token: newToken() }));
     busy.hidden = cancel.hidden = false;
     try {
-      const answer = await send(true, mine.signal);
+      const answer = await send(mine, mine.signal);
       if (mine !== counted) return;
       const found = answer.count;
       count.textContent = !found ? "" : found.too_slow ? found.message : countWords(found);
       showSample(answer.sample);
-      stop();
+      done();
     } catch (error) {
       if (error.name === "AbortError" || mine !== counted) return;
-      stop();
+      done();
       counter(false);
       showSample([]);
       count.textContent = `It could not be counted: ${error.message} Press “Count who matches” to try again.`;

@@ -1,8 +1,11 @@
 // What the builder asks the server, at the addresses that the page names.
 
-/** Return functions that ask at the addresses of a page: {look, words, values, spread, people, grammar}. */
+/** Return functions that ask at the addresses of a page: {look, stop, words, values, spread, people, grammar}. */
 export const serverOf = (addresses, token) => {
   const answers = new Map();
+  const post = (address, body, signal) => fetch(address, {
+    method: "POST", signal, body: JSON.stringify(body), headers: { "Content-Type": "application/json", "X-CSRFToken": token() },
+  });
   const get = async (address, query, signal) => {
     const filled = Object.entries(query).filter(([, value]) => value !== null && value !== undefined && value !== "");
     if (!address) throw new Error("This installation cannot say.");
@@ -26,12 +29,11 @@ export const serverOf = (addresses, token) => {
     spread: (query) => get(addresses.spread, query),
     grammar: () => get(addresses.grammar, {}),
     look: async (question, signal) => {
-      const response = await fetch(addresses.look, {
-        method: "POST", signal, body: JSON.stringify(question),
-        headers: { "Content-Type": "application/json", "X-CSRFToken": token() },
-      });
+      const response = await post(addresses.look, question, signal);
       if (!response.ok || response.redirected) throw new Error("The server did not answer as it should.");
       return response.json();
     },
+    // A count that nobody stops ends by itself some seconds later.
+    stop: (name) => { if (addresses.stop) post(addresses.stop, { token: name }).catch(() => {}); },
   };
 };

@@ -12,6 +12,9 @@ from events.models import Profile
 from messaging.reasons import Reason
 from messaging.states import Status
 
+# Messages with such a key are tries of a template: sent to the author's address, and no part of anybody's history.
+TEST_KEY = "test:"
+
 
 class Purpose(models.TextChoices):
     """Why a message is written: the law treats the two differently."""
@@ -216,8 +219,8 @@ class Message(models.Model):
     """One thing to be said to one profile: the outbox row and, afterwards, the record of it.
 
     ``key`` is what the caller considers "the same message" (a journey's step and visit); the unique constraint is the
-    promise that it is made once. Only ``messaging.outbox``, ``messaging.delivery`` and ``messaging.feedback`` write
-    ``status``, along the table in ``messaging.states``.
+    promise that it is made once. Only ``messaging.outbox``, ``messaging.approval``, ``messaging.delivery`` and
+    ``messaging.feedback`` write ``status``, along the table in ``messaging.states``.
     """
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -233,6 +236,9 @@ class Message(models.Model):
     labels = models.JSONField(
         default=dict, db_default={}, help_text="What events about it carry: template, the sender's campaign and step."
     )
+    unless = models.JSONField(null=True, blank=True, help_text="What makes it unwanted: see messaging.relevance.")
+    trigger_event_id = models.BigIntegerField(null=True, blank=True, help_text="The event that it answers.")
+    trigger_at = models.DateTimeField(null=True, blank=True, help_text="When that event happened.")
     is_test = models.BooleanField(default=False, db_default=False)
     status = models.CharField(max_length=12, choices=Status.choices(), default=Status.QUEUED, db_default="queued")
     reason = models.CharField(max_length=30, choices=Reason.choices(), blank=True, default="", db_default="")
@@ -244,9 +250,20 @@ class Message(models.Model):
     called_at = models.DateTimeField(
         null=True, blank=True, help_text="When the provider was about to be called: before that nothing can be out."
     )
+    admitted_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the frequency caps let it through: until it is settled it counts."
+    )
+    held_since = models.DateTimeField(null=True, blank=True, help_text="Since when a frequency cap holds it.")
     address = models.TextField(blank=True, default="", db_default="")
+    redirected = models.BooleanField(
+        default=False, db_default=False, help_text="It went to the test address instead of to the person."
+    )
     subject = models.TextField(blank=True, default="", db_default="")
     provider_message_id = models.TextField(blank=True, default="", db_default="")
+    approved_by = models.CharField(
+        max_length=254, blank=True, default="", db_default="", help_text="Who let it go, where it was a draft."
+    )
+    approved_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())
     sent_at = models.DateTimeField(null=True, blank=True)
@@ -266,8 +283,14 @@ class Message(models.Model):
                 name="message_turn",
                 condition=models.Q(status="queued"),
             ),
+            models.Index(fields=["created_at"], name="message_draft", condition=models.Q(status="draft")),
             models.Index(fields=["lease_until"], name="message_leased", condition=models.Q(status="sending")),
             models.Index(fields=["profile", "-id"], name="message_profile"),
+            models.Index(
+                fields=["profile", "sent_at"],
+                name="message_window",
+                condition=models.Q(purpose="marketing") & ~models.Q(status__in=["skipped", "failed"]),
+            ),
             models.Index(fields=["provider", "-id"], name="message_provider"),
             models.Index(
                 fields=["provider_message_id"], name="message_provider_id", condition=~models.Q(provider_message_id="")
@@ -278,6 +301,14 @@ class Message(models.Model):
 
     def __str__(self) -> str:
         return self.subject or f"Message {self.pk}"
+
+    @property
+    def is_aside(self) -> bool:
+        """Whether it is no part of the person's history and figures, and its links unsubscribe nobody.
+
+        So it is with tries of a template, and with what went to the test address in the person's place.
+        """
+        return self.redirected or self.key.startswith(TEST_KEY)
 
     def news(self) -> dict[str, Any]:
         """Return the properties that every event about it has: ``message_id``, ``channel`` and its labels."""
