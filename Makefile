@@ -35,7 +35,7 @@ check: $(INSTALLED)
 	$(BIN)/python -m config.embedded services -- $(BIN)/python manage.py makemigrations --check --dry-run
 
 bench: $(INSTALLED)
-	$(BIN)/pytest -s tests/benchmarks
+	$(BIN)/pytest -s --timeout 0 tests/benchmarks
 
 format: $(INSTALLED)
 	$(BIN)/ruff format .

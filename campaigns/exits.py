@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from django.db import connection
 from django.db.models import Case, Exists, IntegerField, QuerySet, Value, When
 
 from campaigns import endings, news, workflows
@@ -41,6 +42,9 @@ class Rules:
         return (type, name) in self.names or type in self.types
 
 
+UNDER_WAY = "SELECT version_id, profile_id FROM campaigns_journey WHERE state <> 'ended' AND profile_id = ANY(%s)"
+
+
 def heed(events: Sequence[ClaimedEvent], now: datetime, changed: Collection[int]) -> None:
     """End the journeys that these events end, and those of whom computed traits ``changed``; the people are held.
 
@@ -48,8 +52,10 @@ def heed(events: Sequence[ClaimedEvent], now: datetime, changed: Collection[int]
     """
     people = {event.profile_id for event in events} | set(changed)
     versions: dict[int, set[int]] = defaultdict(set)
-    for version_id, profile_id in _under_way().filter(profile_id__in=people).values_list("version_id", "profile_id"):
-        versions[version_id].add(profile_id)
+    with connection.cursor() as cursor:
+        cursor.execute(UNDER_WAY, [list(people)])
+        for version_id, profile_id in cursor.fetchall():
+            versions[version_id].add(profile_id)
     found: dict[int, ExitRule] = {}
     for version_id, rules in sorted(of_versions(versions).items()):
         concerned = {event.profile_id for event in events if rules.concern(event.type, event.name)}

@@ -8,8 +8,7 @@ second sees the other one in the log, or what was decided about it.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -88,12 +87,14 @@ def _turned(node: Node, *, to: bool) -> Iterator[tuple[What, Moment | None]]:
 def overtaken(events: Sequence[ClaimedEvent]) -> list[Candidate]:
     """Return what is to be asked again because of ``events``, which the transaction has claimed with their people.
 
-    One statement, two more where any came late.
+    One statement, one more where a campaign looks back at such events, and two more where any came late.
     """
-    heard: Heard = defaultdict(list)
+    heard: Heard = {}
     for event in events:
         if event.type in CALLS:
-            heard[event.profile_id, call(event.type, event.name)].append(event)
+            heard.setdefault((event.profile_id, call(event.type, event.name)), []).append(event)
+    asked_for = _asked_for({name for _, name in heard})
+    heard = {key: found for key, found in heard.items() if key[1] in asked_for}
     rows = _refused(heard, [event.id for event in events]) if heard else []
     if not rows:
         return []
@@ -110,6 +111,21 @@ def overtaken(events: Sequence[ClaimedEvent]) -> list[Candidate]:
         for (event_id, version_id), row in asked.items()
         if event_id in read
     ]
+
+
+ASKED_FOR = """
+SELECT DISTINCT asks.call FROM campaigns_liveperiod p CROSS JOIN LATERAL unnest(p.asks) AS asks(call)
+WHERE p.asks && %s
+"""
+
+
+def _asked_for(calls: Collection[str]) -> set[str]:
+    """Return which of ``calls`` a campaign looks back at, or did."""
+    if not calls:
+        return set()
+    with connection.cursor() as cursor:
+        cursor.execute(ASKED_FOR, [list(calls)])
+        return {found for (found,) in cursor.fetchall()}
 
 
 # One look into the index of the log for each person, call and name that starts a campaign which looks back at it: as

@@ -6,7 +6,7 @@ class EventsConfig(AppConfig):
     verbose_name = "People and events"
 
     def ready(self) -> None:
-        from events import nudges, panels, signals, tasks, vocabulary
+        from events import adapters, nudges, panels, signals, tasks, vocabulary
         from events.admin import device_panel, groups
         from events.admin import segments as segments_admin
         from events.audience import foreign, seeing
@@ -15,6 +15,7 @@ class EventsConfig(AppConfig):
         from events.conditions import words
         from events.segments import changes, following, kind
 
+        adapters.connect()
         nudges.register("imports", tasks.run_imports)
         nudges.register("traces", tasks.search_traces)
         nudges.register("segments", tasks.build_segments)

@@ -6,7 +6,6 @@ one.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import random
@@ -28,7 +27,7 @@ from messaging.models import Provider
 from messaging.states import Status
 
 logger = logging.getLogger(__name__)
-THREADS = 16
+THREADS = 32
 # Servers hang up on idle connections, and a request that meets such a moment is in doubt: better to connect anew.
 IDLE_SECONDS = 4.0
 
@@ -80,14 +79,14 @@ class _Open:
     """A channel that this thread keeps open, for the provider as it was then."""
 
     channel: Channel
-    version: str
+    version: tuple[object, ...]
     used_at: float
 
 
 def _channel(provider: Provider) -> Channel:
     """Return this thread's channel to ``provider``, a new one when it was idle or changed. Raises SendError."""
     kept = _kept()
-    version = json.dumps([provider.kind, provider.settings, provider.secrets], sort_keys=True)
+    version = (provider.kind, provider.settings, provider.secrets)
     known, now = kept.get(provider.pk), time.monotonic()
     if known is None or known.version != version or now - known.used_at > IDLE_SECONDS:
         _forget(provider)

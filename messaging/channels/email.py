@@ -68,6 +68,7 @@ class Service:
         self.headers = headers or {}
         self.backend = open_backend(provider, backend)
         self.backend.open()
+        read_environment_once(self.backend)
 
     def send(self, mail: Mail) -> str:
         message = compose(mail, self.headers)
@@ -96,6 +97,19 @@ def open_backend(
         raise SendError(f"The provider “{provider}” has no {error.args[0]}.", permanent=False) from error
     except (TypeError, ValueError) as error:
         raise SendError(f"The settings of “{provider}” are not valid: {error}", permanent=False) from error
+
+
+def read_environment_once(backend: BaseEmailBackend) -> None:
+    """Let a backend's session keep what the environment says of proxies and certificates.
+
+    By itself it would go through the environment anew for each mail, which costs as much as the rest of the request.
+    """
+    session, url = getattr(backend, "session", None), getattr(backend, "api_url", "")
+    if session is None:
+        return
+    found = session.merge_environment_settings(url, {}, None, None, None)
+    session.proxies, session.verify, session.cert = found["proxies"], found["verify"], found["cert"]
+    session.trust_env = False
 
 
 def compose(mail: Mail, headers: Mapping[str, str]) -> Any:
