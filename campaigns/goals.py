@@ -6,6 +6,7 @@ moment ago stops the reminder even when its own evaluation still waits.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -33,12 +34,15 @@ class Conversion:
 def find(journeys: QuerySet[Journey], goals: Mapping[int, Goal]) -> dict[int, datetime]:
     """Return the instant of the goal event by journey id, of those among ``journeys`` that have one.
 
-    ``goals`` is by version id: one statement for each.
+    ``goals`` is by version id: one statement for each goal, which most versions of a campaign share.
     """
     found: dict[int, datetime] = {}
+    versions: dict[Goal, list[int]] = defaultdict(list)
     for version_id, goal in sorted(goals.items()):
+        versions[goal].append(version_id)
+    for goal, version_ids in versions.items():
         rows = (
-            journeys.filter(version_id=version_id, converted_at=None)
+            journeys.filter(version_id__in=version_ids, converted_at=None)
             .annotate(reached=Subquery(_first_event(goal)))
             .exclude(reached=None)
             .values_list("id", "reached")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
-from celery import shared_task
+from celery import Task, shared_task
 from django.utils import timezone
 
 from campaigns import alerts, calling, dates, enrollment, guards, intakes, metrics, rollouts, runner, timetables, watch
-from campaigns.pace import Pace
+from campaigns.pace import Alone, Pace
 from events import nudges
 
 SLICE_SECONDS = 10.0
@@ -16,14 +17,24 @@ SLICE_SECONDS = 10.0
 GATHERING = Pace(seconds=0.2)
 
 
-@shared_task
-def enroll() -> None:
+def evaluate() -> None:
     GATHERING.wait()
     nudges.begin("pending")
     deadline = time.monotonic() + SLICE_SECONDS
     if not enrollment.enroll_pending(deadline, to_the_last=False):
         GATHERING.forget()
     enrollment.enroll_waiting(deadline)
+
+
+EVALUATION = Alone(evaluate)
+
+
+@shared_task(bind=True)
+def enroll(self: Task[Any, Any]) -> None:
+    if self.request.called_directly:
+        evaluate()
+    elif EVALUATION.ask(SLICE_SECONDS):
+        nudges.nudge("pending")
 
 
 @shared_task

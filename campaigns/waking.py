@@ -45,7 +45,8 @@ def call(type_: str, name: str) -> str:
 
 # The runner may be looking at a journey at this moment, having seen less: then this waits for it, and wakes it again.
 # So it does not matter what is due already. People are held, so that nobody else wakes theirs. The dates of whoever
-# lives in another zone by now are looked at as well (``campaigns.dates``).
+# lives in another zone by now are looked at as well (``campaigns.dates``). Person by person (OFFSET 0): where few wait
+# for anything, the planner would rather read all journeys that are under way.
 WAKE = """
 WITH dated AS (
     UPDATE campaigns_dateturn t SET look_at = %s FROM events_profile p
@@ -53,11 +54,15 @@ WITH dated AS (
 )
 UPDATE campaigns_journey SET due_at = %s
 WHERE state = 'waiting' AND wakes IS NOT NULL AND id = ANY(ARRAY(
-    SELECT j.id FROM unnest(%s::bigint[], %s::text[]) AS heard(profile_id, what)
-    JOIN campaigns_journey j ON j.profile_id = heard.profile_id
-    WHERE j.state = 'waiting' AND j.wakes IS NOT NULL AND (heard.what = ANY(j.wakes)
-        OR starts_with(j.wakes[1], 'zone ')
-           AND j.wakes[1] <> 'zone ' || (SELECT p.time_zone FROM events_profile p WHERE p.id = j.profile_id))))
+    SELECT j.id FROM (
+        SELECT profile_id, array_agg(what) AS whats FROM unnest(%s::bigint[], %s::text[]) AS each(profile_id, what)
+        GROUP BY profile_id) AS heard
+    CROSS JOIN LATERAL (
+        SELECT id, wakes FROM campaigns_journey
+        WHERE profile_id = heard.profile_id AND state = 'waiting' AND wakes IS NOT NULL OFFSET 0) AS j
+    WHERE j.wakes && heard.whats
+       OR starts_with(j.wakes[1], 'zone ')
+          AND j.wakes[1] <> 'zone ' || (SELECT p.time_zone FROM events_profile p WHERE p.id = heard.profile_id)))
 """
 WAKE_PEOPLE = """
 UPDATE campaigns_journey SET due_at = now()

@@ -40,11 +40,16 @@ class News:
     def matters_to(self, person: Person) -> bool:
         """Say whether writing it could change anything. The database decides again, with the row locked."""
         known = person.last_seen
+        return self.is_told_of(person) or bool(
+            self.seen_at and (known is None or self.seen_at.timestamp() > known + SEEN_GRAIN.total_seconds())
+        )
+
+    def is_told_of(self, person: Person) -> bool:
+        """Say whether it says more about somebody than that they were seen."""
         return bool(
             self.traits
             or (self.time_zone and self.time_zone != person.time_zone)
             or (self.language and self.language != person.language)
-            or (self.seen_at and (known is None or self.seen_at.timestamp() > known + SEEN_GRAIN.total_seconds()))
         )
 
 
@@ -86,14 +91,38 @@ RETURNING p.id, m.time_zone IS DISTINCT FROM m.zone_before,
           CASE WHEN NOT m.history THEN {watching.changes("m.traits_before", "m.traits")} END
 """
 
+# Whoever is held just now was seen by what holds them, or will be by the next call: nobody waits for a column that is
+# only looked at. Else requests would wait for a whole batch of evaluation, and the next batch for them.
+SEE = """
+WITH seen AS MATERIALIZED (
+    SELECT p.id, said.at FROM unnest(%s::bigint[], %s::timestamptz[]) AS said(id, at) JOIN events_profile p USING (id)
+    WHERE p.last_seen_at IS NULL OR p.last_seen_at + %s * interval '1 second' < said.at
+    ORDER BY p.id FOR NO KEY UPDATE OF p SKIP LOCKED
+)
+UPDATE events_profile p SET last_seen_at = seen.at FROM seen WHERE p.id = seen.id
+"""
+
 
 def apply(news: Mapping[Person, News]) -> set[int]:
     """Write the news of each person, in the caller's transaction; return whose time zone has changed.
 
-    One statement, and one more where a trait has changed that somebody watches.
+    One statement for what is told of people, one for who was only seen, and one more where a trait has changed that
+    somebody watches.
     """
-    if not news:
-        return set()
+    told = {person: about for person, about in news.items() if about.is_told_of(person)}
+    moved = _tell(told) if told else set()
+    _see({person: about.seen_at for person, about in news.items() if about.seen_at and person not in told})
+    return moved
+
+
+def _see(seen: Mapping[Person, datetime]) -> None:
+    if seen:
+        people = [person.profile_id for person in seen]
+        with connection.cursor() as cursor:
+            cursor.execute(SEE, [people, list(seen.values()), SEEN_GRAIN.total_seconds()])
+
+
+def _tell(news: Mapping[Person, News]) -> set[int]:
     records = msgspec.json.encode([_record(person, about) for person, about in news.items()]).decode()
     with connection.cursor() as cursor:
         cursor.execute(APPLY, [records, list(ZONE_TRAITS), list(LANGUAGE_TRAITS), SEEN_GRAIN.total_seconds()])

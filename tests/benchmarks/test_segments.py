@@ -47,7 +47,7 @@ SAMPLED = 20  # one event in so many is looked for
 LAPSING, LAPSING_OVER = 1_000, timedelta(seconds=10)
 LAPSED = "Bench Seen"
 PREFIX = "bench-"
-LOOK_EVERY = 0.02
+LOOK_EVERY = 0.05
 
 
 def condition(number: int) -> dict[str, Any]:
