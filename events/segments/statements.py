@@ -10,13 +10,13 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, Subquery
+from django.db.models import BooleanField, ExpressionWrapper
 
 from events.audience import compile_condition, profiles
 from events.audience.lapsing import next_change
 from events.audience.prepared import PEOPLE, SOME, Prepared
 from events.conditions import Foreign, Node, walk
-from events.models import Profile, SegmentMember, SegmentTurn
+from events.models import Profile
 from events.segments.kind import KIND
 from events.segments.live import Live
 
@@ -27,15 +27,24 @@ TOGETHER = 20
 KEPT = 1_000
 
 # Each person's answers become rows of their own, of which those are returned that are to be written: who enters or
-# leaves, whose turn is over, whose next turn comes earlier. OFFSET 0 keeps a question from being asked twice. The
-# people's place is the last, as ``Prepared`` wants it.
+# leaves, whose turn is over, whose next turn comes earlier. OFFSET 0 keeps a question from being asked twice. Members
+# and turns are looked up once a person, not once a segment. The people's place is the last, as ``Prepared`` wants it.
 CHANGING = """
 SELECT a.place, q.id, a.was_in, a.is_in, a.look_at, q.is_test, a.turn_at
-FROM (VALUES (%s::timestamptz)) AS t(now) CROSS JOIN ({asked} OFFSET 0) AS q({columns})
+FROM (VALUES (%s::timestamptz, %s::bigint[])) AS t(now, segments)
+CROSS JOIN ({asked} OFFSET 0) AS q({columns})
+CROSS JOIN LATERAL (
+    SELECT coalesce(array_agg(segment_id), '{{}}') AS segments FROM events_segmentmember
+    WHERE profile_id = q.id AND segment_id = ANY(t.segments)) AS own
+CROSS JOIN LATERAL (
+    SELECT array_agg(segment_id) AS segments, array_agg(look_at) AS times FROM events_segmentturn
+    WHERE profile_id = q.id AND segment_id = ANY(t.segments)) AS turn
 CROSS JOIN LATERAL (VALUES {answers}) AS a(place, was_in, is_in, look_at, turn_at)
 WHERE a.was_in <> a.is_in OR a.turn_at <= t.now OR a.look_at < coalesce(a.turn_at, 'infinity')
 """
-ANSWER = "({0}, q.was_in_{0}, coalesce(q.is_in_{0}, false), q.look_at_{0}::timestamptz, q.turn_at_{0})"
+ANSWER = """(
+    {0}, t.segments[{1}] = ANY(own.segments), coalesce(q.is_in_{0}, false), q.look_at_{0}::timestamptz,
+    turn.times[array_position(turn.segments, t.segments[{1}])])"""
 
 _made: dict[tuple[int, ...], tuple[Sequence[Node], Prepared]] = {}
 
@@ -73,17 +82,14 @@ def _make(segments: Sequence[Live]) -> Prepared:
         asked |= {f"{name}_{place}": question for name, question in _questions(segment).items()}
     query = Profile.objects.order_by().annotate(**asked).values_list("pk", "is_test", *asked).query
     sql, parameters = query.sql_with_params()
-    answers = ", ".join(ANSWER.format(place) for place in range(len(segments)))
+    answers = ", ".join(ANSWER.format(place, place + 1) for place in range(len(segments)))
     text = CHANGING.format(asked=sql + PEOPLE, columns=", ".join(("id", "is_test", *asked)), answers=answers)
-    return Prepared(text, (SOME, *parameters))
+    return Prepared(text, (SOME, [segment.pk for segment in segments], *parameters))
 
 
 def _questions(segment: Live) -> dict[str, Any]:
     scope = profiles(SOME)
-    here = {"segment_id": segment.pk, "profile_id": OuterRef("pk")}
     return {
-        "was_in": Exists(SegmentMember.objects.filter(**here)),
         "is_in": ExpressionWrapper(compile_condition(segment.node, scope), BooleanField()),
         "look_at": next_change(segment.node, scope),
-        "turn_at": Subquery(SegmentTurn.objects.filter(**here).values("look_at")),
     }
