@@ -29,7 +29,7 @@ from events.log import ClaimedEvent
 from events.people import hold
 
 PORTION = 500
-# A start that is later than this is not made up for.
+# A start that is later than this is not made up for, which is recorded.
 CATCH_UP = timedelta(hours=24)
 # So many dates of a person are remembered as started.
 KEPT = 50
@@ -62,6 +62,7 @@ class Turn:
     started: Sequence[str]
     look_at: datetime | None = None
     due: date | None = None
+    is_missed: bool = False
 
 
 def turn_due(deadline: float, now: datetime | None = None) -> int:
@@ -160,7 +161,8 @@ def _live_rules() -> dict[int, Rule]:
 
 # A day, or a day and time without an offset, means something else in another zone: then it is the day that it says.
 READ = """
-SELECT p.id, p.time_zone, coalesce(t.started, '{}'), found.at, found.at <> events_instant(found.value, 'Etc/GMT+1')
+SELECT p.id, p.time_zone, coalesce(t.started, '{}'), t.look_at, found.at,
+       found.at <> events_instant(found.value, 'Etc/GMT+1')
 FROM events_profile p
 LEFT JOIN campaigns_dateturn t ON t.campaign_id = %(campaign)s AND t.profile_id = p.id
 CROSS JOIN LATERAL (SELECT p.traits #> %(path)s AS value, events_instant(p.traits #> %(path)s, 'UTC') AS at) found
@@ -207,24 +209,29 @@ def _reckon(rule: Rule, people: Sequence[int], now: datetime, *, waiting: bool =
 def _request(rule: Rule, turn: Turn) -> requests.Request:
     assert turn.due
     name = rule.name(turn.due)
-    told = {"occurrence": turn.due.isoformat(), "trait": ".".join(rule.start.path)}
+    told: dict[str, Any] = {"occurrence": turn.due.isoformat(), "trait": ".".join(rule.start.path)}
+    if turn.is_missed:
+        told["missed"] = True
     return requests.Request(turn.profile_id, told, f"date:{name}:{turn.profile_id}")
 
 
-def _judge(rule: Rule, row: tuple[int, str, list[str], datetime | None, bool], now: datetime) -> Turn:
+def _judge(rule: Rule, row: tuple[int, str, list[str], datetime | None, datetime | None, bool], now: datetime) -> Turn:
     """Return what is to be done about a person whose trait was read."""
-    profile_id, own_zone, started, at, is_floating = row
+    profile_id, own_zone, started, looked_for, at, is_floating = row
     if at is None:
         return Turn(profile_id, own_zone, started)
     zone = workflows.zone_for(own_zone, rule.zone)
     known = (at.astimezone(UTC) if is_floating else at.astimezone(zone)).date()
-    found = rule.anniversary.next(known, max(rule.since, now - CATCH_UP), zone)
-    due = None
+    # A look that is overdue by more than that is for a date which was missed.
+    earliest = min(looked_for or now, now - CATCH_UP)
+    found = rule.anniversary.next(known, max(rule.since, earliest), zone)
+    due, is_missed = None, False
     if found and found[1] <= now:
         due = found[0] if rule.name(found[0]) not in started else None
+        is_missed = found[1] < now - CATCH_UP
         found = rule.anniversary.next(known, max(now, found[1]) + timedelta(microseconds=1), zone)
         started = [*started, rule.name(due)][-KEPT:] if due else started
-    return Turn(profile_id, own_zone, started, found[1] if found else None, due)
+    return Turn(profile_id, own_zone, started, found[1] if found else None, due, is_missed)
 
 
 # Whose trait has changed: they are looked at with the next sweep, as is who lives in another zone by now (``waking``).

@@ -14,6 +14,7 @@ class Entry(StrEnum):
     NOT_AGAIN = "not_again"
     TOO_SOON = "too_soon"
     TOO_OLD = "too_old"
+    TOO_LATE = "too_late"
     WAITING = "waiting"
     PARKED = "parked"
     DROPPED = "dropped"
@@ -39,6 +40,7 @@ ENTRY_LABELS: dict[Entry, str] = {
     Entry.NOT_AGAIN: "Had been in the campaign before, and it lets everybody in only once",
     Entry.TOO_SOON: "Had entered too short a time ago",
     Entry.TOO_OLD: "The event was too old to answer: it counts as history",
+    Entry.TOO_LATE: "The date had come more than a day before anybody could look, while the campaign was paused, say",
     Entry.PARKED: "Looking at it failed: it is parked, and can be tried again",
     Entry.DROPPED: "Looking at it had failed, and it was given up by hand",
     Entry.QUIET: "Waits until it is quiet: until no such event has come for a while",

@@ -19,7 +19,7 @@ from campaigns.models import Campaign
 from events import log
 
 # Properties of the event that are ours to say.
-RESERVED = ("campaign", "depth", "reason", "intake", "occurrence")
+RESERVED = ("campaign", "depth", "reason", "intake", "occurrence", "missed")
 
 
 class Reason(StrEnum):

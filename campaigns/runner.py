@@ -22,16 +22,18 @@ from campaigns.answers import Asker, Question
 from campaigns.engine.deciding import Position
 from campaigns.engine.machine import Entered, Left, Message, advance, skip_step
 from campaigns.engine.steps import Send
-from campaigns.models import Campaign, Journey, Metric
+from campaigns.models import Campaign, Journey, Metric, Visit
 from campaigns.news import News
 from campaigns.reasons import Ending, Outcome
 from campaigns.trips import Trip
 from events import nudges
 from events.giving_way import lost_a_deadlock
 from events.models import Profile
-from messaging import outbox
+from messaging import outbox, settling
+from messaging.models import Message as OutboxMessage
 from messaging.models import Priority, TemplateVersion
-from messaging.states import Sending
+from messaging.reasons import Reason
+from messaging.states import Sending, Status
 
 logger = logging.getLogger(__name__)
 BATCH = 500
@@ -135,8 +137,17 @@ def stop_many(chosen: Sequence[Journey], ending: Ending = Ending.STOPPED) -> lis
             if each.visit_number
         ]
     )
+    _withdraw_messages([each.pk for each in held], now)
     news.tell([News(news.ENDED, each.pk, each.campaign_id, each.profile_id, ending) for each in held])
     return [each.pk for each in held]
+
+
+def _withdraw_messages(journey_ids: Sequence[int], now: datetime) -> None:
+    """Send no more what waits in the outbox for journeys; what a worker has claimed already may be out."""
+    made = Visit.objects.filter(journey__in=journey_ids, message__status__in=[Status.QUEUED, Status.DRAFT])
+    withdrawn = outbox.withdraw(list(made.values_list("message_id", flat=True)), Reason.STOPPED)
+    if withdrawn:
+        settling.tell_skipped(OutboxMessage.objects.filter(pk__in=withdrawn), Reason.STOPPED, now)
 
 
 def retry(stuck: QuerySet[Journey]) -> int:

@@ -22,18 +22,23 @@ from campaigns.models import Campaign, CampaignVersion, Intake, Timetable
 from campaigns.requests import Reason
 from events.clock import DAY
 
+NO_TIMETABLE = "The version that was published has no timetable any more: nobody else was asked."
 # What the timetable goes by: other parts of a trigger may change without its being another one.
 RULE = ("kind", "repeat", "on", "at", "days", "day", "whose", "yearly")
 
 
 def follow(campaign: Campaign, version: CampaignVersion, now: datetime) -> None:
-    """Reckon by a version that goes live from now on, in that transaction. Four statements at most.
+    """Reckon by a version that goes live from now on, in that transaction. Five statements at most.
 
-    Where its times are others than before, only those that are still to come count.
+    Where its times are others than before, only those that are still to come count. Where it has none any more, an
+    occurrence at which people are being asked ends.
     """
     workflow = workflows.of_versions([version.pk])[version.pk]
     table = Timetable.objects.select_for_update().filter(campaign=campaign).first()
     start = workflow.trigger.start
+    if table and not isinstance(start, OnSchedule):
+        open_ones = Intake.objects.filter(campaign=campaign, reason=Reason.SCHEDULE, ended_at=None)
+        open_ones.update(state=Intake.State.CANCELLED, ended_at=now, error=NO_TIMETABLE)
     if not isinstance(start, OnSchedule | OnDate):
         if table:
             table.rule, table.next_day, table.next_at, table.built_to = {}, None, None, None

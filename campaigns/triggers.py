@@ -188,10 +188,14 @@ def _candidate(hearing: Hearing, event: ClaimedEvent, entry: Entry) -> Candidate
 def _of_age(hearing: Hearing, judgement: Judgement) -> Sequence[ClaimedEvent]:
     """Turn away what is too old to answer. Counted from its arrival: how long it waits here changes nothing."""
     limit = timedelta(hours=hearing.workflow.trigger.max_age_hours)
-    fresh = [event for event in hearing.events if event.received_at - event.timestamp <= limit]
-    if len(fresh) < len(hearing.events):
-        old = [event for event in hearing.events if event.received_at - event.timestamp > limit]
-        judgement.candidates += [_candidate(hearing, event, Entry.TOO_OLD) for event in old]
+    fresh = []
+    for event in hearing.events:
+        if event.received_at - event.timestamp > limit:
+            judgement.candidates.append(_candidate(hearing, event, Entry.TOO_OLD))
+        elif event.is_own and event.properties.get("missed"):
+            judgement.candidates.append(_candidate(hearing, event, Entry.TOO_LATE))
+        else:
+            fresh.append(event)
     return fresh
 
 

@@ -106,14 +106,20 @@ WITHDRAW = """
 UPDATE messaging_message SET status = 'skipped', reason = %(reason)s, lease_until = NULL, updated_at = now()
 WHERE id = ANY(ARRAY(SELECT id FROM messaging_message WHERE id = ANY(%(ids)s) AND status IN ('queued', 'draft')
                      ORDER BY id FOR UPDATE))
+RETURNING id
 """
 
 
-def withdraw(message_ids: Collection[int], reason: Reason) -> None:
-    """Send these no more, those that no worker has claimed yet or that are drafts. One statement of the caller's."""
-    if message_ids:
-        with connection.cursor() as cursor:
-            cursor.execute(WITHDRAW, {"ids": list(message_ids), "reason": reason})
+def withdraw(message_ids: Collection[int], reason: Reason) -> list[int]:
+    """Send these no more, those that no worker has claimed yet or that are drafts; return which.
+
+    One statement of the caller's, who tells of them if need be (``settling.tell_skipped``) and holds their people.
+    """
+    if not message_ids:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(WITHDRAW, {"ids": list(message_ids), "reason": reason})
+        return [message_id for (message_id,) in cursor.fetchall()]
 
 
 def requeue(message: Message) -> None:

@@ -23,6 +23,7 @@ class Reason(StrEnum):
     OUTCOME_UNKNOWN = "outcome_unknown"
     MERGED = "merged"
     NO_LONGER_WANTED = "no_longer_wanted"
+    STOPPED = "stopped"
     QUIET_HOURS = "quiet_hours"
     REFUSED = "refused"
     NOT_APPROVED = "not_approved"
@@ -55,6 +56,7 @@ LABELS: dict[Reason, str] = {
     Reason.PROVIDER_UNREACHABLE: "The provider could not be reached, also after several tries",
     Reason.OUTCOME_UNKNOWN: "Sending was cut off: it may or may not have gone out",
     Reason.NO_LONGER_WANTED: "Cancelled just before sending",
+    Reason.STOPPED: "Its journey was stopped by hand before it was sent",
     Reason.MERGED: "Two profiles turned out to be one person, who gets the same message once",
     Reason.QUIET_HOURS: "Waits for the end of the quiet hours",
     Reason.REFUSED: "Refused by somebody who looked at the draft",

@@ -201,6 +201,7 @@ def _turned_away(decision: Decision, title: str) -> Check:
         Entry.NOT_AGAIN: "Try it with another person, or change under Workflow how often one may enter.",
         Entry.TOO_SOON: "Try it with another person, or change under Workflow how often one may enter.",
         Entry.PARKED: "Mend the cause, then let it try again under Parked by campaigns.",
+        Entry.TOO_LATE: "Nothing to do: their next date starts the campaign again.",
         Entry.TOO_OLD: "Send the event with the present time.",
         Entry.WAITING: "Report the missing traits with an identify call: the event is then looked at again.",
     }

@@ -30,6 +30,10 @@ class Migration(migrations.Migration):
                     ("not_again", "Had been in the campaign before, and it lets everybody in only once"),
                     ("too_soon", "Had entered too short a time ago"),
                     ("too_old", "The event was too old to answer: it counts as history"),
+                    (
+                        "too_late",
+                        "The date had come more than a day before anybody could look, while the campaign was paused, say",
+                    ),
                     ("waiting", "Waits for something that is not known of the person yet"),
                     ("parked", "Looking at it failed: it is parked, and can be tried again"),
                     ("dropped", "Looking at it had failed, and it was given up by hand"),

@@ -40,6 +40,7 @@ ADVICE: dict[Reason, str] = {
     Reason.UNSUBSCRIBED: "Nothing to do: marketing messages leave this person alone. Transactional ones still go out.",
     Reason.SUPPRESSED: "If the mailbox works again, take the address off the suppression list.",
     Reason.TEMPLATE_ERROR: "Correct the template and publish the campaign again; the error stands below.",
+    Reason.STOPPED: "Nothing to do: who stopped the journey stands in its history.",
     Reason.NO_LONGER_WANTED: "Nothing to do: what made it unwanted stands below.",
     Reason.QUIET_HOURS: "Nothing to do: it goes out by itself.",
     Reason.CAPPED: "Nothing to do: it goes out by itself as soon as the cap has room.",

@@ -131,6 +131,7 @@ class Migration(migrations.Migration):
                     ("outcome_unknown", "Sending was cut off: it may or may not have gone out"),
                     ("merged", "Two profiles turned out to be one person, who gets the same message once"),
                     ("no_longer_wanted", "Cancelled just before sending"),
+                    ("stopped", "Its journey was stopped by hand before it was sent"),
                     ("quiet_hours", "Waits for the end of the quiet hours"),
                     ("refused", "Refused by somebody who looked at the draft"),
                     ("not_approved", "Nobody approved the draft in time"),

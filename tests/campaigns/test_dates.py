@@ -15,7 +15,8 @@ from django.utils import timezone
 from campaigns import dates, enrollment, publishing, timetables
 from campaigns.engine.definition import problems
 from campaigns.listening import REQUESTED
-from campaigns.models import Campaign, DateTurn, Journey, Timetable
+from campaigns.models import Campaign, DateTurn, Decision, Journey, Timetable
+from campaigns.reasons import Entry
 from events import merging, privacy, traits
 from events.audit import Actor
 from events.identifying import Person
@@ -59,7 +60,9 @@ def becomes(person: Profile, **said: Any) -> None:
 
 
 def asked() -> list[int]:
-    return sorted(Event.objects.filter(name=REQUESTED).values_list("profile_id", flat=True))
+    return sorted(
+        event.profile_id for event in Event.objects.filter(name=REQUESTED) if not event.properties.get("missed")
+    )
 
 
 @pytest.mark.parametrize(
@@ -203,7 +206,10 @@ def test_what_was_missed_is_made_up_for_within_a_day() -> None:
     dated()
     run(timezone.now())
     run(at(6, 8))
-    assert asked() == [late.pk] and early.pk not in asked()
+    assert asked() == [late.pk]
+    assert Decision.objects.get(profile=early).entry == Entry.TOO_LATE
+    run(at(6, 10))
+    assert Decision.objects.filter(profile=early).count() == 1 and not Journey.objects.filter(profile=early).exists()
 
 
 def test_a_pause_is_made_up_for_and_what_changed_meanwhile_counts() -> None:

@@ -14,8 +14,11 @@ from django.utils import timezone
 from campaigns import publishing, runner
 from campaigns.models import Journey, Visit
 from campaigns.reasons import Ending, Outcome
-from events.models import Profile
+from events.models import Event, Profile
+from messaging import delivery
 from messaging.models import Message
+from messaging.reasons import Reason
+from messaging.states import Status
 from tests.campaigns.flow import WINDOW, delay, happens, make_campaign, send, settle, statements
 from tests.factories import make_profile
 
@@ -193,6 +196,19 @@ def test_a_stopped_journey_sends_nothing_more() -> None:
     journey = Journey.objects.get()
     assert (journey.state, journey.ending) == (Journey.State.ENDED, Ending.STOPPED)
     assert visits() == [("wait", Outcome.INTERRUPTED)]
+
+
+def test_what_waits_in_the_outbox_is_taken_back_with_a_stopped_journey() -> None:
+    make_campaign(send(), delay())
+    happens(make_profile())
+    settle()
+    message = Message.objects.get()
+    assert message.status == Status.QUEUED
+    runner.stop(Journey.objects.get())
+    delivery.deliver_due(time.monotonic() + 5)
+    message.refresh_from_db()
+    assert (message.status, message.reason) == (Status.SKIPPED, Reason.STOPPED)
+    assert Event.objects.get(name="Email Skipped").properties["reason"] == Reason.STOPPED
 
 
 def test_a_journey_that_fails_is_set_aside_and_can_be_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:

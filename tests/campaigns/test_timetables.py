@@ -337,3 +337,20 @@ def test_the_tab_shows_how_far_it_is_and_stops_it(admin_client: Client, monkeypa
     assert Intake.objects.get().state == "cancelled" and len(asked()) == 4
     assert "Cancelled" in admin_client.get(url).content.decode()
     assert admin_client.post(f"{url}{pk}/explode/").status_code == 404
+
+
+def test_another_kind_of_start_ends_an_occurrence_that_is_under_way(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(4):
+        make_profile()
+    campaign = timed()
+    timetables.open_due(tomorrow())
+    monkeypatch.setattr(intakes, "PORTION", 2)
+    intakes._take(tomorrow())
+    campaign.draft["trigger"] = {"event": "Signed Up"}
+    campaign.save()
+    publishing.publish(campaign, None, "By event")
+    assert not intakes._take(tomorrow()) and len(asked()) == 2
+    html = admin_client.get(f"/admin/campaigns/campaign/{campaign.pk}/intakes/").content.decode()
+    assert "no timetable any more" in html
