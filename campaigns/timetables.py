@@ -24,7 +24,7 @@ from events.clock import DAY
 
 NO_TIMETABLE = "The version that was published has no timetable any more: nobody else was asked."
 # What the timetable goes by: other parts of a trigger may change without its being another one.
-RULE = ("kind", "repeat", "on", "at", "days", "day", "whose", "yearly")
+RULE = ("kind", "repeat", "on", "at", "days", "day", "cron", "whose", "yearly")
 
 
 def follow(campaign: Campaign, version: CampaignVersion, now: datetime) -> None:

@@ -98,6 +98,10 @@ def _monthly(part: Part) -> str:
     return f"On day {part.get('day') or '…'} of each month"
 
 
+def _cron(part: Part) -> str:
+    return f"On the days “{part['cron']}” of a cron line" if part.get("cron") else OPEN
+
+
 def _date(part: Part) -> str:
     name, days = _dotted(part.get("trait")), part.get("days") or 0
     if not name:
@@ -112,6 +116,7 @@ _REPEATS: dict[str, Callable[[Part], str]] = {
     "daily": lambda part: "Every day",
     "weekly": _weekly,
     "monthly": _monthly,
+    "cron": _cron,
 }
 _SAYS: dict[str, Callable[[Part], str]] = {
     "event": _event,

@@ -181,7 +181,7 @@ class RequestForm(TriggerForm):
 
 class ScheduleForm(TriggerForm):
     label = "A day and a time, once or again and again: a timetable"
-    asks = ("repeat", "on", "days", "day", "at", "whose", "segment")
+    asks = ("repeat", "on", "days", "day", "cron", "at", "whose", "segment")
     hint = (
         "Who is in the segment, and meets the rules below, when the time comes, enters. If it comes again, say "
         "under “How often” that people may enter every time. Times that are over when you publish do not count."
@@ -189,7 +189,7 @@ class ScheduleForm(TriggerForm):
     fresh = {"repeat": "once", "at": "09:00", "whose": "person", "segment": ""}
     limits = ()
     # What belongs to one way of repeating is shown, and kept, only with it.
-    of_repeat: ClassVar[Mapping[str, str]] = {"on": "once", "days": "weekly", "day": "monthly"}
+    of_repeat: ClassVar[Mapping[str, str]] = {"on": "once", "days": "weekly", "day": "monthly", "cron": "cron"}
 
     repeat = forms.ChoiceField(
         label="How often",
@@ -198,6 +198,7 @@ class ScheduleForm(TriggerForm):
             ("daily", "Every day"),
             ("weekly", "On days of the week"),
             ("monthly", "Every month"),
+            ("cron", "On the days of a cron line"),
         ],
     )
     on = forms.DateField(label="On the day", required=False, widget=forms.DateInput({"type": "date"}, "%Y-%m-%d"))
@@ -209,6 +210,16 @@ class ScheduleForm(TriggerForm):
         max_value=31,
         widget=NumberText,
         help_text="A month that is shorter has its last day instead.",
+    )
+    cron = forms.CharField(
+        label="Days of the cron line",
+        required=False,
+        max_length=100,
+        widget=forms.TextInput({"autocomplete": "off", "placeholder": "1,15 * *", "spellcheck": "false"}),
+        help_text=(
+            "Day of the month, month, day of the week. 1,15 * * are the 1st and the 15th, * * mon-fri working days, "
+            "1 */3 * the first day of each quarter. The time stands below."
+        ),
     )
     at = clock_field("At", "In the night in which clocks are put forward, a time that is left out is when they were.")
     whose = forms.ChoiceField(

@@ -14,21 +14,23 @@ from datetime import date, datetime, time
 from itertools import count, islice
 from zoneinfo import ZoneInfo
 
+from campaigns.engine.cron import Cron
 from events.clock import DAY, find_zone, instant
 
-ONCE, DAILY, WEEKLY, MONTHLY = "once", "daily", "weekly", "monthly"
-REPEATS = (ONCE, DAILY, WEEKLY, MONTHLY)
+ONCE, DAILY, WEEKLY, MONTHLY, CRON = "once", "daily", "weekly", "monthly", "cron"
+REPEATS = (ONCE, DAILY, WEEKLY, MONTHLY, CRON)
 
 
 @dataclass(frozen=True, slots=True)
 class Rhythm:
-    """Once on the day ``on``, daily, weekly on ``days`` (Monday = 0) or monthly on the ``day``, at ``clock``."""
+    """Once on the day ``on``, daily, weekly on ``days`` (Monday = 0), monthly on the ``day``, or by ``cron``, at ``clock``."""
 
     repeat: str
     clock: time
     on: date | None = None
     days: frozenset[int] = frozenset()
     day: int = 1
+    cron: Cron | None = None
 
     def falls_on(self, day: date) -> bool:
         """Say whether there is an occurrence on a day."""
@@ -39,13 +41,15 @@ class Rhythm:
                 return day.day == min(self.day, monthrange(day.year, day.month)[1])
             case "once":
                 return day == self.on
+            case "cron":
+                return self.cron is not None and self.cron.falls_on(day)
         return True
 
     def days_after(self, after: date) -> Iterator[date]:
         """Yield the days of its occurrences behind a day, in their order."""
         if self.repeat == ONCE:
             yield from [self.on] if self.on and self.on > after else []
-        elif self.repeat != WEEKLY or self.days:
+        elif (self.repeat != WEEKLY or self.days) and (self.repeat != CRON or self.cron):
             yield from (day for offset in count(1) if self.falls_on(day := after + offset * DAY))
 
 

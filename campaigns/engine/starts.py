@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from campaigns.engine import cron
 from campaigns.engine.anniversaries import LEAST_DAYS, MOST_DAYS, Anniversary
-from campaigns.engine.rhythms import DAILY, MONTHLY, ONCE, REPEATS, WEEKLY, Rhythm
+from campaigns.engine.cron import Cron, CronError
+from campaigns.engine.rhythms import CRON, DAILY, MONTHLY, ONCE, REPEATS, WEEKLY, Rhythm
 from events.conditions import AllOf, Node
 
 if TYPE_CHECKING:
@@ -180,8 +182,18 @@ def _schedule(reader: Reader, tree: Tree) -> Start:
         _day(reader, tree) if repeat == ONCE else None,
         reader.days(tree, "days", "trigger") if repeat == WEEKLY else frozenset(),
         reader.whole(tree, "day", "trigger", 1, 31) if repeat == MONTHLY else 1,
+        _cron(reader, tree) if repeat == CRON else None,
     )
     return OnSchedule(rhythm, whose == "person", str(segment))
+
+
+def _cron(reader: Reader, tree: Tree) -> Cron | None:
+    line = tree.get("cron")
+    try:
+        return cron.parse(line if isinstance(line, str) else "")
+    except CronError as error:
+        reader.problem("trigger.cron", str(error))
+        return None
 
 
 def _day(reader: Reader, tree: Tree) -> date | None:
