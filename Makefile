@@ -6,7 +6,8 @@ BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 PIP_OPTIONS := install --quiet --disable-pip-version-check
 INSTALLED := $(VENV)/.installed
-TEST_WORKERS ?= 2
+# One more than cores: tests that wait for processes, browsers and clocks leave some idle.
+TEST_WORKERS ?= 3
 PACKAGES := config events messaging campaigns
 
 .DEFAULT_GOAL := help
@@ -25,7 +26,7 @@ demo: $(INSTALLED)
 	@exec $(BIN)/python -m config.embedded demo --tied
 
 test: $(INSTALLED) chromium
-	$(BIN)/pytest -n $(TEST_WORKERS)
+	$(BIN)/pytest -n $(TEST_WORKERS) --dist worksteal
 
 check: $(INSTALLED)
 	$(BIN)/ruff format --check --output-format concise .

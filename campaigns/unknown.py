@@ -36,7 +36,21 @@ def _conditions(draft: dict[str, Any]) -> Iterator[tuple[str, Any, What | None]]
             yield key, {"event": event}, None
             if part.get("where") is not None:
                 yield f"{key}.where", part["where"], What(event)
+    yield from _exits(draft.get("exits"))
     yield from _steps(draft.get("steps"), "steps")
+
+
+def _exits(rules: Any) -> Iterator[tuple[str, Any, What | None]]:
+    for index, rule in enumerate(rules if isinstance(rules, list) else []):
+        if not isinstance(rule, dict):
+            continue
+        path, event = f"exits[{index}]", rule.get("event")
+        if rule.get("when") == "event" and isinstance(event, str) and event.strip():
+            yield path, {"event": event}, None
+            if rule.get("where") is not None:
+                yield f"{path}.where", rule["where"], What(event)
+        if rule.get("when") == "condition" and rule.get("if") is not None:
+            yield f"{path}.if", rule["if"], None
 
 
 def _steps(steps: Any, path: str) -> Iterator[tuple[str, Any, What | None]]:

@@ -32,11 +32,19 @@ def test_names_are_looked_for_wherever_a_draft_has_conditions() -> None:
     draft = {
         "trigger": {"event": "Sined Up", "where": {"trait": "plan", "is": "pro"}},
         "goal": {"event": "Order Completed", "where": {"all": [{"property": "totl", "gt": 1}]}},
+        "exits": [
+            {"when": "event", "event": "Order Complted", "where": {"property": "totl", "gt": 1}},
+            {"when": "condition", "if": {"any": [{"trait": "plan", "is": "pro"}, {"trait": "plann", "is": "pro"}]}},
+            {"when": "unsubscribe"},
+            3,
+        ],
         "steps": [{"kind": "branch", "paths": [{"if": {"trait": "plan", "is": 1}, "steps": [branch]}]}],
     }
     assert found(draft) == [
         "trigger.event",
         "goal.where.all[0].property",
+        "exits[0].event",
+        "exits[1].if.any[1].trait",
         "steps[0].paths[0].steps[0].paths[0].if.trait",
     ]
 
