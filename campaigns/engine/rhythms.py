@@ -23,7 +23,10 @@ REPEATS = (ONCE, DAILY, WEEKLY, MONTHLY, CRON)
 
 @dataclass(frozen=True, slots=True)
 class Rhythm:
-    """Once on the day ``on``, daily, weekly on ``days`` (Monday = 0), monthly on ``day``, or by ``cron``; at ``clock``."""
+    """Once on the day ``on``, daily, weekly on ``days`` (Monday = 0), monthly on ``day``, or by ``cron``.
+
+    The time of day is ``clock``.
+    """
 
     repeat: str
     clock: time
