@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -20,7 +20,6 @@ from tests.races.together import at_once
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 DAILY = {"kind": "schedule", "repeat": "daily", "at": "09:00", "whose": "campaign"}
-SOON = timedelta(days=1, hours=1)
 
 
 class Killed(BaseException):
@@ -31,7 +30,14 @@ def asked() -> list[int]:
     return sorted(Event.objects.filter(name=REQUESTED).values_list("profile_id", flat=True))
 
 
-def work(at: Any) -> None:
+def just_after_nine() -> datetime:
+    """Return a minute after the next 09:00: much later would be too late to begin."""
+    now = timezone.now()
+    nine = now.replace(hour=9, minute=1, second=0, microsecond=0)
+    return nine if nine > now + timedelta(minutes=1) else nine + timedelta(days=1)
+
+
+def work(at: datetime) -> None:
     timetables.open_due(at)
     intakes.run_due(time.monotonic() + 60, at)
 
@@ -41,7 +47,7 @@ def test_two_workers_at_once_ask_everybody_once(monkeypatch: pytest.MonkeyPatch)
     make_campaign(trigger=DAILY, reentry={"rule": "always"})
     monkeypatch.setattr(intakes, "LOOK", 7)
     monkeypatch.setattr(intakes, "PORTION", 5)
-    at = timezone.now() + SOON
+    at = just_after_nine()
     before = deadlocks()
     at_once([lambda: work(at)] * 4)
     work(at)
@@ -56,7 +62,7 @@ def test_a_worker_that_is_killed_again_and_again_loses_and_doubles_nobody(monkey
     make_campaign(trigger=DAILY, reentry={"rule": "always"})
     monkeypatch.setattr(intakes, "LOOK", 6)
     monkeypatch.setattr(intakes, "PORTION", 4)
-    at, ask, calls = timezone.now() + SOON, intakes._ask, [0]
+    at, ask, calls = just_after_nine(), intakes._ask, [0]
 
     def dying(intake: Intake, some: Any) -> int:
         done = ask(intake, some)
@@ -82,7 +88,7 @@ def test_a_pause_in_the_middle_loses_nobody(monkeypatch: pytest.MonkeyPatch) -> 
     campaign = make_campaign(trigger=DAILY, reentry={"rule": "always"})
     monkeypatch.setattr(intakes, "LOOK", 4)
     monkeypatch.setattr(intakes, "PORTION", 3)
-    at = timezone.now() + SOON
+    at = just_after_nine()
 
     def stop_and_go() -> None:
         for _ in range(5):
