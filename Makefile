@@ -9,6 +9,8 @@ INSTALLED := $(VENV)/.installed
 # One more than cores: tests that wait for processes, browsers and clocks leave some idle.
 TEST_WORKERS ?= 3
 PACKAGES := config events messaging campaigns
+# Where it is forbidden to keep compiled modules, each of the many processes of a run compiles them all anew: 3 s each.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check bench lock format clean chromium

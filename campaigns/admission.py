@@ -51,15 +51,24 @@ def _rules(campaign_ids: Collection[int]) -> dict[int, Rule]:
         return {campaign_id: Rule(*percentages) for campaign_id, *percentages in cursor.fetchall()}
 
 
+def of_person(campaign_id: int, profile_id: int, *, is_test: bool) -> Entry:
+    """Return what would come of a person who qualifies, as far as control groups and roll-outs go. One statement."""
+    return Entry.ENTERED if is_test else _place(campaign_id, profile_id, _rules([campaign_id])[campaign_id])
+
+
+def _place(campaign_id: int, profile_id: int, rule: Rule) -> Entry:
+    if not groups.is_rolled_out(campaign_id, profile_id, rule.share):
+        return Entry.NOT_ROLLED_OUT
+    if groups.is_held_out_of_all(profile_id, rule.holdout_of_all):
+        return Entry.HELD_OUT_OF_ALL
+    return Entry.HELD_OUT if groups.is_held_out(campaign_id, profile_id, rule.holdout) else Entry.ENTERED
+
+
 def _judged(candidate: Candidate, rule: Rule) -> Candidate:
-    campaign_id, profile_id = candidate.campaign_id, candidate.event.profile_id
     if candidate.event.is_test:
         return candidate
-    if not groups.is_rolled_out(campaign_id, profile_id, rule.share):
-        return replace(candidate, entry=Entry.NOT_ROLLED_OUT)
-    held = None
-    if groups.is_held_out_of_all(profile_id, rule.holdout_of_all):
-        held = Entry.HELD_OUT_OF_ALL
-    elif groups.is_held_out(campaign_id, profile_id, rule.holdout):
-        held = Entry.HELD_OUT
+    place = _place(candidate.campaign_id, candidate.event.profile_id, rule)
+    if place is Entry.NOT_ROLLED_OUT:
+        return replace(candidate, entry=place)
+    held = None if place is Entry.ENTERED else place
     return replace(candidate, held=held, measured=bool(rule.holdout or rule.holdout_of_all))

@@ -118,6 +118,14 @@ def totals(campaign: Campaign, version: CampaignVersion | None = None) -> dict[s
     return {step_id: dict(figures) for step_id, figures in result.items()}
 
 
+def of_versions(campaign: Campaign) -> dict[int, dict[str, int]]:
+    """Return version id → metric → count, over all steps of a campaign. Two statements."""
+    result: dict[int, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for version_id, metric, number in _summed(Q(campaign=campaign), "version_id", "metric"):
+        result[version_id][metric] += number
+    return {version_id: dict(figures) for version_id, figures in result.items()}
+
+
 def by_day(campaign: Campaign, since: date, version: CampaignVersion | None = None) -> list[tuple[date, str, str, int]]:
     """Return (day, step id, metric, count) from ``since`` on, by day."""
     result: dict[tuple[date, str, str], int] = defaultdict(int)

@@ -180,6 +180,9 @@ class CampaignVersion(models.Model):
     number = models.PositiveIntegerField()
     definition = models.JSONField()
     reason = models.TextField(help_text="Why this version was published.")
+    acknowledged = models.JSONField(
+        default=list, db_default=[], help_text="What its author was warned of: a list of path and message."
+    )
     published_at = models.DateTimeField(db_default=Now())
     published_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
 
@@ -303,6 +306,33 @@ class Visit(models.Model):
 
     def __str__(self) -> str:
         return f"Visit {self.number} at {self.step_id}"
+
+
+class VersionMove(models.Model):
+    """Journeys that go on by another version of their campaign, a portion at a time: see ``campaigns.moving``.
+
+    ``places`` says for a step of ``source`` at which step of ``target`` whoever stands there goes on ("": before the
+    first); who stands at another stays. ``total`` is how many there were when it was asked for.
+    """
+
+    source = models.ForeignKey(CampaignVersion, on_delete=models.CASCADE, related_name="moves_away")
+    target = models.ForeignKey(CampaignVersion, on_delete=models.CASCADE, related_name="moves_here")
+    places = models.JSONField()
+    total = models.PositiveIntegerField()
+    moved = models.PositiveIntegerField(default=0, db_default=0)
+    asked_by = models.TextField()
+    created_at = models.DateTimeField(db_default=Now())
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["source"], condition=models.Q(ended_at=None), name="version_move_one_at_a_time"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.source} to v{self.target.number}"
 
 
 class Call(models.Model):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 
@@ -11,6 +11,18 @@ def steps(trees: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
     for index, tree in enumerate(trees if isinstance(trees, list) else []):
         if isinstance(tree, dict):
             yield f"{path}[{index}]", tree
+
+
+def all_steps(definition: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield place and tree of every step, also within paths, in reading order."""
+    yield from _all_steps(definition.get("steps"), "steps")
+
+
+def _all_steps(trees: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    for place, step in steps(trees, path):
+        yield place, step
+        for way_place, way in paths(step, place):
+            yield from _all_steps(way.get("steps"), f"{way_place}.steps")
 
 
 def paths(step: dict[str, Any], place: str) -> Iterator[tuple[str, dict[str, Any]]]:

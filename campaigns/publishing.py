@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from campaigns import late, places, timetables, workflows
+from campaigns import late, places, preflight, timetables, workflows
 from campaigns.engine import definition as definitions
 from campaigns.engine.definition import Problem
 from campaigns.engine.starts import OnSchedule, OnSegment
@@ -73,25 +73,63 @@ def _unknown_segment(slug: str) -> list[Problem]:
 
 
 @transaction.atomic
-def publish(campaign: Campaign, user: User | None, reason: str) -> CampaignVersion:
-    """Freeze the draft as the next version and let it take people in. Raises NotPublishable."""
-    references.hold()
-    held = Campaign.objects.select_for_update().get(pk=campaign.pk)
+def publish(campaign: Campaign, user: User | None, reason: str, seen: Collection[str] | None = None) -> CampaignVersion:
+    """Freeze the draft as the next version and let it take people in. Raises NotPublishable.
+
+    ``seen`` are the keys of the warnings that the author has acknowledged; None where nobody was shown any, as in a
+    program that publishes.
+    """
+    held = _held(campaign)
     found = problems(held)
+    warned = preflight.warnings(held) if seen is not None and not found else []
+    found += [Problem(w.path, f"{w.message}: acknowledge it first") for w in warned if w.key not in (seen or ())]
     if not reason.strip():
         found.append(Problem("reason", "say in a few words why you publish this version"))
     if found:
         raise NotPublishable(found)
+    acknowledged = [{"path": warning.path, "message": warning.message} for warning in warned]
+    version = _next_version(held, frozen(held.draft), user, reason.strip(), acknowledged)
+    campaign.refresh_from_db()
+    return version
+
+
+@transaction.atomic
+def roll_back(campaign: Campaign, to: CampaignVersion, user: User | None, reason: str) -> CampaignVersion:
+    """Let what version ``to`` froze, mails included, take people in again, as a new version; the draft becomes it too.
+
+    Raises NotPublishable.
+    """
+    held = _held(campaign)
+    found = [*definitions.problems(to.definition), *_unknown(to.definition)]
+    if not reason.strip():
+        found.append(Problem("reason", f"say in a few words why you go back to version {to.number}"))
+    if found:
+        raise NotPublishable(found)
+    held.draft = thawed(to.definition)
+    held.save(update_fields=["draft", "updated_at"])
+    version = _next_version(held, to.definition, user, f"Back to version {to.number}: {reason.strip()}", [])
+    campaign.refresh_from_db()
+    return version
+
+
+def _held(campaign: Campaign) -> Campaign:
+    references.hold()
+    return Campaign.objects.select_for_update().get(pk=campaign.pk)
+
+
+def _next_version(
+    held: Campaign, definition: dict[str, Any], user: User | None, reason: str, acknowledged: list[dict[str, str]]
+) -> CampaignVersion:
     last = held.versions.order_by("-number").first()
     version = CampaignVersion.objects.create(
         campaign=held,
         number=last.number + 1 if last else 1,
-        definition=frozen(held.draft),
-        reason=reason.strip(),
+        definition=definition,
+        reason=reason,
+        acknowledged=acknowledged,
         published_by=user,
     )
     _go_live(held, version)
-    campaign.refresh_from_db()
     return version
 
 
@@ -138,26 +176,22 @@ def frozen(draft: dict[str, Any]) -> dict[str, Any]:
     return definition
 
 
+def thawed(definition: dict[str, Any]) -> dict[str, Any]:
+    """Return a copy of a frozen definition as its draft was."""
+    draft = copy.deepcopy(definition)
+    for _, step in send_steps(draft):
+        step.pop("template_version", None)
+    return draft
+
+
 def send_steps(definition: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Return the place and the tree of every send step, also within paths."""
-    return ((place, step) for place, step in all_steps(definition) if step.get("kind") == "send")
-
-
-def all_steps(definition: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the place and the tree of every step, also within paths; what is malformed is passed over."""
-    yield from _all_steps(definition.get("steps"), "steps")
-
-
-def _all_steps(steps: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    for place, step in places.steps(steps, path):
-        yield place, step
-        for way_place, way in places.paths(step, place):
-            yield from _all_steps(way.get("steps"), f"{way_place}.steps")
+    return ((place, step) for place, step in places.all_steps(definition) if step.get("kind") == "send")
 
 
 def _named(draft: dict[str, Any], kind: str, key: str) -> list[tuple[str, str]]:
     """Return what the steps of a kind name under ``key``, with their places."""
-    return [(place, step[key]) for place, step in all_steps(draft) if step.get("kind") == kind and step.get(key)]
+    return [(place, step[key]) for place, step in places.all_steps(draft) if step.get("kind") == kind and step.get(key)]
 
 
 def _go_live(campaign: Campaign, version: CampaignVersion) -> None:

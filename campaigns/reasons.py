@@ -28,6 +28,11 @@ class Entry(StrEnum):
     def label(self) -> str:
         return ENTRY_LABELS[self]
 
+    @property
+    def advice(self) -> str:
+        """Say what to do about it, if somebody should have entered."""
+        return ENTRY_ADVICE[self]
+
     @classmethod
     def choices(cls) -> list[tuple[str, str]]:
         return [(entry.value, ENTRY_LABELS[entry]) for entry in cls]
@@ -52,6 +57,25 @@ ENTRY_LABELS: dict[Entry, str] = {
 }
 
 
+ENTRY_ADVICE: dict[Entry, str] = {
+    Entry.ENTERED: "Nothing to do: see how the journey went.",
+    Entry.FILTERED: "Change what the event says, what is known of the person, or the trigger’s conditions.",
+    Entry.ALREADY_IN: "Nothing to do, or allow several journeys of one person under Workflow, How often.",
+    Entry.NOT_AGAIN: "Try it with another person, or change under Workflow how often one may enter.",
+    Entry.TOO_SOON: "Try it with another person, or change under Workflow how often one may enter.",
+    Entry.TOO_OLD: "Send the event with the present time, or let the trigger take older events.",
+    Entry.TOO_LATE: "Nothing to do: their next date starts the campaign again.",
+    Entry.PARKED: "Mend the cause, then let it try again under Parked by campaigns.",
+    Entry.DROPPED: "Send the event again, if it still matters.",
+    Entry.QUIET: "Nothing to do: it enters by itself when it has been quiet.",
+    Entry.REPLACED: "Nothing to do: look at the later event.",
+    Entry.HELD_OUT: "Nothing to do: whoever is in a control group stays in it. Its size is chosen under Roll-out.",
+    Entry.HELD_OUT_OF_ALL: "Nothing to do, or leave the campaign out of the control group of all under Roll-out.",
+    Entry.NOT_ROLLED_OUT: "Go on to the next stage under Roll-out. Who was turned away may come again then.",
+    Entry.WAITING: "Report the missing traits with an identify call: the event is then looked at again.",
+}
+
+
 class Outcome(StrEnum):
     """How a visit to a step ended."""
 
@@ -65,6 +89,7 @@ class Outcome(StrEnum):
     WENT_BACK = "went_back"
     FAILED = "failed"
     INTERRUPTED = "interrupted"
+    MOVED = "moved"
 
     @property
     def label(self) -> str:
@@ -86,6 +111,7 @@ OUTCOME_LABELS: dict[Outcome, str] = {
     Outcome.WENT_BACK: "Went back to an earlier step",
     Outcome.FAILED: "Not done, because of a mistake in it",
     Outcome.INTERRUPTED: "Left early: the journey ended here",
+    Outcome.MOVED: "Taken to another version of the campaign",
 }
 
 

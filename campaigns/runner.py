@@ -20,9 +20,9 @@ from django.utils import timezone
 from campaigns import acting, answers, calling, exits, goals, ledger, news, relevance, texts, turns, workflows
 from campaigns.answers import Asker, Question
 from campaigns.engine.deciding import Position
-from campaigns.engine.machine import Entered, Left, Message, advance, skip_step
+from campaigns.engine.machine import Entered, Left, Message, advance, go_on_at, skip_step
 from campaigns.engine.steps import Send
-from campaigns.models import Campaign, Journey, Metric, Visit
+from campaigns.models import Campaign, Journey, Metric, VersionMove, Visit
 from campaigns.news import News
 from campaigns.reasons import Ending, Outcome
 from campaigns.trips import Trip
@@ -37,6 +37,7 @@ from messaging.states import Sending, Status
 
 logger = logging.getLogger(__name__)
 BATCH = 500
+UNDER_WAY = (Journey.State.WAITING, Journey.State.PAUSED, Journey.State.STUCK)
 
 
 def run_due(deadline: float) -> int:
@@ -65,7 +66,7 @@ def run_batch(limit: int, only: int | None = None) -> int:
     Returns how many were claimed and not left.
     """
     now = timezone.now()
-    journeys = _claim(turns.take(now, limit) if only is None else [only])
+    journeys = _claim(turns.take(now, limit) if only is None else [only], Journey.State.WAITING)
     return len(journeys) - _move(_hold_paused(journeys), now)
 
 
@@ -75,7 +76,7 @@ def skip_wait(journey: Journey, by: str) -> bool:
 
     Returns whether it moved. Raises ValueError, and does nothing, where it cannot.
     """
-    claimed = _claim([journey.pk])
+    claimed = _claim([journey.pk], Journey.State.WAITING)
     if any(not held.is_test for held in claimed):
         raise ValueError("only the waits of test people can be skipped")
     if not claimed:
@@ -111,6 +112,42 @@ def skip_steps(stuck: QuerySet[Journey], by: str) -> list[int]:
     _write(trips, now)
     nudges.nudge("journeys")
     return [journey.pk for journey in journeys]
+
+
+@transaction.atomic
+def change_version(move: VersionMove) -> tuple[int, int]:
+    """Let journeys of a move, ``BATCH`` at most, go on by its target. Returns how many were found, and how many do.
+
+    Who goes on at the step of the same id keeps their place and the time at which they came there; what they wait for
+    is looked at anew. Those that others hold are left for the next time.
+    """
+    now = timezone.now()
+    ids = list(moving(move).order_by("pk").values_list("pk", flat=True)[:BATCH])
+    journeys = _claim(ids, *UNDER_WAY)
+    workflow = workflows.of_versions({move.target_id})[move.target_id]
+    Journey.objects.filter(pk__in=[journey.pk for journey in journeys]).update(
+        version=move.target, due_at=now, priority=Priority[workflow.priority.upper()]
+    )
+    trips = []
+    for journey in journeys:
+        journey.version_id = move.target_id
+        target = move.places[journey.step_id]
+        if target != journey.step_id:
+            position = Position(journey.step_id, journey.visit_number, journey.step_entered_at)
+            trip = Trip(journey, workflow, position)
+            trip.decision = go_on_at(target, position, trip.facts(now), workflow, f"by {move.asked_by}")
+            trip.position = trip.decision.position
+            trip.effects.extend(trip.decision.effects)
+            trips.append(trip)
+    _write(trips, now)
+    nudges.nudge("journeys")
+    return len(ids), len(journeys)
+
+
+def moving(move: VersionMove) -> QuerySet[Journey]:
+    """Return the journeys that are still to be moved."""
+    going = Journey.objects.filter(version_id=move.source_id, step_id__in=list(move.places))
+    return going.exclude(state=Journey.State.ENDED)
 
 
 def stop(journey: Journey, ending: Ending = Ending.STOPPED) -> None:
@@ -162,11 +199,14 @@ def retry(stuck: QuerySet[Journey]) -> int:
 HOLD_PEOPLE = "SELECT id FROM events_profile WHERE id = ANY(%s) ORDER BY id FOR KEY SHARE SKIP LOCKED"
 
 
-def _claim(ids: Sequence[int], state: Journey.State = Journey.State.WAITING) -> list[Journey]:
-    """Return those that are in ``state`` and nobody else holds, whose people stay who they are. Two statements."""
+def _claim(ids: Sequence[int], *states: Journey.State) -> list[Journey]:
+    """Return those that are in one of ``states`` and nobody else holds, whose people stay who they are.
+
+    Two statements.
+    """
     if not ids:
         return []
-    wanted = Journey.objects.filter(pk__in=ids, state=state)
+    wanted = Journey.objects.filter(pk__in=ids, state__in=states)
     claimed = wanted.annotate(own_time_zone=F("profile__time_zone")).select_for_update(skip_locked=True, of=("self",))
     journeys = list(claimed)
     if not journeys:

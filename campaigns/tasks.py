@@ -8,7 +8,20 @@ from typing import Any
 from celery import Task, shared_task
 from django.utils import timezone
 
-from campaigns import alerts, calling, dates, enrollment, guards, intakes, metrics, rollouts, runner, timetables, watch
+from campaigns import (
+    alerts,
+    calling,
+    dates,
+    enrollment,
+    guards,
+    intakes,
+    metrics,
+    moving,
+    rollouts,
+    runner,
+    timetables,
+    watch,
+)
 from campaigns.pace import Alone, Pace
 from events import nudges
 
@@ -50,6 +63,12 @@ def let_in() -> None:
     dates.turn_due(deadline)
     dates.build(deadline)
     intakes.run_due(deadline)
+
+
+@shared_task
+def change_versions() -> None:
+    nudges.begin("moves")
+    moving.run_due(time.monotonic() + SLICE_SECONDS)
 
 
 @shared_task

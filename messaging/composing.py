@@ -173,7 +173,8 @@ def prepare(message: Message, situation: Situation) -> Prepared | Outcome | PutO
         return waits
     try:
         version = situation.versions[message.template_version_id]
-        mail = write(message, version, profile, provider, address, situation.groups.get(profile.pk, ()))
+        belongs_to, postal = situation.groups.get(profile.pk, ()), situation.limits.postal_address
+        mail = write(message, version, profile, provider, address, belongs_to, postal)
     except TemplateError as error:
         return Outcome(message, Status.FAILED, timezone.now(), Reason.TEMPLATE_ERROR, str(error))
     except Exception as error:
@@ -193,6 +194,21 @@ def _quiet(message: Message, profile: Profile, limits: SendingLimits) -> PutOff 
     if until is None:
         return None
     return PutOff(message, until, Reason.QUIET_HOURS, f"until {until.astimezone(zone):%H:%M} in {zone.key}")
+
+
+def refusals(profile: Profile, versions: Collection[TemplateVersion]) -> dict[int, Reason]:
+    """Return why mails would not be sent to a person if they were due now, by template version. As ``look`` states."""
+    messages = [
+        Message(profile=profile, template_version=v, purpose=v.purpose, provider_id=v.provider_id) for v in versions
+    ]
+    situation = look(messages)
+    found: dict[int, Reason] = {}
+    for message in messages:
+        address, provider = address_of(message, profile), _carrier(message, profile, situation)
+        verdict = policy.decide(_facts(message, profile, address, provider, situation))
+        if verdict.reason is not None:
+            found[message.template_version_id] = verdict.reason
+    return found
 
 
 def redirected(mail: Mail, target: str) -> Mail:
@@ -215,12 +231,13 @@ def write(
     provider: Provider,
     address: str,
     belongs_to: Sequence[Group] = (),
+    postal_address: str = "",
 ) -> Mail:
     """Render a message as it goes out through ``provider``. Raises TemplateError."""
     marketing = message.purpose == Purpose.MARKETING
     unsubscribe_url = links.unsubscribe_url(message.public_id)
     content: dict[str, str] = version.content
-    known = variables.build(profile, message.variables, unsubscribe_url, belongs_to)
+    known = variables.build(profile, message.variables, unsubscribe_url, belongs_to, postal_address)
     rendered = render(content, known, unsubscribe_link=marketing)
     sender = content.get("from_email") or provider.from_email or settings.DEFAULT_FROM_EMAIL
     return Mail(

@@ -11,7 +11,7 @@ from django.utils import timezone
 from events import groups
 from events.models import Event, Profile
 from messaging import links, outbox, variables
-from messaging.models import TEST_KEY, Message, Purpose, Template
+from messaging.models import TEST_KEY, Message, Purpose, SendingLimits, Template
 from messaging.rendering import Rendered, render
 from messaging.versions import content_of, freeze
 
@@ -26,14 +26,16 @@ NOBODY = UUID(int=0)
 def preview(template: Template, profile: Profile, event: Event | None) -> Rendered:
     """Render ``template`` for a person, as if ``event`` had triggered it. Raises TemplateError."""
     belongs_to = groups.of_people([profile.pk]).get(profile.pk, []) if profile.pk else []
-    known = variables.build(profile, _known(event), links.unsubscribe_url(NOBODY), belongs_to)
+    postal = SendingLimits.current().postal_address
+    known = variables.build(profile, _known(event), links.unsubscribe_url(NOBODY), belongs_to, postal)
     return render(content_of(template), known, unsubscribe_link=template.purpose == Purpose.MARKETING)
 
 
 def of_message(message: Message) -> Rendered:
     """Render a message that has not been sent, for its person as they are now. Raises TemplateError."""
     belongs_to = groups.of_people([message.profile_id]).get(message.profile_id, [])
-    known = variables.build(message.profile, message.variables, links.unsubscribe_url(NOBODY), belongs_to)
+    postal = SendingLimits.current().postal_address
+    known = variables.build(message.profile, message.variables, links.unsubscribe_url(NOBODY), belongs_to, postal)
     content = message.template_version.content
     return render(content, known, unsubscribe_link=message.purpose == Purpose.MARKETING)
 

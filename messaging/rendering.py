@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -28,6 +28,7 @@ FOOTER_HTML = (
     '<p style="margin:24px 0 0;text-align:center;font:12px/1.5 sans-serif;color:#666">'
     '<a href="{url}" style="color:#666">Unsubscribe</a></p>'
 )
+ADDRESS_HTML = '<p style="margin:8px 0 0;text-align:center;font:12px/1.5 sans-serif;color:#666">{address}</p>'
 FOOTER_TEXT = "\n\nUnsubscribe: {url}\n"
 
 BODY_OPENS = re.compile(r"<body\b[^>]*>", re.IGNORECASE)
@@ -50,7 +51,8 @@ class Rendered:
 def render(content: Mapping[str, str], variables: Mapping[str, object], *, unsubscribe_link: bool = False) -> Rendered:
     """Render ``content`` (the keys of ``TemplateVersion.content``) with ``variables``.
 
-    With ``unsubscribe_link`` a mail that shows no link to ``variables["unsubscribe_url"]`` gets one at its end.
+    With ``unsubscribe_link`` a mail that shows no link to ``variables["unsubscribe_url"]`` gets one at its end, and so
+    does one that shows no ``variables["postal_address"]``, where there is any.
     Missing variables are empty. Raises TemplateError; a hostile template does so within about a second.
     """
     missing: dict[str, None] = {}
@@ -66,6 +68,8 @@ def render(content: Mapping[str, str], variables: Mapping[str, object], *, unsub
         html = _before_end(html, FOOTER_HTML.format(url=escape(url)))
     if url and url not in text and (unsubscribe_link or _links_to(url, html)):
         text = text.rstrip() + FOOTER_TEXT.format(url=url)
+    if unsubscribe_link:
+        html, text = _addressed(html, text, str(variables.get("postal_address") or "").split("\n"))
     return Rendered(subject, preheader, _with_preheader(html, preheader), text, tuple(missing))
 
 
@@ -127,6 +131,19 @@ def _to_text(html: str) -> str:
 
 def _links_to(url: str, html: str) -> bool:
     return url in html or escape(url) in html
+
+
+def _addressed(html: str, text: str, lines: Sequence[str]) -> tuple[str, str]:
+    """Put the sender's postal address at the end of what does not show it."""
+    address = [line.strip() for line in lines if line.strip()]
+    if not address:
+        return html, text
+    shown = "<br>".join(map(escape, address))
+    if html and not all(escape(line) in html for line in address):
+        html = _before_end(html, ADDRESS_HTML.format(address=shown))
+    if not all(line in text for line in address):
+        text = text.rstrip() + "\n\n" + "\n".join(address) + "\n"
+    return html, text
 
 
 def _with_preheader(html: str, preheader: str) -> str:

@@ -12,6 +12,10 @@ from events.models import Group, Profile
 MENTIONS_GROUPS = re.compile(r"\b(?:company|groups)\b")
 
 
+# What every person has besides traits.
+PERSON = frozenset(("id", "user_id", "email", "phone", "time_zone", "language", "created_at"))
+
+
 def mentions_groups(content: Iterable[str]) -> bool:
     """Say whether a template may speak of the groups its reader belongs to."""
     return any(MENTIONS_GROUPS.search(text) for text in content)
@@ -42,7 +46,11 @@ def customer(profile: Profile) -> dict[str, Any]:
 
 
 def build(
-    profile: Profile, known: Mapping[str, Any], unsubscribe_url: str, groups: Sequence[Group] = ()
+    profile: Profile,
+    known: Mapping[str, Any],
+    unsubscribe_url: str,
+    groups: Sequence[Group] = (),
+    postal_address: str = "",
 ) -> dict[str, Any]:
     """Return all variables of a mail to ``profile``; ``known`` is ``Message.variables``, ``groups`` the present first.
 
@@ -59,4 +67,5 @@ def build(
         "company": company(groups),
         "groups": [group(found) for found in groups],
         "unsubscribe_url": unsubscribe_url,
+        "postal_address": postal_address,
     }

@@ -26,6 +26,7 @@ from campaigns.admin import (
     journey,
     journeys,
     mending,
+    moves,
     naming,
     page,
     publication,
@@ -34,6 +35,7 @@ from campaigns.admin import (
     starting,
     validation,
     versions,
+    why,
     words,
     workflow,
 )
@@ -82,7 +84,8 @@ class CampaignAdmin(InTurnAdmin):
     def get_urls(self) -> list[URLPattern]:
         start = path("add/<slug:slug>/", self.admin_site.admin_view(starting.show), name="campaigns_campaign_start")
         enter = path("enter/", self.admin_site.admin_view(entering.show), name="campaigns_campaign_enter")
-        return [start, enter, *self._page_urls(), *super().get_urls()]
+        ask = path("why/", self.admin_site.admin_view(why.choose), name="campaigns_campaign_ask_why")
+        return [start, enter, ask, *self._page_urls(), *super().get_urls()]
 
     def _page_urls(self) -> list[URLPattern]:
         act = page.page(journey.act, post=True, change="campaigns.change_journey")
@@ -103,8 +106,11 @@ class CampaignAdmin(InTurnAdmin):
             "rollout_next": ("rollout/next/", page.page(rollout.next_stage, post=True)),
             "check": ("check/", page.page(validation.show)),
             "check_test": ("check/test/", page.page(validation.set_test, post=True, change=validation.CHANGE_PROFILE)),
+            "why": ("why/", page.page(why.show)),
             "versions": ("versions/", page.page(versions.show)),
             "restore": ("versions/<int:number>/restore/", page.page(versions.restore, post=True)),
+            "roll_back": ("versions/<int:number>/back/", page.page(versions.roll_back)),
+            "move": ("versions/<int:number>/move/", page.page(moves.show, change="campaigns.change_journey")),
             "details": ("details/", self.admin_site.admin_view(self.details)),
         }
         return [path(f"<int:pk>/{end}", view, name=f"campaigns_campaign_{name}") for name, (end, view) in pages.items()]

@@ -196,20 +196,11 @@ def _entered(case: Case, journey: Journey, title: str, note: str = "") -> Check:
 
 
 def _turned_away(decision: Decision, title: str) -> Check:
-    advice = {
-        Entry.FILTERED: "Change what the event says or the trigger’s conditions.",
-        Entry.NOT_AGAIN: "Try it with another person, or change under Workflow how often one may enter.",
-        Entry.TOO_SOON: "Try it with another person, or change under Workflow how often one may enter.",
-        Entry.PARKED: "Mend the cause, then let it try again under Parked by campaigns.",
-        Entry.TOO_LATE: "Nothing to do: their next date starts the campaign again.",
-        Entry.TOO_OLD: "Send the event with the present time.",
-        Entry.WAITING: "Report the missing traits with an identify call: the event is then looked at again.",
-    }
     entry = Entry(decision.entry)
     rule = refused.rule(decision, decision.version)
     text = f"{entry.label}. {rule}".strip() if rule else f"{entry.label}."
     state = WAITING if entry is Entry.WAITING else FAILED
-    return Check(title, state, text, advice.get(entry, ""), when=decision.created_at)
+    return Check(title, state, text, entry.advice, when=decision.created_at)
 
 
 def _undecided(case: Case, event: Event, title: str) -> Check:

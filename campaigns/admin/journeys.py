@@ -82,6 +82,7 @@ def show(request: HttpRequest, campaign: Campaign) -> HttpResponse:
         "states": Journey.State.choices,
         "steps": step_names(campaign),
         "refused_url": page.url("refused", campaign),
+        "why_url": page.url("why", campaign),
         "here": page.url("journeys", campaign),
         "check_url": page.url("check", campaign),
         "stuck": Journey.objects.filter(campaign=campaign, state=Journey.State.STUCK).exists(),

@@ -32,6 +32,7 @@ TABS = {
     "intakes": "Letting in",
     "rollout": "Roll-out",
     "check": "Check set-up",
+    "why": "Why?",
     "versions": "Versions",
 }
 

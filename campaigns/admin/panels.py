@@ -19,6 +19,7 @@ from events.api.parsing import DESTINATION
 from events.models import Event, EventDefinition, Pending, Profile
 
 SHOWN = 8
+OFFERED = 500
 SHOWN_REFUSALS = 5
 
 
@@ -41,7 +42,7 @@ def register() -> None:
 
 
 def profile_journeys(profile: Profile, request: HttpRequest) -> panels.Content | None:
-    """Return a person's latest journeys, and the latest events that started none. Four statements."""
+    """Return a person's latest journeys, and the latest events that started none. Five statements."""
     if not request.user.has_perm(page.VIEW):
         return None
     latest = Journey.objects.filter(profile=profile).select_related("profile", "campaign").order_by("-pk")[:SHOWN]
@@ -52,6 +53,7 @@ def profile_journeys(profile: Profile, request: HttpRequest) -> panels.Content |
         {
             "rows": journeys.rows(latest, timezone.now()),
             "refusals": refused.refusals(list(decisions)),
+            "campaigns": Campaign.objects.order_by("name").values_list("slug", "name")[:OFFERED],
             "may_enter": request.user.has_perms(entering.ACT.permissions),
         },
     )

@@ -54,6 +54,7 @@ def show(request: HttpRequest, campaign: Campaign) -> HttpResponse:
         "older_url": filters.query(reason=reason, before=found.older) if found.older else "",
         "is_first": "before" not in request.GET,
         "here": page.url("refused", campaign),
+        "why_url": page.url("why", campaign),
         "journeys_url": page.url("journeys", campaign),
         "trigger": words.trigger(campaign.live_version.definition) if campaign.live_version else "",
     }

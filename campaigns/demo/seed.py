@@ -22,11 +22,12 @@ from events.computed import keeping as computed
 from events.ingest import ingest
 from events.models import ApiToken, ComputedTrait, Identity, Segment, Source, SourceKey, hash_key
 from events.segments import keeping as segments
-from messaging.models import Layout, Provider, Template
+from messaging.models import Layout, Provider, SendingLimits, Template
 
 SOURCE = "Demo shop"
 HOOK = "Demo webhook"
 SENDER = "Acme Projects <hello@acme.example>"
+ADDRESS = "Acme Projects Ltd\n1 Main Street, Springfield"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ def seed(secrets: Secrets) -> None:
     _hook(secrets.hook)
     ApiToken.objects.get_or_create(key_hash=hash_key(secrets.api_token), defaults={"label": "Demo", "created_by": user})
     _provider()
+    _sender()
     templates = _templates()
     for wanted in demo_campaigns(templates, settings.FALLBACK_TIME_ZONE):
         _campaign(wanted, user)
@@ -108,6 +110,10 @@ def _provider() -> None:
             name="Mailbox",
             defaults={"kind": Provider.Kind.MAILBOX, "from_email": SENDER, "is_default": True},
         )
+
+
+def _sender() -> None:
+    SendingLimits.objects.get_or_create(pk=SendingLimits.ONLY, defaults={"postal_address": ADDRESS})
 
 
 def _templates() -> dict[str, int]:

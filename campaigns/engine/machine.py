@@ -109,6 +109,15 @@ def skip_step(workflow: Workflow, position: Position, facts: Facts, by: str) -> 
     return Decision(position, tuple(effects), ending=Ending.COMPLETED)
 
 
+def go_on_at(step_id: str, position: Position, facts: Facts, workflow: Workflow, detail: str) -> Decision:
+    """Return how a journey goes on at a step of another workflow; what happens there is decided later."""
+    effects: list[Effect] = []
+    if position.step_id:
+        effects.append(Left(position.visit, position.step_id, facts.now, Outcome.MOVED, detail))
+    position = _enter(workflow, step_id, position, facts, effects)
+    return Decision(position, tuple(effects), due_at=facts.now)
+
+
 def _enter(
     workflow: Workflow, step_id: str | None, position: Position, facts: Facts, effects: list[Effect]
 ) -> Position:

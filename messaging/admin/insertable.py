@@ -32,7 +32,8 @@ class Group:
 def always() -> Group:
     """Return what every mail has."""
     link = Variable("unsubscribe_url", "{{ unsubscribe_url }}", "the person's own unsubscribe address")
-    return Group("In every mail", (link,))
+    address = Variable("postal_address", "{{ postal_address }}", "your postal address, from Sending limits")
+    return Group("In every mail", (link, address))
 
 
 def group(title: str, root: str, values: Mapping[str, object]) -> Group:

@@ -43,8 +43,10 @@ class LimitsForm(forms.ModelForm):  # type: ignore[type-arg]
             "quiet_end",
             "quiet_spares_urgent",
             "quiet_spares_transactional",
+            "postal_address",
         )
         widgets = {
+            "postal_address": forms.Textarea({"rows": 3, "autocomplete": "off"}),
             "mode": forms.RadioSelect,
             "redirect_to": forms.EmailInput({"autocomplete": "off"}),
             "hold_until": forms.DateTimeInput({"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),

@@ -32,32 +32,6 @@ TONES: dict[Status, str] = {
     Status.UNKNOWN: "warn",
 }
 
-ADVICE: dict[Reason, str] = {
-    Reason.NO_ADDRESS: "Let your application send an “email” trait for this person.",
-    Reason.BAD_ADDRESS: "Correct the “email” trait of this person.",
-    Reason.TOPIC_LEFT: "Nothing to do: other mails still go out. What was said when is on the person's page.",
-    Reason.TOPIC_NOT_JOINED: "Nothing to do: mails about this topic are for subscribers only, as Topics has it.",
-    Reason.UNSUBSCRIBED: "Nothing to do: marketing messages leave this person alone. Transactional ones still go out.",
-    Reason.SUPPRESSED: "If the mailbox works again, take the address off the suppression list.",
-    Reason.TEMPLATE_ERROR: "Correct the template and publish the campaign again; the error stands below.",
-    Reason.STOPPED: "Nothing to do: who stopped the journey stands in its history.",
-    Reason.NO_LONGER_WANTED: "Nothing to do: what made it unwanted stands below.",
-    Reason.QUIET_HOURS: "Nothing to do: it goes out by itself.",
-    Reason.CAPPED: "Nothing to do: it goes out by itself as soon as the cap has room.",
-    Reason.CAP_FULL: "Nothing to do: the cap has it so. Frequency caps can be changed under Messages.",
-    Reason.CAP_WAITED: "If this happens often, loosen the cap, or let fewer campaigns write to the same people.",
-    Reason.NO_PROVIDER: "Set up a provider and make it the default one: what is sent from then on goes out.",
-    Reason.NO_MAILBOX: "Add a provider of the kind “Built-in mailbox”, or switch on the one there is.",
-    Reason.MERGED: "Look at the other message of this step in the person's history: that is the one that goes out.",
-    Reason.PROVIDER_DISABLED: "Switch the provider on: what is sent from then on goes out.",
-    Reason.PROVIDER_REFUSED: "The provider's own words stand below: correct what it complains about.",
-    Reason.PROVIDER_UNREACHABLE: "Check the connection on the provider's page, then send this message again.",
-    Reason.REFUSED: "Nothing to do: it stays unsent, and the journey has gone on.",
-    Reason.NOT_APPROVED: "Look at the drafts more often, or let the step send by itself.",
-    Reason.SENDS_NOTHING: "Set the step to send by itself and publish the campaign, when its mails are to go out.",
-    Reason.OUTCOME_UNKNOWN: "Look in the provider's own log, or ask the person; then decide.",
-}
-
 # Where the status alone says it all: (headline, explanation).
 PLAIN: dict[Status, tuple[str, str]] = {
     Status.DELIVERED: ("The recipient's mail server has taken it", "It has not been opened, as far as can be told."),
@@ -168,7 +142,7 @@ def _sent(message: Message, now: datetime) -> Whereabouts:
 def _not_sent(message: Message, now: datetime) -> Whereabouts:
     reason = Reason(message.reason) if message.reason else None
     status = Status(message.status)
-    headline, advice = (why(message), ADVICE[reason]) if reason else (LABELS[status], "")
+    headline, advice = (why(message), reason.advice) if reason else (LABELS[status], "")
     return Whereabouts(TONES[status], headline, advice, "Since", message.updated_at)
 
 

@@ -40,6 +40,13 @@ class SendingLimits(models.Model):
     quiet_spares_transactional = models.BooleanField(
         default=True, db_default=True, verbose_name="transactional mails (receipts, passwords) are sent all the same"
     )
+    postal_address = models.TextField(
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Of whoever sends. Marketing mails that do not show it have it at their end, as the law of many "
+        "countries asks for. Templates can show it as {{ postal_address }}.",
+    )
     changed_by = models.CharField(max_length=254, blank=True, default="", db_default="")
     changed_at = models.DateTimeField(db_default=Now())
 

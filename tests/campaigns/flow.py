@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django.utils.text import slugify
 
-from campaigns import enrollment, publishing, runner
+from campaigns import enrollment, preflight, publishing, runner
 from campaigns.models import Campaign
 from events.models import Profile
 from messaging.models import Provider, Template
@@ -42,6 +42,11 @@ def make_campaign(*steps: dict[str, Any], event: str = "Signed Up", name: str = 
     campaign = Campaign.objects.create(name=name, slug=slugify(name), draft=draft)
     publishing.publish(campaign, None, "For the test.")
     return campaign
+
+
+def acknowledged(campaign: Campaign) -> list[str]:
+    """Return what an author ticks who publishes in spite of every warning."""
+    return [warning.key for warning in preflight.warnings(campaign)]
 
 
 def happens(profile: Profile, name: str = "Signed Up", properties: dict[str, Any] | None = None, **columns: Any) -> int:

@@ -13,7 +13,7 @@ from django.test import Client
 from django.utils import timezone
 
 from campaigns.models import Campaign, CampaignVersion, Metric, StepCount
-from tests.campaigns.flow import delay, make_campaign, make_template, send, statements
+from tests.campaigns.flow import acknowledged, delay, make_campaign, make_template, send, statements
 
 pytestmark = pytest.mark.django_db
 LIST = "/admin/campaigns/campaign/"
@@ -169,7 +169,8 @@ def test_a_version_remembers_who_published_it_and_why(browser: Client) -> None:
     campaign.save()
     html = text(browser, at(campaign, "publish/"))
     assert "What version 2 changes" in html and "Changed: Wait 1 hour → Wait 2 hours" in html
-    answer = browser.post(at(campaign, "publish/"), {"reason": "Kinder <b>so</b>"})
+    said = {"reason": "Kinder <b>so</b>", "seen": acknowledged(campaign)}
+    answer = browser.post(at(campaign, "publish/"), said)
     assert answer["Location"] == at(campaign, "check/")
     version = CampaignVersion.objects.get(campaign=campaign, number=2)
     assert version.published_by and version.published_by.username == "admin"
@@ -209,7 +210,7 @@ def test_pause_and_resume_stand_in_the_head(browser: Client) -> None:
 def test_an_old_version_becomes_the_draft_again_and_nothing_goes_live(browser: Client) -> None:
     campaign = make_campaign(delay(3600), send())
     first = campaign.draft
-    browser.post(at(campaign, "publish/"), {"reason": "Again"})
+    browser.post(at(campaign, "publish/"), {"reason": "Again", "seen": acknowledged(campaign)})
     Campaign.objects.filter(pk=campaign.pk).update(draft={})
     browser.post(at(campaign, "versions/1/restore/"))
     campaign.refresh_from_db()

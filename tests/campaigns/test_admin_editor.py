@@ -17,7 +17,7 @@ from campaigns.engine.definition import problems
 from campaigns.models import Campaign, Journey
 from events.models import Segment
 from messaging.models import Topic
-from tests.campaigns.flow import happens, make_campaign, make_template, send, settle
+from tests.campaigns.flow import acknowledged, happens, make_campaign, make_template, send, settle
 from tests.campaigns.form import EditorPage
 from tests.factories import make_profile, planned
 
@@ -152,7 +152,9 @@ def test_a_workflow_is_built_from_nothing_and_published(browser: Client) -> None
     path = page.draft["steps"][1]["paths"][0]
     assert path["if"] == {"trait": "plan", "is": "pro"} and path["steps"][0]["kind"] == "exit"
     assert not problems(page.draft)
-    answer = browser.post(f"/admin/campaigns/campaign/{campaign.pk}/publish/", {"reason": "Because"})
+    campaign.refresh_from_db()
+    said = {"reason": "Because", "seen": acknowledged(campaign)}
+    answer = browser.post(f"/admin/campaigns/campaign/{campaign.pk}/publish/", said)
     assert answer.status_code == 302
     campaign.refresh_from_db()
     assert campaign.status == Campaign.Status.LIVE

@@ -19,7 +19,7 @@ from campaigns.listening import REQUESTED
 from campaigns.models import Campaign, Intake, Journey
 from events.models import Event, Segment
 from events.segments import lists
-from tests.campaigns.flow import happens, make_campaign, settle
+from tests.campaigns.flow import acknowledged, happens, make_campaign, settle
 from tests.factories import make_profile
 
 pytestmark = pytest.mark.django_db
@@ -128,5 +128,5 @@ def test_it_takes_the_right_to_let_people_in(client: Client) -> None:
 def test_publishing_leads_there_when_asked_to(admin_client: Client) -> None:
     campaign = make_campaign()
     url = f"/admin/campaigns/campaign/{campaign.pk}/publish/"
-    answer = admin_client.post(url, {"reason": "Again", "matching": "1"})
+    answer = admin_client.post(url, {"reason": "Again", "matching": "1", "seen": acknowledged(campaign)})
     assert answer.headers["Location"] == page(campaign) + "#matching"

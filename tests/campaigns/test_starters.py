@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from django.test import Client
 from django.utils import timezone
 
-from campaigns import publishing, starters, starting
+from campaigns import places, publishing, starters, starting
 from campaigns.engine.definition import parse
 from campaigns.models import Campaign, CampaignVersion, Journey
 from campaigns.publishing import problems
@@ -50,7 +50,7 @@ def test_each_can_be_published_as_it_is_and_says_all_that_matters(starter: Start
     assert workflow.trigger.where is not None or starter.segment
     assert workflow.goal is not None
     assert workflow.trigger.max_age_hours <= 24
-    kinds = [step["kind"] for _, step in publishing.all_steps(campaign.draft)]
+    kinds = [step["kind"] for _, step in places.all_steps(campaign.draft)]
     assert {"window", "send"} <= set(kinds)
     assert {"delay", "quiet", "wait"} & set(kinds)
     assert publishing.publish(campaign, None, "For the test.").number == 1

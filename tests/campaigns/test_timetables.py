@@ -29,7 +29,9 @@ ALWAYS = {"rule": "always"}
 
 
 def tomorrow(hour: int = 9, days: int = 1) -> datetime:
-    return (timezone.now() + timedelta(days=days)).replace(hour=hour, minute=0, second=0, microsecond=0)
+    """Return an hour of the day of the next 09:00, which may be today, or of so many days less one after it."""
+    today = timezone.now().replace(hour=hour, minute=0, second=0, microsecond=0)
+    return today + timedelta(days=days if timezone.now().hour >= 9 else days - 1)
 
 
 def timed(name: str = "News", reentry: dict[str, Any] | None = None, **trigger: Any) -> Campaign:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.test import Client
 
 from campaigns import unknown
 from events import catalog
-from tests.campaigns.flow import make_campaign, make_template, send
 from tests.factories import make_event, make_profile
 
 pytestmark = pytest.mark.django_db
@@ -60,14 +58,3 @@ def test_names_are_looked_for_wherever_a_draft_has_conditions() -> None:
 )
 def test_what_cannot_be_read_is_passed_over(draft: dict[str, Any]) -> None:
     assert found(draft) == []
-
-
-def test_the_page_shows_them_and_publishes_all_the_same(admin_client: Client) -> None:
-    make_template()
-    campaign = make_campaign(send(), event="Signed Up")
-    campaign.draft = campaign.draft | {"trigger": {"event": "Sined <b>Up"}}
-    campaign.save()
-    url = f"/admin/campaigns/campaign/{campaign.pk}/publish/"
-    text = admin_client.get(url).content.decode()
-    assert "No event “Sined &lt;b&gt;Up” has come in yet." in text and "You can publish all the same" in text
-    assert admin_client.post(url, {"reason": "Because."}).status_code == 302

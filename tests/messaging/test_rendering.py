@@ -82,6 +82,19 @@ def test_a_mail_of_text_alone_stays_one() -> None:
     assert mail.text == f"Hello\n\nUnsubscribe: {UNSUBSCRIBE}\n"
 
 
+@pytest.mark.parametrize("address", ["Acme & Sons\n1 Main Street", " Acme & Sons \r\n\n1 Main Street\n"])
+def test_the_postal_address_stands_at_the_end_unless_the_mail_shows_it(address: str) -> None:
+    known = {"unsubscribe_url": "https://x.example/u", "postal_address": address}
+    content = {"subject": "Hi", "html": "<body><p>Hello</p></body>"}
+    mail = render(content, known, unsubscribe_link=True)
+    assert "Acme &amp; Sons<br>1 Main Street</p></body>" in mail.html
+    assert mail.text.endswith("Acme & Sons\n1 Main Street\n")
+    own = {"subject": "Hi", "html": "<p>{{ postal_address | newline_to_br }}</p>"}
+    shown = render(own, known, unsubscribe_link=True)
+    assert shown.html.count("1 Main Street") == 1 and shown.text.count("1 Main Street") == 1
+    assert "Main Street" not in render(content, known).html
+
+
 def test_missing_variables_are_empty_and_named() -> None:
     mail = rendered(subject="Hi {{ customer.nick }}!", html="<p>{{ trigger.shoe }}</p>")
     assert mail.subject == "Hi !"
