@@ -17,14 +17,13 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from django.db import connection
-from django.utils import timezone
 
 from campaigns import intakes, requests, workflows
 from campaigns.engine.anniversaries import Anniversary
 from campaigns.engine.starts import TRAIT_CHANGED, OnDate
 from campaigns.models import Campaign, Timetable
 from campaigns.requests import Reason
-from events import ingest
+from events import ingest, present
 from events.log import ClaimedEvent
 from events.people import hold
 
@@ -81,7 +80,7 @@ def build(deadline: float, now: datetime | None = None) -> int:
 def _work(portion: Callable[[datetime], int | None], deadline: float, now: datetime | None) -> int:
     done = 0
     while time.monotonic() < deadline and not intakes.is_crowded():
-        number = ingest.in_one_go(lambda: portion(now or timezone.now()))
+        number = ingest.in_one_go(lambda: portion(now or present.now()))
         if number is None:
             break
         done += number

@@ -20,7 +20,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from django.db import OperationalError, connection, transaction
-from django.utils import timezone
 
 from campaigns import (
     admission,
@@ -43,7 +42,7 @@ from campaigns.models import CampaignVersion, Journey, Metric
 from campaigns.news import News
 from campaigns.reasons import Entry
 from campaigns.triggers import Candidate, Judgement, judge, judge_again
-from events import counts, log, nudges, watching
+from events import counts, log, nudges, present, watching
 from events.computed import following as computed
 from events.giving_way import lost_a_deadlock
 from events.log import ClaimedEvent
@@ -90,7 +89,7 @@ def enroll_batch(limit: int, only: int | None = None, *, careful: bool = False) 
     """
     claimed = log.claim_pending(limit, only)
     if claimed:
-        now = timezone.now()
+        now = present.now()
         events, changed = _follow(claimed, now)
         counts.record(events)
         judgement = judge(listening.hearings(events), now, careful=careful)
@@ -130,7 +129,7 @@ def enroll_waiting(deadline: float) -> int:
     done = 0
     while time.monotonic() < deadline:
         with transaction.atomic():
-            now = timezone.now()
+            now = present.now()
             candidates = grace.due(now, BATCH) or parking.due(BATCH) or quiet.due(now, BATCH)
             _look_again(candidates, now)
         if not candidates:
@@ -275,7 +274,7 @@ def _started(candidate: Candidate, started: Mapping[tuple[int, int], tuple[int, 
 
 def _count_entries(entered: Sequence[Candidate]) -> None:
     """Count who entered, and apart from that the people on both sides of a comparison with a control group."""
-    now = timezone.now()
+    now = present.now()
     counted = [
         (c, metric)
         for c in entered
@@ -296,7 +295,7 @@ def _count_entries(entered: Sequence[Candidate]) -> None:
 
 def _insert_journeys(wanted: Iterable[Candidate]) -> dict[tuple[int, int], tuple[int, bool]]:
     """Insert the journeys that the constraints allow; return by (version, event) their ids and whether measured."""
-    now = timezone.now()
+    now = present.now()
     rows = [
         {
             "campaign_id": c.campaign_id,
@@ -387,7 +386,7 @@ def _convert(events: Sequence[ClaimedEvent]) -> None:
     listening = goals.listening(names, workflows.of_versions(set(version_ids)))
     if listening:
         people = Journey.objects.filter(profile_id__in={event.profile_id for event in events if event.name in names})
-        goals.convert(goals.find(people, listening), timezone.now())
+        goals.convert(goals.find(people, listening), present.now())
 
 
 # Most events meet the conditions of few campaigns: the versions that turned one away travel as one list.

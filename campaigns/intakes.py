@@ -17,14 +17,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Exists, Max, OuterRef, Q, QuerySet
-from django.utils import timezone
 
 from campaigns import requests, workflows
 from campaigns.halving import is_outage, said
 from campaigns.listening import REQUESTED
 from campaigns.models import Campaign, Intake
 from campaigns.requests import Reason
-from events import ingest
+from events import ingest, present
 from events.audience import compile_condition, profiles
 from events.conditions import AllOf, AnyOf, Compare, Node, Not, parse
 from events.models import Event, Pending, Profile, Segment, SegmentMember
@@ -55,14 +54,14 @@ class Wanted:
 def run_due(deadline: float, now: datetime | None = None) -> int:
     """Take portions until none is due or ``time.monotonic()`` passes ``deadline``. Returns how many were taken."""
     taken = 0
-    while time.monotonic() < deadline and not is_crowded() and _take(now or timezone.now()):
+    while time.monotonic() < deadline and not is_crowded() and _take(now or present.now()):
         taken += 1
     return taken
 
 
 def begin(campaign: Campaign, wanted: Wanted, key: str, by: str) -> bool:
     """Ask in who matches now, from now on. The same ``key`` again begins nothing. Returns whether it has begun."""
-    now = timezone.now()
+    now = present.now()
     return Intake.objects.get_or_create(
         campaign=campaign,
         reason=Reason.BACK_POPULATE,
@@ -102,7 +101,7 @@ def go_on(intake: Intake) -> int:
 def cancel(intake: Intake) -> int:
     """Ask nobody more at its occurrence, for good. Who was asked stays in. Returns how many parts of it that ends."""
     left = _siblings(intake).filter(state__in=(*UNDER_WAY, State.HELD))
-    return left.update(state=State.CANCELLED, ended_at=timezone.now())
+    return left.update(state=State.CANCELLED, ended_at=present.now())
 
 
 def percent(intake: Intake) -> int:

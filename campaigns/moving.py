@@ -12,12 +12,11 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Count, F
-from django.utils import timezone
 
 from campaigns import places, runner
 from campaigns.engine.definition import parse
 from campaigns.models import CampaignVersion, Journey, VersionMove
-from events import nudges
+from events import nudges, present
 
 # Where whoever stands at a step stays with their version.
 STAY = None
@@ -94,6 +93,6 @@ def _portion() -> int:
     if move is None:
         return 0
     found, moved = runner.change_version(move)
-    ended = None if found else timezone.now()
+    ended = None if found else present.now()
     VersionMove.objects.filter(pk=move.pk).update(moved=F("moved") + moved, ended_at=ended)
     return moved

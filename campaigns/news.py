@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.utils import timezone
-
 from campaigns.models import Campaign
 from campaigns.reasons import Ending
-from events import log
+from events import log, present
 
 STARTED, ENDED, REACHED = "Journey Started", "Journey Ended", "Goal Reached"
 NAMES = frozenset({STARTED, ENDED, REACHED})
@@ -31,7 +29,7 @@ def tell(news: Sequence[News]) -> None:
     if not news:
         return
     slugs = dict(Campaign.objects.filter(pk__in={one.campaign_id for one in news}).values_list("pk", "slug"))
-    now = timezone.now()
+    now = present.now()
     log.append(
         [
             log.Entry(

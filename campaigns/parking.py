@@ -11,13 +11,12 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from django.db import connection, transaction
-from django.utils import timezone
 
 from campaigns import again, ledger, strain
 from campaigns.models import Decision, Parked
 from campaigns.reasons import Entry
 from campaigns.triggers import Candidate
-from events import nudges
+from events import nudges, present
 
 HOLD_DUE = """
 SELECT id FROM events_profile WHERE id = ANY(ARRAY(
@@ -70,7 +69,7 @@ def retry(ids: Collection[int]) -> int:
     """Let parked events be looked at again, in the background, also by versions that rest. Returns how many."""
     chosen = Parked.objects.filter(pk__in=ids, retry_at=None)
     strain.ask_again(set(chosen.values_list("version", flat=True)))
-    count = chosen.update(retry_at=timezone.now())
+    count = chosen.update(retry_at=present.now())
     if count:
         nudges.nudge("pending")
     return count

@@ -9,14 +9,13 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.utils import timezone
 
 from campaigns import late, places, preflight, timetables, workflows
 from campaigns.engine import definition as definitions
 from campaigns.engine.definition import Problem
 from campaigns.engine.starts import OnSchedule, OnSegment
 from campaigns.models import Admission, Campaign, CampaignVersion, Journey, LivePeriod
-from events import nudges, references, watching
+from events import nudges, present, references, watching
 from events.models import Segment
 from messaging import rendering
 from messaging.models import Template, Topic
@@ -112,6 +111,19 @@ def roll_back(campaign: Campaign, to: CampaignVersion, user: User | None, reason
     return version
 
 
+def try_out(campaign: Campaign) -> CampaignVersion:
+    """Put the draft live in a world that is not the real one: see ``campaigns.world``. Raises NotPublishable."""
+    if found := problems(campaign):
+        raise NotPublishable(found)
+    return _next_version(campaign, frozen(campaign.draft), None, "Tried out.", [])
+
+
+def go_live_again(campaign: Campaign) -> None:
+    """Put the live version live in a world that is not the real one, from its present moment on."""
+    assert campaign.live_version is not None
+    _go_live(campaign, campaign.live_version)
+
+
 def _held(campaign: Campaign) -> Campaign:
     references.hold()
     return Campaign.objects.select_for_update().get(pk=campaign.pk)
@@ -153,7 +165,7 @@ def halt(campaign_id: int, because: str, guarded_since: datetime | None) -> bool
 def _pause(held: Campaign, because: str) -> bool:
     if held.status != Campaign.Status.LIVE:
         return False
-    _close_period(held, timezone.now())
+    _close_period(held, present.now())
     held.status, held.paused_because = Campaign.Status.PAUSED, because
     held.save(update_fields=["status", "paused_because", "updated_at"])
     return True
@@ -195,7 +207,7 @@ def _named(draft: dict[str, Any], kind: str, key: str) -> list[tuple[str, str]]:
 
 
 def _go_live(campaign: Campaign, version: CampaignVersion) -> None:
-    now = timezone.now()
+    now = present.now()
     _close_period(campaign, now)
     start = definitions.start_of(version.definition)
     asks = sorted(late.looks_back(workflows.of_versions([version.pk])[version.pk].trigger.where))

@@ -12,11 +12,9 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Any
 
-from django.utils import timezone
-
 from campaigns.listening import REQUESTED
 from campaigns.models import Campaign
-from events import log
+from events import log, present
 
 # Properties of the event that are ours to say.
 RESERVED = ("campaign", "depth", "reason", "intake", "occurrence", "missed")
@@ -58,7 +56,7 @@ def ask(campaign: Campaign, requests: Sequence[Request], reason: Reason, by: str
 
     ``by`` names who asks. Two statements at most. Raises ProfileGone.
     """
-    now = timezone.now()
+    now = present.now()
     entries = [
         log.Entry(
             each.profile_id,

@@ -15,7 +15,6 @@ from datetime import datetime
 
 from django.db import OperationalError, connection, transaction
 from django.db.models import F, QuerySet
-from django.utils import timezone
 
 from campaigns import acting, answers, calling, exits, goals, ledger, news, relevance, texts, turns, workflows
 from campaigns.answers import Asker, Question
@@ -26,7 +25,7 @@ from campaigns.models import Campaign, Journey, Metric, VersionMove, Visit
 from campaigns.news import News
 from campaigns.reasons import Ending, Outcome
 from campaigns.trips import Trip
-from events import nudges
+from events import nudges, present
 from events.giving_way import lost_a_deadlock
 from events.models import Profile
 from messaging import outbox, settling
@@ -65,7 +64,7 @@ def run_batch(limit: int, only: int | None = None) -> int:
 
     Returns how many were claimed and not left.
     """
-    now = timezone.now()
+    now = present.now()
     journeys = _claim(turns.take(now, limit) if only is None else [only], Journey.State.WAITING)
     return len(journeys) - _move(_hold_paused(journeys), now)
 
@@ -82,7 +81,7 @@ def skip_wait(journey: Journey, by: str) -> bool:
     if not claimed:
         raise ValueError("the journey has just moved on, or the person is being changed; try again in a moment")
     running = _hold_paused(claimed)
-    if running and _move(running, timezone.now(), skipped_by=by):
+    if running and _move(running, present.now(), skipped_by=by):
         raise ValueError("the person is just being changed; try again in a moment")
     return bool(running)
 
@@ -93,7 +92,7 @@ def skip_steps(stuck: QuerySet[Journey], by: str) -> list[int]:
 
     Those that others hold are left.
     """
-    now = timezone.now()
+    now = present.now()
     ids = stuck.order_by("pk").values_list("pk", flat=True)[:BATCH]
     journeys = _claim(list(ids), Journey.State.STUCK)
     parsed = workflows.of_versions({journey.version_id for journey in journeys})
@@ -121,7 +120,7 @@ def change_version(move: VersionMove) -> tuple[int, int]:
     Who goes on at the step of the same id keeps their place and the time at which they came there; what they wait for
     is looked at anew. Those that others hold are left for the next time.
     """
-    now = timezone.now()
+    now = present.now()
     ids = list(moving(move).order_by("pk").values_list("pk", flat=True)[:BATCH])
     journeys = _claim(ids, *UNDER_WAY)
     workflow = workflows.of_versions({move.target_id})[move.target_id]
@@ -158,7 +157,7 @@ def stop(journey: Journey, ending: Ending = Ending.STOPPED) -> None:
 @transaction.atomic
 def stop_many(chosen: Sequence[Journey], ending: Ending = Ending.STOPPED) -> list[int]:
     """End journeys by hand; nothing more is sent from them. Returns the ids of those that were not over already."""
-    now = timezone.now()
+    now = present.now()
     # Whoever merges holds people first and then their journeys.
     people = Profile.objects.select_for_update(no_key=True).filter(pk__in=[journey.profile_id for journey in chosen])
     list(people.order_by("pk").values_list("pk"))
@@ -189,7 +188,7 @@ def _withdraw_messages(journey_ids: Sequence[int], now: datetime) -> None:
 
 def retry(stuck: QuerySet[Journey]) -> int:
     """Let stuck journeys try again. Returns how many. One statement."""
-    count = stuck.filter(state=Journey.State.STUCK).update(state=Journey.State.WAITING, due_at=timezone.now(), error="")
+    count = stuck.filter(state=Journey.State.STUCK).update(state=Journey.State.WAITING, due_at=present.now(), error="")
     nudges.nudge("journeys")
     return count
 
@@ -377,7 +376,7 @@ def _draft(trip: Trip, effect: Message, version: TemplateVersion, campaign: Camp
         variables=texts.known(journey, campaign, trip.called),
         labels={"campaign": campaign.slug, "step": effect.step_id},
         is_test=journey.is_test,
-        due_at=timezone.now(),
+        due_at=present.now(),
         relevance=_relevance(trip, step),
         priority=Priority[trip.workflow.priority.upper()],
         sending=Sending(step.sending),
@@ -413,7 +412,7 @@ def _state(
 
 def _run_one_by_one() -> int:
     """Move due journeys singly, so that the one that fails is found and set aside with its error."""
-    due = turns.take(timezone.now(), BATCH)
+    due = turns.take(present.now(), BATCH)
     for journey_id in due:
         try:
             run_batch(1, journey_id)

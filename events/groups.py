@@ -18,9 +18,8 @@ from typing import Any, Protocol
 
 import msgspec
 from django.db import connection, transaction
-from django.utils import timezone
 
-from events import sandbox
+from events import present, sandbox
 from events.identifying import Person
 from events.models import Event, Group, Membership
 from events.segments import asking
@@ -150,7 +149,7 @@ def relate(profile_id: int, type_: str, key: str, traits: Mapping[str, Any]) -> 
     """
     news = News()
     news.describe((type_, key), {})
-    news.join(profile_id, (type_, key), traits, timezone.now())
+    news.join(profile_id, (type_, key), traits, present.now())
     save(news)
 
 

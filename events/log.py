@@ -16,9 +16,8 @@ from typing import Any
 import msgspec
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection
-from django.utils import timezone
 
-from events import nudges
+from events import nudges, present
 from events.models import Event, Pending
 from events.raw_json import storable
 
@@ -168,7 +167,7 @@ def append(entries: Sequence[Entry]) -> list[Entry]:
 
     One statement, one more where any has a key. Raises ProfileGone.
     """
-    now = timezone.now()
+    now = present.now()
     fresh = _without_repeated(entries, now)
     if fresh:
         write([_own(entry, now) for entry in fresh])
@@ -196,7 +195,7 @@ def append_claimed(entries: Sequence[Entry], test_people: Collection[int]) -> li
     """
     if not entries:
         return []
-    now = timezone.now()
+    now = present.now()
     ids = write([_own(entry, now, pending=False) for entry in entries])
     return [
         ClaimedEvent(
@@ -288,7 +287,7 @@ def read(taken: Mapping[int, datetime]) -> list[ClaimedEvent]:
 
 def park(event_id: int, error: str) -> None:
     """Set a pending event aside with the error; nothing claims it until it is retried."""
-    Pending.objects.filter(pk=event_id).update(parked_at=timezone.now(), error=error.replace("\0", ""))
+    Pending.objects.filter(pk=event_id).update(parked_at=present.now(), error=error.replace("\0", ""))
 
 
 def retry_parked(event_ids: Collection[int]) -> int:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import connection
-from django.utils import timezone
 
+from events import present
 from events.models import ComputedTrait, Segment
 
 # What ``built_to`` is until somebody begins to look through everybody.
@@ -19,7 +19,7 @@ NOT_BEGUN = -1
 
 def afresh() -> dict[str, Any]:
     """Return the columns of a segment of which everybody is to be asked, from the first on."""
-    return {"state": Segment.State.BUILDING, "built_to": NOT_BEGUN, "build_started_at": timezone.now()}
+    return {"state": Segment.State.BUILDING, "built_to": NOT_BEGUN, "build_started_at": present.now()}
 
 
 # Nothing that stores what people did takes so long as a minute; what does is somebody's report or a forgotten session.

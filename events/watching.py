@@ -11,9 +11,8 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 
 import msgspec
-from django.utils import timezone
 
-from events import log
+from events import log, present
 from events.models import Event, WatchedTrait
 
 CHANGED = "Trait Changed"
@@ -42,7 +41,7 @@ def watch(owner: str, paths: Collection[Path]) -> None:
 
 def tell(changed: Iterable[tuple[int, str | None]]) -> None:
     """Append what has changed of people, by profile id as ``changes`` has found it. One statement, none for nothing."""
-    now = timezone.now()
+    now = present.now()
     rows = [
         _row(profile_id, bytes(properties), now)
         for profile_id, found in changed

@@ -11,9 +11,8 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.utils import timezone
 
-from events import audit, nudges
+from events import audit, nudges, present
 from events.audit import Actor
 from messaging import composing, relevance, settling
 from messaging.composing import Outcome, PutOff
@@ -35,7 +34,7 @@ def approve(message_ids: Collection[int], actor: Actor) -> list[int]:
     """
     drafts = _hold(message_ids)
     if drafts:
-        now = timezone.now()
+        now = present.now()
         _move(drafts, Status.QUEUED, due_at=now, approved_by=actor.name, approved_at=now)
         audit.note(actor, "drafts", decision="approved", messages=len(drafts))
         nudges.nudge("messages")
@@ -85,10 +84,8 @@ def _hold(message_ids: Collection[int]) -> dict[int, Message]:
 
 def _skip(drafts: dict[int, Message], reason: Reason, detail: str) -> None:
     _move(drafts, Status.SKIPPED, reason=reason, detail=detail)
-    settling.tell_skipped(drafts.values(), reason, timezone.now())
+    settling.tell_skipped(drafts.values(), reason, present.now())
 
 
 def _move(drafts: Collection[int], wanted: Status, **changes: object) -> None:
-    Message.objects.filter(pk__in=drafts).update(
-        status=move(Status.DRAFT, wanted), updated_at=timezone.now(), **changes
-    )
+    Message.objects.filter(pk__in=drafts).update(status=move(Status.DRAFT, wanted), updated_at=present.now(), **changes)

@@ -14,9 +14,8 @@ from email.utils import parseaddr
 
 from django.conf import settings
 from django.db.models import Case, When
-from django.utils import timezone
 
-from events import groups
+from events import groups, present
 from events.clock import zone_of
 from events.models import Group, Profile
 from messaging import links, lists, policy, subscriptions, variables
@@ -167,7 +166,7 @@ def prepare(message: Message, situation: Situation) -> Prepared | Outcome | PutO
     address = address_of(message, profile)
     verdict = policy.decide(_facts(message, profile, address, provider, situation))
     if verdict.reason is not None:
-        return Outcome(message, Status.SKIPPED, timezone.now(), verdict.reason)
+        return Outcome(message, Status.SKIPPED, present.now(), verdict.reason)
     assert provider is not None
     if waits := _quiet(message, profile, situation.limits):
         return waits
@@ -176,11 +175,11 @@ def prepare(message: Message, situation: Situation) -> Prepared | Outcome | PutO
         belongs_to, postal = situation.groups.get(profile.pk, ()), situation.limits.postal_address
         mail = write(message, version, profile, provider, address, belongs_to, postal)
     except TemplateError as error:
-        return Outcome(message, Status.FAILED, timezone.now(), Reason.TEMPLATE_ERROR, str(error))
+        return Outcome(message, Status.FAILED, present.now(), Reason.TEMPLATE_ERROR, str(error))
     except Exception as error:
         # One message must not take its batch down again and again: it is set aside with what is known.
         logger.exception("message %s could not be written", message.public_id)
-        return Outcome(message, Status.FAILED, timezone.now(), Reason.TEMPLATE_ERROR, repr(error))
+        return Outcome(message, Status.FAILED, present.now(), Reason.TEMPLATE_ERROR, repr(error))
     return Prepared(message, redirected(mail, situation.limits.target), provider)
 
 
@@ -190,7 +189,7 @@ def _quiet(message: Message, profile: Profile, limits: SendingLimits) -> PutOff 
         return None
     zone = zone_of((profile.time_zone, settings.FALLBACK_TIME_ZONE))
     urgent = message.priority == Priority.URGENT
-    until = limits.quiet.until(purpose=message.purpose, urgent=urgent, now=timezone.now(), zone=zone)
+    until = limits.quiet.until(purpose=message.purpose, urgent=urgent, now=present.now(), zone=zone)
     if until is None:
         return None
     return PutOff(message, until, Reason.QUIET_HOURS, f"until {until.astimezone(zone):%H:%M} in {zone.key}")

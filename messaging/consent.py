@@ -6,9 +6,8 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from django.db import transaction
-from django.utils import timezone
 
-from events import log
+from events import log, present
 from events.models import Profile
 from messaging import feedback, lists, subscriptions
 from messaging.models import Message, Subscription, Suppression, Topic, Unsubscription
@@ -22,7 +21,7 @@ def unsubscribe(profile_id: int, method: str, message: Message | None = None) ->
     """
     if message is not None and message.is_aside:
         return False
-    now = timezone.now()
+    now = present.now()
     new = bool(lists.unsubscribe([lists.Left(profile_id, method, message.pk if message else None)]))
     if message is not None:
         key = f"own:unsubscribed:{message.public_id}:{now.timestamp():.6f}"
@@ -41,7 +40,7 @@ def resubscribe(profile_id: int) -> bool:
     remembered = Suppression.objects.filter(cause=Suppression.Cause.LEFT, address__in=lists.forms(email))
     deleted = Unsubscription.objects.filter(profile=profile_id).delete()[0] + remembered.delete()[0]
     if deleted:
-        log.append([log.Entry(profile_id, "Email Resubscribed", {}, timezone.now())])
+        log.append([log.Entry(profile_id, "Email Resubscribed", {}, present.now())])
     return bool(deleted)
 
 
@@ -54,7 +53,7 @@ def heed(leaves: Mapping[int, bool], **kwargs: Any) -> None:
     coming = {profile_id for profile_id, leaving in leaves.items() if not leaving}
     gone = lists.unsubscribe(going)
     back = lists.take_back(coming)
-    now = timezone.now()
+    now = present.now()
     said = [(profile_id, "Email Unsubscribed") for profile_id in sorted(gone)]
     said += [(profile_id, "Email Resubscribed") for profile_id in sorted(back)]
     log.append([log.Entry(profile_id, name, {"method": "application"}, now) for profile_id, name in said])

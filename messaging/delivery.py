@@ -11,9 +11,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import OperationalError, transaction
-from django.utils import timezone
 
-from events import nudges
+from events import nudges, present
 from messaging import admission, claims, feedback, relevance, sending, settling
 from messaging.channels import KINDS
 from messaging.composing import Outcome, Prepared, PutOff, look, prepare
@@ -34,7 +33,7 @@ def deliver_due(deadline: float) -> int:
     """
     claimed = 0
     while time.monotonic() < deadline:
-        batch = claims.claim(timezone.now(), BATCH)
+        batch = claims.claim(present.now(), BATCH)
         if not batch:
             break
         _deliver(batch)
@@ -52,7 +51,7 @@ def recover(now: datetime) -> int:
 
 def _deliver(batch: Sequence[Message]) -> None:
     """Cancel what is no longer wanted, and send the others."""
-    now = timezone.now()
+    now = present.now()
     unwanted = relevance.unwanted(batch, now)
     _settle(
         [
@@ -72,7 +71,7 @@ def _send(batch: Sequence[Message]) -> None:
     outcomes = [found for found in looked_at.values() if isinstance(found, Outcome)]
     waiting = [found for found in looked_at.values() if isinstance(found, PutOff)]
     ready = [found for found in looked_at.values() if isinstance(found, Prepared)]
-    admitted = admission.admit(ready, situation.caps, situation.people, timezone.now())
+    admitted = admission.admit(ready, situation.caps, situation.people, present.now())
     outcomes += admitted.dropped
     waiting += admitted.waiting
     claims.put_off(waiting)
@@ -87,7 +86,7 @@ def _send(batch: Sequence[Message]) -> None:
 def _call(ready: Sequence[Prepared], target: str) -> list[Prepared]:
     """Return those that may still go, once it is on record that their providers are called."""
     outside = {found.message: found.mail.address for found in ready if KINDS[found.provider.kind].calls_out}
-    called = claims.call(outside, timezone.now(), target) if outside else set()
+    called = claims.call(outside, present.now(), target) if outside else set()
     return [found for found in ready if found.message.pk in called or found.message not in outside]
 
 

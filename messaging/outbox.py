@@ -13,9 +13,8 @@ from datetime import datetime
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection, transaction
 from django.db.models.functions import Now
-from django.utils import timezone
 
-from events import nudges
+from events import nudges, present
 from messaging import settling
 from messaging.models import Message, Priority, Purpose
 from messaging.reasons import Reason
@@ -97,7 +96,7 @@ def queue(drafts: Sequence[Draft]) -> dict[str, int]:
         cursor.execute(SELECT, [[draft.key for draft in drafts]])
         ids: dict[str, int] = dict(cursor.fetchall())
     if recorded:
-        settling.tell_skipped(Message.objects.filter(pk__in=recorded), Reason.SENDS_NOTHING, timezone.now())
+        settling.tell_skipped(Message.objects.filter(pk__in=recorded), Reason.SENDS_NOTHING, present.now())
     nudges.nudge("messages")
     return ids
 

@@ -11,9 +11,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from django.db import connection, transaction
-from django.utils import timezone
 
-from events import log, people
+from events import log, people, present
 from messaging.models import Subscription, Topic
 from messaging.policy import TopicState
 
@@ -79,7 +78,7 @@ def note(said: Iterable[Said]) -> int:
         people.hold(one.profile_id for one in last.values())
         cursor.execute(NOTE, [json.dumps([asdict(one) for one in last.values()])])
         new = cursor.fetchall()
-        now = timezone.now()
+        now = present.now()
         log.append(
             [
                 log.Entry(

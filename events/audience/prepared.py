@@ -84,6 +84,13 @@ class _PeopleDumper(Dumper):
 _told: WeakKeyDictionary[psycopg.Connection[Any], OrderedDict[str, None]] = WeakKeyDictionary()
 
 
+def forget() -> None:
+    """Have the current connection know no statement any more: the tables that they were told about are others now."""
+    if _told.pop(connection.connection, None) is not None:
+        with connection.cursor() as cursor:
+            cursor.execute("DEALLOCATE ALL")
+
+
 def _tell(statement: Prepared) -> None:
     """Have the current connection know the statement.
 

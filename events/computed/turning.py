@@ -5,9 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.db import transaction
-from django.utils import timezone
 
-from events import turns
+from events import present, turns
 from events.computed import definitions, following, writing
 from events.models import ComputedValue
 from events.segments import membership
@@ -15,7 +14,7 @@ from events.segments import membership
 
 def turn_due(deadline: float) -> int:
     """Reckon until nobody is due or ``time.monotonic()`` passes ``deadline``; return about how many people were."""
-    return turns.work(lambda: turn_batch(timezone.now()), deadline)
+    return turns.work(lambda: turn_batch(present.now()), deadline)
 
 
 @transaction.atomic

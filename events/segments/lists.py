@@ -7,9 +7,8 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef
-from django.utils import timezone
 
-from events import people
+from events import people, present
 from events.models import Profile, Segment, SegmentMember
 from events.segments import changes
 from events.segments.changes import Answer
@@ -37,4 +36,4 @@ def _set(segment: Segment, profile_ids: Collection[int], cause: str, *, is_in: b
         Answer(segment.pk, segment.slug, segment.name, pk, was_in, is_in, None, is_test, quiet)
         for pk, was_in, is_test in rows.values_list("pk", "was_in", "is_test")
     ]
-    return changes.write(answers, timezone.now(), [changes.Ask(segment.pk, cause)]).people
+    return changes.write(answers, present.now(), [changes.Ask(segment.pk, cause)]).people

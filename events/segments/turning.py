@@ -7,16 +7,15 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
-from django.utils import timezone
 
-from events import turns
+from events import present, turns
 from events.models import SegmentTurn
 from events.segments import live, membership
 
 
 def turn_due(deadline: float) -> int:
     """Ask until nobody is due or ``time.monotonic()`` passes ``deadline``; return about how many were asked."""
-    return turns.work(lambda: turn_batch(timezone.now()), deadline)
+    return turns.work(lambda: turn_batch(present.now()), deadline)
 
 
 @transaction.atomic
