@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,6 +15,7 @@ from django.db.models import (
     Count,
     Exists,
     F,
+    OuterRef,
     Q,
     QuerySet,
     Subquery,
@@ -58,16 +59,25 @@ class Asker:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A step of a campaign and the journeys, by id, that ask about it at ``now``."""
+    """A step of a campaign and the journeys, by id, that ask about it at ``now``.
+
+    ``now`` is an instant, or the field of ``rows`` that holds one for each: see ``campaigns.backtest``.
+    """
 
     campaign_id: int
     step: Step
     askers: Mapping[int, Asker]
-    now: datetime
+    now: datetime | str
+    rows: QuerySet[Any] = field(default_factory=Journey.objects.all)
 
     @property
-    def journeys(self) -> QuerySet[Journey]:
-        return Journey.objects.filter(pk__in=self.askers)
+    def journeys(self) -> QuerySet[Any]:
+        return self.rows.filter(pk__in=self.askers)
+
+    @property
+    def instant(self) -> datetime:
+        assert isinstance(self.now, datetime), "such a step is answered for the present alone"
+        return self.now
 
     @property
     def scope(self) -> Scope:
@@ -102,7 +112,7 @@ def _wait(step: WaitUntil, question: Question) -> Mapping[int, Answer]:
     if step.heard is None:
         assert step.condition is not None
         return _holds(step.condition, question)
-    found = _since(step.heard, question).annotate(holds=Exists(_heard(step.heard)))
+    found = _since(step.heard, question).annotate(holds=Exists(_heard(step.heard, question)))
     return {pk: Met(holds) for pk, holds in found.values_list("pk", "holds")}
 
 
@@ -117,22 +127,27 @@ def _holds(condition: Node, question: Question) -> Mapping[int, Answer]:
 
 
 def _quiet(step: HoldUntilQuiet, question: Question) -> Mapping[int, Answer]:
-    newest = _heard(step.heard).annotate(happened=HAPPENED).order_by("-happened").values("happened")[:1]
+    newest = _heard(step.heard, question).annotate(happened=HAPPENED).order_by("-happened").values("happened")[:1]
     return dict(_since(step.heard, question).annotate(last=Subquery(newest)).values_list("pk", "last"))
 
 
-def _since(heard: Heard, question: Question) -> QuerySet[Journey]:
+def _since(heard: Heard, question: Question) -> QuerySet[Any]:
     """Return the journeys with ``since``, from when on such events count."""
     if not heard.since_step:
-        return question.journeys.annotate(since=F("trigger_at"))
+        found: QuerySet[Any] = question.journeys.annotate(since=F("trigger_at"))
+        return found
     fresh = [pk for pk, asker in question.askers.items() if asker.position.fresh]
-    entered = Case(When(pk__in=fresh, then=Value(question.now)), default=F("step_entered_at"))
-    return question.journeys.annotate(since=entered)
+    now = F(question.now) if isinstance(question.now, str) else Value(question.now)
+    entered = Case(When(pk__in=fresh, then=now), default=F("step_entered_at"))
+    rows: QuerySet[Any] = question.journeys.annotate(since=entered)
+    return rows
 
 
-def _heard(heard: Heard) -> QuerySet[Event]:
-    """Return the events of an outer journey's person that are meant."""
-    return events_after(Later(heard.event, heard.where, heard.same), Earlier(at="since"))
+def _heard(heard: Heard, question: Question) -> QuerySet[Event]:
+    """Return the events of an outer journey's person that are meant and have come by now."""
+    found = events_after(Later(heard.event, heard.where, heard.same), Earlier(at="since"))
+    # What stands in the log has come, unless the moment asked about is over.
+    return found.filter(received_at__lte=OuterRef(question.now)) if isinstance(question.now, str) else found
 
 
 def _called(step: steps.Call, question: Question) -> Mapping[int, Answer]:
@@ -155,7 +170,7 @@ def _back(step: GoTo, question: Question) -> Mapping[int, Answer]:
 
 def _turns(step: RateLimit, question: Question) -> Mapping[int, Answer]:
     """Return when each is let through; those who had their turn keep it."""
-    turns = {pk: asker.due_at for pk, asker in question.askers.items() if _has_turn(asker, question.now)}
+    turns = {pk: asker.due_at for pk, asker in question.askers.items() if _has_turn(asker, question.instant)}
     wanting = sorted(pk for pk in question.askers if pk not in turns)
     if wanting:
         spacing = timedelta(seconds=step.seconds) / step.number
@@ -187,7 +202,7 @@ def _take_turns(question: Question, spacing: timedelta, number: int) -> datetime
         "campaign": question.campaign_id,
         "step": question.step.id,
         "spacing": spacing,
-        "now": question.now,
+        "now": question.instant,
         "number": number,
     }
     with connection.cursor() as cursor:

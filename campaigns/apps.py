@@ -20,6 +20,7 @@ class CampaignsConfig(AppConfig):
         nudges.register("pending", tasks.enroll)
         nudges.register("journeys", tasks.run_journeys)
         nudges.register("moves", tasks.change_versions)
+        nudges.register("backtests", tasks.run_backtests)
         nudges.register("calls", tasks.make_calls)
         panels.register()
         usage.register(segments.uses)

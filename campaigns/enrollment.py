@@ -166,14 +166,14 @@ def _act(candidates: Sequence[Candidate]) -> None:
 
 def _check_reentry(candidates: Sequence[Candidate]) -> list[Candidate]:
     """Turn away who entered too short a time ago: one statement when any campaign has such a rule."""
-    periodic = [c for c in candidates if c.entry is Entry.ENTERED and _gap(c)]
+    periodic = [c for c in candidates if c.entry is Entry.ENTERED and gap_of(c)]
     if not periodic:
         return list(candidates)
     last = _last_entries(periodic)
     checked = []
     for candidate in sorted(candidates, key=lambda c: (c.event.happened_at, c.event.id)):
         key = _who(candidate)
-        gap = _gap(candidate)
+        gap = gap_of(candidate)
         if candidate.entry is Entry.ENTERED and gap:
             earliest = candidate.event.happened_at - gap
             if key in last and last[key] > earliest:
@@ -184,7 +184,7 @@ def _check_reentry(candidates: Sequence[Candidate]) -> list[Candidate]:
     return checked
 
 
-def _gap(candidate: Candidate) -> timedelta | None:
+def gap_of(candidate: Candidate) -> timedelta | None:
     """Return how long after an entry the next may come, where that is not at once."""
     reentry, event = candidate.workflow.reentry, candidate.event
     if reentry.rule == "period":

@@ -141,7 +141,16 @@ def _under_way() -> QuerySet[Journey]:
     return Journey.objects.exclude(state=Journey.State.ENDED)
 
 
-def _met(journeys: QuerySet[Journey], rules: Sequence[ExitRule], now: datetime) -> dict[int, ExitRule]:
+def met_by(rows: QuerySet[Any], workflow: Workflow, now: str) -> dict[int, ExitRule]:
+    """Return the rule by which each of ``rows``, which hold what journeys do, ends; ``now`` is their field that says.
+
+    Only conditions are asked, not whether an event came. One statement, none where the workflow has no such rules.
+    """
+    rules = [rule for rule in _rules(workflow).rules if rule.heard is None] if workflow.exits else []
+    return _met(rows, rules, now) if rules else {}
+
+
+def _met(journeys: QuerySet[Any], rules: Sequence[ExitRule], now: datetime | str) -> dict[int, ExitRule]:
     """Return the first rule that has come true, by journey. One statement."""
     scope = Scope(profile_id="profile_id", traits="profile__traits", properties="trigger", as_of=now)
     whens = [When(_holds(rule, scope), then=Value(number)) for number, rule in enumerate(rules)]

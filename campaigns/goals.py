@@ -43,7 +43,7 @@ def find(journeys: QuerySet[Journey], goals: Mapping[int, Goal]) -> dict[int, da
     for goal, version_ids in versions.items():
         rows = (
             journeys.filter(version_id__in=version_ids, converted_at=None)
-            .annotate(reached=Subquery(_first_event(goal)))
+            .annotate(reached=Subquery(first_event(goal)))
             .exclude(reached=None)
             .values_list("id", "reached")
         )
@@ -97,7 +97,8 @@ def _counted_as(journey: Journey) -> list[Metric]:
     return [*own, Metric.HELD_OUT_GOAL if is_held_out else Metric.TREATED_GOAL] if journey.measured else own
 
 
-def _first_event(goal: Goal) -> QuerySet[Event, datetime]:
+def first_event(goal: Goal, field: str = "timestamp") -> QuerySet[Event, datetime]:
+    """Return ``field`` of the first event that reaches the goal, after the trigger of the outer row's journey."""
     # Libraries report whole milliseconds: of two events at the same one, the later in the log came later.
     at_or_before = Q(timestamp=OuterRef("trigger_at"), pk__lte=OuterRef("trigger_event_id"))
     # The trigger itself may bear a time ahead of its arrival, which is when the journey begins.
@@ -110,4 +111,4 @@ def _first_event(goal: Goal) -> QuerySet[Event, datetime]:
     )
     if goal.where is not None:
         events = events.filter(compile_condition(goal.where, EVENTS))
-    return events.order_by("timestamp").values_list("timestamp", flat=True)[:1]
+    return events.order_by("timestamp").values_list(field, flat=True)[:1]

@@ -335,6 +335,65 @@ class VersionMove(models.Model):
         return f"{self.source} to v{self.target.number}"
 
 
+class Backtest(models.Model):
+    """A draft, or the live version, asked what it would have done over the events of some days.
+
+    ``percent`` is how far it is; ``result`` what came of it (``campaigns.backtest.run.Result``). A worker that has it
+    holds ``lease_until``; when that has passed, another begins anew.
+    """
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "Waiting"
+        RUNNING = "running", "Under way"
+        DONE = "done", "Done"
+        CANCELLED = "cancelled", "Cancelled"
+        FAILED = "failed", "Failed"
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="backtests")
+    definition = models.JSONField()
+    version = models.PositiveIntegerField(null=True, help_text="The number of the version it is; None: a draft.")
+    since = models.DateTimeField()
+    until = models.DateTimeField()
+    state = models.CharField(max_length=10, choices=State, default=State.WAITING, db_default=State.WAITING)
+    percent = models.PositiveSmallIntegerField(default=0, db_default=0)
+    result = models.JSONField(null=True)
+    error = models.TextField(default="", db_default="")
+    asked_by = models.TextField(default="", db_default="")
+    created_at = models.DateTimeField(db_default=Now())
+    lease_until = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["id"], name="backtest_open", condition=models.Q(state__in=["waiting", "running"])),
+            models.Index(fields=["campaign", "-id"], name="backtest_campaign"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.campaign}: {self.since:%Y-%m-%d} to {self.until:%Y-%m-%d}"
+
+
+class Rehearsal(models.Model):
+    """A journey of a backtest, for conditions to be asked about: only temporary tables of this name exist.
+
+    ``due_at`` is what its own clock shows. See ``campaigns.backtest``.
+    """
+
+    profile = models.ForeignKey(Profile, on_delete=models.DO_NOTHING, related_name="+")
+    trigger = models.JSONField()
+    trigger_at = models.DateTimeField()
+    trigger_event_id = models.BigIntegerField()
+    step_entered_at = models.DateTimeField(null=True)
+    due_at = models.DateTimeField()
+
+    class Meta:
+        managed = False
+        db_table = "campaigns_rehearsal"
+
+    def __str__(self) -> str:
+        return f"Rehearsal {self.pk}"
+
+
 class Call(models.Model):
     """The call that a visit makes. Until it is over it is due again and again, at the latest at ``until``.
 

@@ -22,6 +22,7 @@ from campaigns import (
     timetables,
     watch,
 )
+from campaigns.backtest import keeping
 from campaigns.pace import Alone, Pace
 from events import nudges
 
@@ -69,6 +70,12 @@ def let_in() -> None:
 def change_versions() -> None:
     nudges.begin("moves")
     moving.run_due(time.monotonic() + SLICE_SECONDS)
+
+
+@shared_task
+def run_backtests() -> None:
+    nudges.begin("backtests")
+    keeping.run_due()
 
 
 @shared_task

@@ -80,7 +80,8 @@ class _Shadows:
         cursor.execute(f"CREATE TEMP SEQUENCE events_event_id_seq START {first}")
         counted = [model._meta.db_table for model in _models() if _counts(model)]
         cursor.execute(
-            "SELECT setval(pg_get_serial_sequence('pg_temp.' || quote_ident(t), 'id'), %s::bigint) FROM unnest(%s::text[]) AS t",
+            "SELECT setval(pg_get_serial_sequence('pg_temp.' || quote_ident(t), 'id'), %s::bigint)"
+            " FROM unnest(%s::text[]) AS t",
             [first, counted],
         )
 
@@ -92,7 +93,8 @@ class _Shadows:
 
 
 def _models() -> list[type[Model]]:
-    return [model for room in ROOMS for model in apps.get_app_config(room).get_models(include_auto_created=True)]
+    models = [model for room in ROOMS for model in apps.get_app_config(room).get_models(include_auto_created=True)]
+    return [model for model in models if model._meta.managed]
 
 
 def _counts(model: type[Model]) -> bool:

@@ -29,6 +29,7 @@ app.conf.beat_schedule = {
     "move due journeys": every(1.0, "campaigns.tasks.run_journeys"),
     "let people in when it is time": every(1.0, "campaigns.tasks.let_in"),
     "take journeys to another version": every(5.0, "campaigns.tasks.change_versions"),
+    "run backtests": every(10.0, "campaigns.tasks.run_backtests"),
     "make calls of campaigns": every(1.0, "campaigns.tasks.make_calls"),
     "send due messages": every(1.0, "messaging.tasks.deliver"),
     "settle interrupted messages": every(10.0, "messaging.tasks.recover"),

@@ -7,7 +7,7 @@ message was queued.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import parseaddr
@@ -102,12 +102,12 @@ class Situation:
     caps: list[Cap]
 
 
-def look(messages: Sequence[Message]) -> Situation:
+def look(messages: Sequence[Message], versions: dict[int, TemplateVersion] | None = None) -> Situation:
     """Read what is true about a batch right now. Seven statements, and one more each where a template speaks of groups
-    and where it is about a topic.
+    and where it is about a topic. ``versions`` are those of the messages, where they are at hand.
     """
     people = Profile.objects.in_bulk({message.profile_id for message in messages})
-    versions = TemplateVersion.objects.in_bulk({message.template_version_id for message in messages})
+    versions = versions or TemplateVersion.objects.in_bulk({message.template_version_id for message in messages})
     providers = Provider.objects.in_bulk()
     addresses = {
         address_of(message, people[message.profile_id]).lower() for message in messages if _known(message, people)
@@ -197,16 +197,29 @@ def _quiet(message: Message, profile: Profile, limits: SendingLimits) -> PutOff 
 
 def refusals(profile: Profile, versions: Collection[TemplateVersion]) -> dict[int, Reason]:
     """Return why mails would not be sent to a person if they were due now, by template version. As ``look`` states."""
+    return {version_id: reason for (_, version_id), reason in refusals_of([profile], versions).items()}
+
+
+def refusals_of(people: Iterable[Profile], versions: Collection[TemplateVersion]) -> dict[tuple[int, int], Reason]:
+    """Return why mails would not be sent if they were due now, by person and template version. As ``look`` states.
+
+    The versions need not be stored.
+    """
     messages = [
-        Message(profile=profile, template_version=v, purpose=v.purpose, provider_id=v.provider_id) for v in versions
+        Message(profile=person, template_version=v, purpose=v.purpose, provider_id=v.provider_id)
+        for person in people
+        for v in versions
     ]
-    situation = look(messages)
-    found: dict[int, Reason] = {}
+    if not messages:
+        return {}
+    situation = look(messages, {version.pk: version for version in versions})
+    found: dict[tuple[int, int], Reason] = {}
     for message in messages:
+        profile = message.profile
         address, provider = address_of(message, profile), _carrier(message, profile, situation)
         verdict = policy.decide(_facts(message, profile, address, provider, situation))
         if verdict.reason is not None:
-            found[message.template_version_id] = verdict.reason
+            found[profile.pk, message.template_version_id] = verdict.reason
     return found
 
 

@@ -18,8 +18,8 @@ from django.utils.safestring import SafeString
 from unfold.views import ChangeList as UnfoldChangeList
 
 from campaigns import metrics, publishing
-from campaigns.admin import draft as drafts
 from campaigns.admin import (
+    backtests,
     entering,
     figures,
     intakes,
@@ -33,12 +33,14 @@ from campaigns.admin import (
     refused,
     rollout,
     starting,
+    tryout,
     validation,
     versions,
     why,
     words,
     workflow,
 )
+from campaigns.admin import draft as drafts
 from campaigns.models import Campaign, Metric
 from campaigns.starters import STARTERS
 from events.admin_in_turn import InTurnAdmin
@@ -106,6 +108,13 @@ class CampaignAdmin(InTurnAdmin):
             "rollout_next": ("rollout/next/", page.page(rollout.next_stage, post=True)),
             "check": ("check/", page.page(validation.show)),
             "check_test": ("check/test/", page.page(validation.set_test, post=True, change=validation.CHANGE_PROFILE)),
+            "backtest": ("backtest/", page.page(backtests.show)),
+            "backtest_cancel": ("backtest/<int:backtest_id>/cancel/", page.page(backtests.cancel, post=True)),
+            "backtest_mail": (
+                "backtest/<int:backtest_id>/<int:sample>/<int:number>/",
+                page.page(backtests.mail, change="messaging.view_message"),
+            ),
+            "tryout": ("tryout/", page.page(tryout.show, change=page.VIEW)),
             "why": ("why/", page.page(why.show)),
             "versions": ("versions/", page.page(versions.show)),
             "restore": ("versions/<int:number>/restore/", page.page(versions.restore, post=True)),

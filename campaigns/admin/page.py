@@ -31,6 +31,8 @@ TABS = {
     "metrics": "Metrics",
     "intakes": "Letting in",
     "rollout": "Roll-out",
+    "tryout": "Try out",
+    "backtest": "Backtest",
     "check": "Check set-up",
     "why": "Why?",
     "versions": "Versions",

@@ -8,7 +8,7 @@ changes after all; it never passes over one at which something does.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.db.models import DateTimeField, Func, Min, Q, Subquery, Value
@@ -38,13 +38,12 @@ LOOK_AGAIN = timedelta(hours=1)
 
 
 class After(Func):
-    """The instant, NULL where it is not after ``as_of``."""
+    """The instant, NULL where it is not after ``now``."""
 
     function = "NULLIF"
     output_field = DateTimeField()
 
-    def __init__(self, instant: Any, as_of: datetime) -> None:
-        now = Value(as_of, DateTimeField())
+    def __init__(self, instant: Any, now: Any) -> None:
         super().__init__(Func(instant, now, function="GREATEST", output_field=DateTimeField()), now)
 
 
@@ -55,7 +54,7 @@ def next_change(node: Node, scope: Scope) -> Any:
 
 def _first_of(found: list[Any], scope: Scope) -> Any:
     assert scope.as_of is not None
-    instants = [After(instant, scope.as_of) for instant in found]
+    instants = [After(instant, scope.arrival) for instant in found]
     if not instants:
         return Value(None, DateTimeField())
     return Least(*instants) if len(instants) > 1 else instants[0]
@@ -172,4 +171,4 @@ def _is_relative(compare: Compare) -> bool:
 
 def _soon(scope: Scope) -> Any:
     assert scope.as_of is not None
-    return Value(scope.as_of + LOOK_AGAIN, DateTimeField())
+    return scope.at(LOOK_AGAIN)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.db.models import DateTimeField, F, Func, OuterRef, TextField, Value
+from django.db.models import DateTimeField, ExpressionWrapper, F, Func, OuterRef, TextField, Value
 from django.db.models.functions import Coalesce, Least, NullIf
 
 from events.conditions.nodes import Moment
@@ -17,15 +17,15 @@ from events.conditions.nodes import Moment
 class Scope:
     """Field look-ups of a queryset, such as ``profile__traits``, and the moment.
 
-    ``as_of`` is an instant, or None for that of the event at hand: then the queryset is one of events, ``depth``
-    subqueries further out. With ``everyone`` the candidates are all profiles or many of them: the past is then looked
-    through once and not for each of them.
+    ``as_of`` is an instant; or the field of the queryset that holds one for each row; or None for that of the event at
+    hand: then the queryset is one of events. In both it is ``depth`` subqueries further out. With ``everyone`` the
+    candidates are all profiles or many of them: the past is then looked through once and not for each of them.
     """
 
     profile_id: str
     traits: str
     properties: str | None
-    as_of: datetime | None
+    as_of: datetime | str | None
     zone: str = "profile__time_zone"
     everyone: bool = False
     depth: int = 0
@@ -33,13 +33,13 @@ class Scope:
     @property
     def moment(self) -> Any:
         """Return the timestamp of the event at hand, or ``as_of``."""
-        return self._of_event("timestamp") if self.as_of is None else _instant(self.as_of)
+        return self._of_event("timestamp") if self.as_of is None else self._as_of(self.as_of)
 
     @property
     def arrival(self) -> Any:
         """Return the moment that spans are reckoned from: an event from the future happened when it arrived."""
         if self.as_of is not None:
-            return _instant(self.as_of)
+            return self._as_of(self.as_of)
         return Least(self._of_event("timestamp"), self._of_event("received_at"))
 
     def inner(self, levels: int = 1) -> Scope:
@@ -50,13 +50,20 @@ class Scope:
         """Return the instant that ``moment`` means for the person."""
         if isinstance(moment, datetime):
             return _instant(moment) if moment.tzinfo else _local(moment, self.zone_name)
-        return self.arrival + Value(moment) if self.as_of is None else _instant(self.as_of + moment)
+        if isinstance(self.as_of, datetime):
+            return _instant(self.as_of + moment)
+        return self.arrival + Value(moment)
 
     @property
     def zone_name(self) -> Any:
         """Return the person's time zone, else the installation's."""
         known = NullIf(F(self.zone), Value("", TextField()))
         return Coalesce(known, Value(settings.FALLBACK_TIME_ZONE, TextField()))
+
+    def _as_of(self, as_of: datetime | str) -> Any:
+        if isinstance(as_of, datetime):
+            return _instant(as_of)
+        return ExpressionWrapper(outer(as_of, self.depth), output_field=DateTimeField())
 
     def _of_event(self, field: str) -> Any:
         return outer(field, self.depth)

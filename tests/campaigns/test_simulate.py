@@ -46,7 +46,12 @@ def run(campaign: Campaign, *happenings: Happens, who: Any = ADA, **parts: Any) 
 
 def rows() -> dict[str, Any]:
     """Return how many rows each table holds, and what campaigns are."""
-    models = [m for room in ("events", "messaging", "campaigns") for m in apps.get_app_config(room).get_models()]
+    models = [
+        m
+        for room in ("events", "messaging", "campaigns")
+        for m in apps.get_app_config(room).get_models()
+        if m._meta.managed
+    ]
     return {m.__name__: m._default_manager.count() for m in models} | {"drafts": list(Campaign.objects.values())}
 
 
