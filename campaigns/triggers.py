@@ -65,7 +65,7 @@ class Candidate:
     def sameness(self) -> str:
         """Return as JSON what distinguishes entries of the same person, "null" where nothing does."""
         by = self.workflow.reentry.by
-        return json.dumps(self.event.properties.get(by) if by else None, sort_keys=True)
+        return json.dumps(self.event.properties.get(by), sort_keys=True) if by else "null"
 
     @property
     def digest(self) -> str:

@@ -102,11 +102,15 @@ class Situation:
     caps: list[Cap]
 
 
-def look(messages: Sequence[Message], versions: dict[int, TemplateVersion] | None = None) -> Situation:
+def look(
+    messages: Sequence[Message],
+    versions: dict[int, TemplateVersion] | None = None,
+    people: dict[int, Profile] | None = None,
+) -> Situation:
     """Read what is true about a batch right now. Seven statements, and one more each where a template speaks of groups
-    and where it is about a topic. ``versions`` are those of the messages, where they are at hand.
+    and where it is about a topic. ``versions`` and ``people`` are those of the messages, where they are at hand.
     """
-    people = Profile.objects.in_bulk({message.profile_id for message in messages})
+    people = people or Profile.objects.in_bulk({message.profile_id for message in messages})
     versions = versions or TemplateVersion.objects.in_bulk({message.template_version_id for message in messages})
     providers = Provider.objects.in_bulk()
     addresses = {
@@ -212,7 +216,8 @@ def refusals_of(people: Iterable[Profile], versions: Collection[TemplateVersion]
     ]
     if not messages:
         return {}
-    situation = look(messages, {version.pk: version for version in versions})
+    known = {message.profile_id: message.profile for message in messages}
+    situation = look(messages, {version.pk: version for version in versions}, known)
     found: dict[tuple[int, int], Reason] = {}
     for message in messages:
         profile = message.profile

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -24,7 +24,7 @@ CHUNK = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """An event that may start a journey, ``at`` the moment at which that is decided. ``entry`` is the trigger's say.
+    """An event that meets the trigger, ``at`` the moment at which it is decided whether a journey starts.
 
     ``key``, ``lane`` and ``same`` are as of ``Candidate``; ``gap``: see ``enrollment``. ``held``: enters the control
     group, for this reason.
@@ -39,8 +39,15 @@ class Arrival:
     lane: str
     same: str
     gap: timedelta | None
-    entry: Entry
     held: Entry | None
+
+
+@dataclass(slots=True)
+class Found:
+    """Those that meet the trigger, and of the others how many what came of."""
+
+    arrivals: list[Arrival] = field(default_factory=list)
+    refused: Counter[Entry] = field(default_factory=Counter)
 
 
 # Test people count in no figure. What lies further back than a trigger looks is too old whatever it says.
@@ -66,14 +73,15 @@ class Asked:
     until: datetime
 
 
-def arrivals(asked: Asked, gap: Callable[[Candidate], timedelta | None], tell: Callable[[int], None]) -> list[Arrival]:
+def arrivals(asked: Asked, gap: Callable[[Candidate], timedelta | None], tell: Callable[[int], None]) -> Found:
     """Return what the trigger says of every event, in the log's order. ``tell`` hears how many were looked at."""
-    found: list[Arrival] = []
+    found = Found()
     for number, chunk in enumerate(_chunks(asked)):
-        candidates = _judged(asked, chunk)
-        found += [_arrival(candidate, gap) for candidate in candidates]
+        _judge(asked, chunk, gap, found)
         tell((number + 1) * CHUNK)
-    return _quiet(found, asked) if asked.workflow.trigger.quiet_minutes else found
+    if asked.workflow.trigger.quiet_minutes:
+        _quiet(found, asked)
+    return found
 
 
 def _chunks(asked: Asked) -> Iterator[list[ClaimedEvent]]:
@@ -98,19 +106,21 @@ def _event(row: tuple[Any, ...]) -> ClaimedEvent:
     return ClaimedEvent(*(*row[:7], json.loads(row[7]), *row[8:]))
 
 
-def _judged(asked: Asked, events: Sequence[ClaimedEvent]) -> list[Candidate]:
-    """Return a candidate for each event, with what the trigger and control groups say, in the order of ``events``."""
+def _judge(
+    asked: Asked, events: Sequence[ClaimedEvent], gap: Callable[[Candidate], timedelta | None], found: Found
+) -> None:
+    """Add what the trigger and control groups say of these events."""
     named: dict[str, list[ClaimedEvent]] = defaultdict(list)
     for event in events:
         named[event.name].append(event)
     hearings = [Hearing(asked.campaign_id, 0, asked.workflow, some) for some in named.values()]
     judgement = judge(hearings, asked.until, careful=True)
-    by_id = {event.id: event for event in events}
-    refused = [
-        Candidate(by_id[event_id], asked.campaign_id, 0, asked.workflow, Entry.FILTERED)
-        for event_id in judgement.unmatched
-    ]
-    return sorted(admission.apply([*judgement.candidates, *refused]), key=lambda each: each.event.id)
+    if judgement.unmatched:
+        found.refused[Entry.FILTERED] += len(judgement.unmatched)
+    admitted = admission.apply(judgement.candidates)
+    found.refused.update(each.entry for each in admitted if each.entry is not Entry.ENTERED)
+    entering = [each for each in admitted if each.entry is Entry.ENTERED]
+    found.arrivals += [_arrival(each, gap) for each in sorted(entering, key=lambda each: each.event.id)]
 
 
 def _arrival(candidate: Candidate, gap: Callable[[Candidate], timedelta | None]) -> Arrival:
@@ -125,20 +135,16 @@ def _arrival(candidate: Candidate, gap: Callable[[Candidate], timedelta | None])
         lane=candidate.lane,
         same=candidate.sameness,
         gap=gap(candidate),
-        entry=candidate.entry,
         held=candidate.held,
     )
 
 
-def _quiet(found: Sequence[Arrival], asked: Asked) -> list[Arrival]:
+def _quiet(found: Found, asked: Asked) -> None:
     """Keep of those that come in a row the last alone, and let it enter when it has been quiet."""
     trigger, speed = asked.workflow.trigger, asked.workflow.speed
     settled: list[Arrival] = []
     waiting: dict[tuple[int, str], tuple[Last, Arrival]] = {}
-    for arrival in sorted(found, key=lambda each: (each.at, each.event_id)):
-        if arrival.entry is not Entry.ENTERED:
-            settled.append(arrival)
-            continue
+    for arrival in sorted(found.arrivals, key=lambda each: (each.at, each.event_id)):
         key = arrival.profile_id, arrival.same
         before = waiting.get(key)
         if before and before[0].look_at <= arrival.at:
@@ -154,11 +160,11 @@ def _quiet(found: Sequence[Arrival], asked: Asked) -> list[Arrival]:
             arrival.at + timedelta(minutes=trigger.quiet_most_minutes) / speed,
         )
         last = quiet.joined(before[0] if before else None, new)
-        kept = arrival if last.event_id == arrival.event_id else before[1] if before else arrival
-        if before:
-            settled.append(replace(before[1] if kept is arrival else arrival, entry=Entry.REPLACED))
-        waiting[key] = last, kept
+        found.refused[Entry.REPLACED] += before is not None
+        waiting[key] = last, before[1] if before and last.event_id != arrival.event_id else arrival
     for last, arrival in waiting.values():
-        over = last.look_at < asked.until
-        settled.append(replace(arrival, at=last.look_at) if over else replace(arrival, entry=Entry.QUIET))
-    return sorted(settled, key=lambda each: (each.at, each.event_id))
+        if last.look_at < asked.until:
+            settled.append(replace(arrival, at=last.look_at))
+        else:
+            found.refused[Entry.QUIET] += 1
+    found.arrivals = sorted(settled, key=lambda each: (each.at, each.event_id))

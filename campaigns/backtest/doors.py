@@ -6,7 +6,7 @@ so it goes in rounds: of everybody as many arrivals as can be decided, then thei
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -30,20 +30,16 @@ class _Person:
 
 @dataclass(slots=True)
 class Doors:
-    """``decided`` says of every arrival that was decided what came of it, ``entered`` with which journey."""
+    """``decided`` counts what came of arrivals, ``entered`` are those that began a journey, and which."""
 
     people: dict[int, _Person] = field(default_factory=lambda: defaultdict(_Person))
-    decided: list[tuple[Arrival, Entry]] = field(default_factory=list)
+    decided: Counter[Entry] = field(default_factory=Counter)
     entered: list[tuple[Arrival, Walk]] = field(default_factory=list)
-    held: list[Arrival] = field(default_factory=list)
 
     def wait(self, arrivals: Iterable[Arrival]) -> None:
-        """Let these wait to be decided, in this order; those whose trigger says no are decided."""
+        """Let these wait to be decided, in this order."""
         for arrival in arrivals:
-            if arrival.entry is Entry.ENTERED:
-                self.people[arrival.profile_id].waiting.append(arrival)
-            else:
-                self.decided.append((arrival, arrival.entry))
+            self.people[arrival.profile_id].waiting.append(arrival)
 
     def round(self, start: Start) -> list[Walk]:
         """Decide what can be, and return the journeys that begin; none when nothing is left to decide.
@@ -56,7 +52,7 @@ class Doors:
             while person.waiting and not _depends(person.waiting[0], person.walks[fresh:]):
                 arrival = person.waiting.popleft()
                 entry = _decide(arrival, person)
-                self.decided.append((arrival, entry))
+                self.decided[entry] += 1
                 if entry in (Entry.ENTERED, arrival.held):
                     person.keys.add(arrival.key)
                     person.last[arrival.same] = arrival.happened_at
@@ -66,7 +62,6 @@ class Doors:
 
     def _let_in(self, arrival: Arrival, person: _Person, start: Start) -> None:
         if arrival.held:
-            self.held.append(arrival)
             return
         walk = start(arrival)
         person.walks.append(walk)

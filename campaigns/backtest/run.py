@@ -99,10 +99,11 @@ def run(plan: Plan, tell: Callable[[int], None]) -> Result:
         number = _number(asked)
         found = arrivals(asked, enrollment.gap_of, lambda done: tell(_part(done, number, 0, ARRIVED)))
         doors = Doors()
-        doors.wait(found)
+        doors.wait(found.arrivals)
         walks = _walk(asked, doors, tell)
         tell(WALKED)
         mails = mailed(walks, workflow.priority, plan.until)
+    doors.decided.update(found.refused)
     return _added_up(plan, workflow, doors, walks, mails, time.monotonic() - began)
 
 
@@ -185,8 +186,8 @@ def _added_up(
     entered_on = Counter(each.entered_at.date() for each in walks)
     mailed_on = Counter(mail.at.date() for mail in out)
     return Result(
-        events=len(doors.decided),
-        entries=_by_name(Counter(entry for _, entry in doors.decided)),
+        events=doors.decided.total(),
+        entries=_by_name(+doors.decided),
         people=len({each.profile_id for each in walks}),
         days=[(day.isoformat(), entered_on[day], mailed_on[day]) for day in _days(plan)],
         endings=_by_name(Counter(each.ending or UNDER_WAY for each in walks)),

@@ -14,7 +14,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from django.db import connection
-from django.db.models import Min, OuterRef, Q, Subquery
+from django.db.models import Min, OuterRef, Q, QuerySet, Subquery
 
 from campaigns import answers, exits, goals, waking, workflows
 from campaigns.answers import Asker, Question
@@ -141,14 +141,14 @@ def _look_ahead(workflow: Workflow, journeys: dict[int, Walk]) -> None:
 def _move(campaign_id: int, workflow: Workflow, going: Sequence[Walk], until: datetime) -> None:
     """Let each journey do what it does at its clock, and set that to the next moment at which it may do anything."""
     moving = [each for each in going if not _is_stopped(each, until)]
-    _set_clocks(moving)
-    leaving = exits.met_by(Rehearsal.objects.filter(pk__in=[each.id for each in moving]), workflow, "due_at")
-    for each in moving:
-        if each.id in leaving:
-            each.end(leaving[each.id].ending, each.now)
-    moving = [each for each in moving if not each.is_over]
-    waiting = _decide(campaign_id, workflow, moving)
-    _wake(workflow, waiting)
+    if any(rule.heard is None for rule in workflow.exits):
+        leaving = exits.met_by(_rows(moving), workflow, "due_at")
+        for each in moving:
+            if each.id in leaving:
+                each.end(leaving[each.id].ending, each.now)
+        moving = [each for each in moving if not each.is_over]
+    for each, until_at in _wake(workflow, _decide(campaign_id, workflow, moving)):
+        each.now = until_at
 
 
 def _is_stopped(each: Walk, until: datetime) -> bool:
@@ -163,15 +163,17 @@ def _is_stopped(each: Walk, until: datetime) -> bool:
     return each.is_over
 
 
-def _set_clocks(moving: Sequence[Walk]) -> None:
-    rows = [{"id": each.id, "now": each.now, "entered_at": each.position.entered_at} for each in moving]
+def _rows(some: Sequence[Walk]) -> QuerySet[Rehearsal]:
+    """Return the rows of these journeys, their clocks set. One statement."""
+    clocks = [{"id": each.id, "now": each.now, "entered_at": each.position.entered_at} for each in some]
     with connection.cursor() as cursor:
-        cursor.execute(CLOCKS, [json.dumps(rows, default=str)])
+        cursor.execute(CLOCKS, [json.dumps(clocks, default=str)])
+    return Rehearsal.objects.filter(pk__in=[each.id for each in some])
 
 
-def _decide(campaign_id: int, workflow: Workflow, moving: Sequence[Walk]) -> list[Walk]:
-    """Ask the engine until it asks nothing more; return the journeys that wait for something to happen."""
-    waiting: list[Walk] = []
+def _decide(campaign_id: int, workflow: Workflow, moving: Sequence[Walk]) -> list[tuple[Walk, datetime]]:
+    """Ask the engine until it asks nothing more; return the journeys that wait, and until when at the latest."""
+    waiting: list[tuple[Walk, datetime]] = []
     asking = moving
     while asking:
         again: dict[str, list[Walk]] = defaultdict(list)
@@ -189,8 +191,9 @@ def _decide(campaign_id: int, workflow: Workflow, moving: Sequence[Walk]) -> lis
                 each.answers.clear()
                 each.position = replace(each.position, fresh=False)
                 if decision.due_at > each.now:
-                    waiting.append(each)
-                each.now = decision.due_at
+                    waiting.append((each, decision.due_at))
+                else:
+                    each.now = decision.due_at
         for step_id, some in again.items():
             _answer(campaign_id, workflow.by_id[step_id], some)
         asking = [each for some in again.values() for each in some]
@@ -223,7 +226,7 @@ def _answer(campaign_id: int, step: Step, asking: Sequence[Walk]) -> None:
             found = {each.id: _rounds(each, step.id) for each in asking}
         case _:
             askers = {each.id: Asker(each.position, None) for each in asking}
-            found = dict(answers.answer(Question(campaign_id, step, askers, "due_at", Rehearsal.objects.all())))
+            found = dict(answers.answer(Question(campaign_id, step, askers, "due_at", _rows(asking))))
     for each in asking:
         each.answers[step.id] = found[each.id]
 
@@ -232,22 +235,22 @@ def _rounds(each: Walk, step_id: str) -> int:
     return sum(stay.step == step_id and stay.outcome is Outcome.WENT_BACK for stay in each.stays)
 
 
-def _wake(workflow: Workflow, waiting: Sequence[Walk]) -> None:
-    """Set the clocks of those who wait for an event to the next that may end it. One statement for each such step."""
-    by_step: dict[str, list[Walk]] = defaultdict(list)
-    for each in waiting:
-        by_step[each.position.step_id].append(each)
+def _wake(workflow: Workflow, waiting: Sequence[tuple[Walk, datetime]]) -> Iterator[tuple[Walk, datetime]]:
+    """Yield when each who waits is next looked at: when something comes that may end the wait, or its time is over.
+
+    One statement for each step whose wait anything may end.
+    """
+    by_step: dict[str, list[tuple[Walk, datetime]]] = defaultdict(list)
+    for each, until in waiting:
+        by_step[each.position.step_id].append((each, until))
     for step_id, some in by_step.items():
         calls = [call for call in waking.wakes(workflow.by_id[step_id], "") or () if not call.startswith("zone ")]
-        if not calls:
-            continue
-        journeys = {each.id: each for each in some}
-        for pk, at in _next_heard(list(journeys), calls):
-            if at is not None and at < journeys[pk].now:
-                journeys[pk].now = at
+        heard = dict(_next_heard([each for each, _ in some], calls)) if calls else {}
+        for each, until in some:
+            yield each, min(until, heard.get(each.id) or until)
 
 
-def _next_heard(ids: Sequence[int], calls: Sequence[str]) -> Iterable[tuple[int, datetime | None]]:
+def _next_heard(some: Sequence[Walk], calls: Sequence[str]) -> Iterable[tuple[int, datetime | None]]:
     """Return when the next of these calls comes in after each row's clock. One statement."""
     meant = Q()
     for call in calls:
@@ -255,4 +258,4 @@ def _next_heard(ids: Sequence[int], calls: Sequence[str]) -> Iterable[tuple[int,
         meant |= Q(type=type_, name=name) if space else Q(type=type_)
     heard = Event.objects.filter(meant, profile_id=OuterRef("profile_id"), received_at__gt=OuterRef("due_at"))
     first = heard.order_by().values("profile_id").annotate(at=Min("received_at")).values("at")
-    return Rehearsal.objects.filter(pk__in=ids).annotate(at=Subquery(first)).values_list("pk", "at")
+    return _rows(some).annotate(at=Subquery(first)).values_list("pk", "at")
