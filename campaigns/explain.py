@@ -74,6 +74,7 @@ class _Case:
     campaign: Campaign
     profile: Profile
     now: datetime
+    who: str
 
     @property
     def definition(self) -> dict[str, Any]:
@@ -82,9 +83,12 @@ class _Case:
         return found
 
 
-def trace(campaign: Campaign, profile: Profile, now: datetime) -> Trace:
-    """Return all that is known of what a campaign meant to a person, the oldest cause first."""
-    case = _Case(campaign, profile, now)
+def trace(campaign: Campaign, profile: Profile, now: datetime, who: str = "") -> Trace:
+    """Return all that is known of what a campaign meant to a person, the oldest cause first.
+
+    ``who`` is what the answer calls them, where that is not what they are called in lists.
+    """
+    case = _Case(campaign, profile, now, who or str(profile))
     went = _journeys(case)
     happened, decided = _happened(case)
     sections = [
@@ -99,7 +103,7 @@ def trace(campaign: Campaign, profile: Profile, now: datetime) -> Trace:
 
 def _answer(case: _Case, decided: Line | None, went: Sequence[Section]) -> tuple[str, str]:
     """Say in one sentence what came of it, by the latest thing that decided."""
-    who, lines = str(case.profile), [line for section in went for line in section.lines]
+    who, lines = case.who, [line for section in went for line in section.lines]
     got = [line for line in lines if line.about and line.about.kind == "message" and line.tone in (OK, INFO)]
     if got:
         return OK, f"{who} got it: {got[0].text}"
@@ -171,7 +175,7 @@ def _events(case: _Case) -> list[Event]:
 
 def _nothing(case: _Case) -> Line:
     last = Event.objects.filter(profile=case.profile).order_by("-timestamp", "-pk").first()
-    waits = f"It waits for this: {words.trigger(case.definition)}. That has not happened to {case.profile} yet."
+    waits = f"It waits for this: {words.trigger(case.definition)}. That has not happened to {case.who} yet."
     if last is None:
         return Line(
             BAD, waits, "Nothing at all has come in from this person: look whether your application reports it."

@@ -217,7 +217,7 @@ class _World:
             entries=list(_entries(self.campaign)),
             journeys=list(_journeys(self.campaign)),
             mails=list(_mails()),
-            trace=explain.trace(self.campaign, person or Profile(), until),
+            trace=explain.trace(self.campaign, person or Profile(), until, "" if self.is_known else "Somebody new"),
         )
 
 

@@ -52,16 +52,18 @@ def of_person(campaign: Campaign, profile: Profile | None) -> Iterator[None]:
 
     Other campaigns are there and take nobody in; what the person went through in them is known.
     """
-    with transaction.atomic():
+    prepared.forget()
+    try:
+        with transaction.atomic():
+            try:
+                with connection.cursor() as cursor:
+                    _fill(_Shadows(cursor), campaign, profile)
+                    cursor.execute("SET LOCAL transaction_read_only = on")
+                yield
+            finally:
+                transaction.set_rollback(True)
+    finally:
         prepared.forget()
-        try:
-            with connection.cursor() as cursor:
-                _fill(_Shadows(cursor), campaign, profile)
-                cursor.execute("SET LOCAL transaction_read_only = on")
-            yield
-        finally:
-            transaction.set_rollback(True)
-            prepared.forget()
 
 
 class _Shadows:

@@ -37,6 +37,9 @@ class ObjectField(forms.JSONField):
     def __init__(self, **options: Any) -> None:
         super().__init__(required=False, widget=forms.Textarea({"rows": 2, "spellcheck": "false"}), **options)
 
+    def prepare_value(self, value: Any) -> Any:
+        return super().prepare_value(value) if value else ""
+
     def clean(self, value: Any) -> dict[str, Any]:
         found = super().clean(value)
         if found is not None and not isinstance(found, dict):

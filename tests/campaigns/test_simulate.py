@@ -20,7 +20,8 @@ from campaigns.models import Campaign, Decision, Journey, Visit
 from campaigns.reasons import Ending, Entry, Outcome
 from campaigns.testing import Happens, Run, Simulated, SimulationError, simulate
 from events import ingest, present
-from events.models import Event, Profile, Source
+from events.models import Event, Profile, Segment, SegmentMember, Source
+from events.segments import keeping
 from messaging import caps
 from messaging.models import FrequencyCap, Message, SendingLimits, Unsubscription
 from messaging.reasons import Reason
@@ -119,6 +120,18 @@ def test_a_known_person_brings_their_past_and_the_campaign_is_new_to_them() -> N
     assert [each.entry for each in found.entries] == [Entry.ENTERED]
     assert found.mails[0].subject == "Hello Ada"
     assert Profile.objects.get().last_seen_at == ada.last_seen_at and Event.objects.count() == 1
+
+
+def test_segments_are_followed_and_the_real_ones_stay() -> None:
+    keeping.save(Segment(slug="pro", name="Pro", condition={"trait": "plan", "is": "pro"}), {"condition"})
+    Segment.objects.update(state="live")
+    campaign = drafted(trigger={"kind": "segment", "segment": "pro"})
+    ada = make_profile(traits=ADA)
+    found = run(campaign, Happens(traits={"plan": "pro"}, after=DAY), who=ada)
+    assert [(each.event, each.at) for each in found.entries] == [("Segment Entered", MONDAY + DAY)]
+    assert not SegmentMember.objects.exists()
+    again = run(campaign, Happens(traits={"plan": "free"}), who=ada)
+    assert again.entries == []
 
 
 def test_consent_caps_and_quiet_hours_hold_as_in_earnest() -> None:
