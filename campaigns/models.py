@@ -373,6 +373,20 @@ class Backtest(models.Model):
         return f"{self.campaign}: {self.since:%Y-%m-%d} to {self.until:%Y-%m-%d}"
 
 
+class AppliedCode(models.Model):
+    """What a thing was when a file about it was last applied: see ``campaigns.code``."""
+
+    kind = models.CharField(max_length=20)
+    key = models.CharField(max_length=120)
+    fingerprint = models.CharField(max_length=16)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["kind", "key"], name="applied_code_once")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.key}"
+
+
 class Rehearsal(models.Model):
     """A journey of a backtest, for conditions to be asked about: only temporary tables of this name exist.
 
