@@ -21,6 +21,7 @@ urlpatterns = [
     path("", include("events.api.pixel")),
     path("cdp/", include("events.api.cdp")),
     path("v1/", include("events.api.segment")),
+    path("api/v1/manage/", include("campaigns.trust_api")),
     path("api/v1/manage/", include("events.api.manage.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="api-schema"),
     path("api/docs/", SpectacularSwaggerView.as_view(url_name="api-schema"), name="api-docs"),

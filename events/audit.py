@@ -36,6 +36,7 @@ ACTIONS: dict[str, str] = {
     "members": "Changed who is in a list",
     "subscriptions": "Changed who is subscribed to a topic",
     "limits": "Changed what may be sent",
+    "code": "Applied campaigns from files",
     "drafts": "Approved or refused drafts of messages",
     "retention": "Changed how long things are kept",
 }

@@ -26,7 +26,8 @@ SCOPES: dict[str, str] = {
     "topics:read": "Read topics and what people have said of them",
     "topics:write": "Subscribe people to topics, and unsubscribe them",
     "messages:read": "Read what became of messages",
-    "campaigns:write": "Let people into campaigns",
+    "campaigns:read": "Read campaigns as files, and why somebody got one or not",
+    "campaigns:write": "Let people into campaigns, and apply campaigns from files",
 }
 
 
