@@ -28,8 +28,8 @@ from messaging.models import SendingLimits, TemplateVersion
 from messaging.states import Status
 
 OK, WARN, BAD, INFO, MUTED = "ok", "warn", "bad", "info", "muted"
-# So many of the last events, and of the last journeys, are told.
-EVENTS, JOURNEYS, VISITS = 10, 5, 200
+# So many of the last events, journeys, visits and spans of being live are told.
+EVENTS, JOURNEYS, VISITS, PERIODS = 10, 5, 200, 5
 SECONDS = 3
 GOT = frozenset((Status.SENT, Status.DELIVERED, Status.OPENED, Status.CLICKED, Status.UNSUBSCRIBED, Status.COMPLAINED))
 
@@ -126,17 +126,14 @@ def _campaign(case: _Case) -> list[Line]:
     found = [Line(WARN, held, "Set it back to normal under Sending limits.")] if held else []
     if campaign.live_version is None:
         return [Line(BAD, "It was never published: nobody can enter.", "Publish it.", about=about), *found]
-    periods = LivePeriod.objects.filter(campaign=campaign).order_by("-started_at")[:5]
-    spans = [Line(MUTED, f"Version {_number(period)} took people in", at=period.started_at) for period in periods[1:]]
+    found_periods = LivePeriod.objects.filter(campaign=campaign).select_related("version")
+    periods = list(found_periods.order_by("-started_at")[:PERIODS])
+    spans = [Line(MUTED, f"Version {each.version.number} took people in", at=each.started_at) for each in periods[1:]]
     if campaign.status == Campaign.Status.PAUSED:
         because = campaign.paused_because or "Nobody enters, and those under way keep their place."
         return [Line(BAD, f"It is paused. {because}", "Resume it.", about=about), *spans, *found]
     text = f"It is live, with version {campaign.live_version.number}: {words.trigger(case.definition)}"
     return [Line(OK, text, at=periods[0].started_at if periods else None, about=about), *spans, *found]
-
-
-def _number(period: LivePeriod) -> int:
-    return CampaignVersion.objects.values_list("number", flat=True).get(pk=period.version_id)
 
 
 # --- What has happened ---
