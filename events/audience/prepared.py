@@ -86,7 +86,8 @@ _told: WeakKeyDictionary[psycopg.Connection[Any], OrderedDict[str, None]] = Weak
 
 def forget() -> None:
     """Have the current connection know no statement any more: the tables that they were told about are others now."""
-    if _told.pop(connection.connection, None) is not None:
+    server = connection.connection
+    if server is not None and _told.pop(server, None) is not None:
         with connection.cursor() as cursor:
             cursor.execute("DEALLOCATE ALL")
 
