@@ -27,7 +27,7 @@ from messaging.models import Layout, Provider, SendingLimits, Template
 SOURCE = "Demo shop"
 HOOK = "Demo webhook"
 SENDER = "Acme Projects <hello@acme.example>"
-ADDRESS = "Acme Projects Ltd\n1 Main Street, Springfield"
+ADDRESS = "Acme Projects, 1 Example Street, 1010 Exampletown"
 
 
 @dataclass(frozen=True, slots=True)
