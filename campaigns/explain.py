@@ -11,11 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q
-
-from campaigns import admission, entering, listening, publishing, workflows
+from campaigns import admission, entering, listening, places, workflows
 from campaigns.admin import conditions, journeys, refused, starts, words
-from campaigns.engine import definition as definitions
 from campaigns.models import Campaign, CampaignVersion, Decision, Journey, LivePeriod, Visit
 from campaigns.reasons import Entry, Outcome
 from events import patience
@@ -162,11 +159,7 @@ def _happened(case: _Case) -> tuple[list[Line], Line | None]:
 
 
 def _events(case: _Case) -> list[Event]:
-    start = definitions.start_of(case.definition)
-    heard = Q(name=start.event, properties__contains=dict(start.about))
-    requested = Q(name=listening.REQUESTED, properties__campaign=case.campaign.slug, source=None)
-    events = Event.objects.filter(requested | heard if start.event else requested)
-    events = events.filter(profile=case.profile, type=Event.Type.TRACK)
+    events = listening.could_start(case.definition, case.campaign.slug).filter(profile=case.profile)
     return list(events.order_by("-timestamp", "-pk")[:EVENTS])
 
 
@@ -247,7 +240,7 @@ def _admitted(case: _Case) -> Iterator[Line]:
 
 def _mails(case: _Case, version: CampaignVersion) -> Iterator[Line]:
     """Say of each mail whether the person would get it, as far as that is known before it is due."""
-    frozen = {step["template_version"] for _, step in publishing.send_steps(version.definition)}
+    frozen = {step["template_version"] for _, step in places.send_steps(version.definition)}
     versions = TemplateVersion.objects.select_related("template").in_bulk(frozen)
     refusals = composing.refusals(case.profile, list(versions.values())) if versions else {}
     for pk, template in sorted(versions.items()):

@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from campaigns import workflows
+from campaigns.engine.definition import start_of
 from campaigns.engine.starts import Start
-from campaigns.engine.steps import Workflow
+from campaigns.engine.steps import Definition, Workflow
 from campaigns.models import LivePeriod
 from events.conditions import Node
 from events.log import ClaimedEvent
@@ -42,6 +43,14 @@ class Hearing:
     def where(self) -> Node | None:
         """Return what is asked of the events."""
         return self.workflow.trigger.condition(self.events[0].name)
+
+
+def could_start(definition: Definition, slug: str) -> QuerySet[Event]:
+    """Return everybody's events that may start the campaign ``slug``: those it listens for, and requests for it."""
+    start = start_of(definition)
+    heard = Q(name=start.event, properties__contains=dict(start.about))
+    requested = Q(name=REQUESTED, properties__campaign=slug, source=None)
+    return Event.objects.filter(requested | heard if start.event else requested, type=Event.Type.TRACK)
 
 
 def hearings(events: Sequence[ClaimedEvent]) -> list[Hearing]:

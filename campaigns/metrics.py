@@ -111,19 +111,12 @@ def forget_recent(now: datetime) -> None:
 
 def totals(campaign: Campaign, version: CampaignVersion | None = None) -> dict[str, dict[str, int]]:
     """Return step id ("" for the campaign as a whole) → metric → count, of all versions or one."""
-    result: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    wanted = Q(campaign=campaign) & (Q(version=version) if version else Q())
-    for step_id, metric, number in _summed(wanted, "step_id", "metric"):
-        result[step_id][metric] += number
-    return {step_id: dict(figures) for step_id, figures in result.items()}
+    return _by("step_id", Q(campaign=campaign) & (Q(version=version) if version else Q()))
 
 
 def of_versions(campaign: Campaign) -> dict[int, dict[str, int]]:
     """Return version id → metric → count, over all steps of a campaign. Two statements."""
-    result: dict[int, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for version_id, metric, number in _summed(Q(campaign=campaign), "version_id", "metric"):
-        result[version_id][metric] += number
-    return {version_id: dict(figures) for version_id, figures in result.items()}
+    return _by("version_id", Q(campaign=campaign))
 
 
 def by_day(campaign: Campaign, since: date, version: CampaignVersion | None = None) -> list[tuple[date, str, str, int]]:
@@ -137,10 +130,15 @@ def by_day(campaign: Campaign, since: date, version: CampaignVersion | None = No
 
 def of_campaigns(since: date) -> dict[int, dict[str, int]]:
     """Return campaign id → metric → count from ``since`` on, over all steps. Two statements for all campaigns."""
-    result: dict[int, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for campaign_id, metric, number in _summed(Q(day__gte=since), "campaign_id", "metric"):
-        result[campaign_id][metric] += number
-    return {campaign_id: dict(figures) for campaign_id, figures in result.items()}
+    return _by("campaign_id", Q(day__gte=since))
+
+
+def _by(key: str, wanted: Q) -> dict[Any, dict[str, int]]:
+    """Return what ``key`` holds → metric → count. Two statements."""
+    result: dict[Any, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for value, metric, number in _summed(wanted, key, "metric"):
+        result[value][metric] += number
+    return {value: dict(figures) for value, figures in result.items()}
 
 
 def _summed(wanted: Q, *keys: str) -> list[tuple[Any, ...]]:

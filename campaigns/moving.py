@@ -18,9 +18,6 @@ from campaigns.engine.definition import parse
 from campaigns.models import CampaignVersion, Journey, VersionMove
 from events import nudges, present
 
-# Where whoever stands at a step stays with their version.
-STAY = None
-
 
 def standing(version: CampaignVersion) -> dict[str, int]:
     """Return how many journeys of a version are under way at which step, "" before the first. One statement."""
@@ -37,10 +34,10 @@ def under_way(campaign_id: int) -> dict[int, int]:
 def suggest(source: Mapping[str, Any], target: Mapping[str, Any]) -> dict[str, str | None]:
     """Return for each step of ``source`` where to go on in ``target``: at the same step, or the next that is in both.
 
-    ``STAY`` where there is none.
+    None where there is none: then they stay.
     """
     following = parse(source).following
-    known = {str(step["id"]) for _, step in places.all_steps(target)}
+    known = places.by_id(target)
     found: dict[str, str | None] = {"": ""}
     for step_id in following:
         at: str | None = step_id
@@ -56,7 +53,7 @@ def ask(source: CampaignVersion, target: CampaignVersion, chosen: Mapping[str, s
 
     Raises ValueError for a step that is not there.
     """
-    known = {"", *(str(step["id"]) for _, step in places.all_steps(target.definition))}
+    known = {"", *places.by_id(target.definition)}
     if source.campaign_id != target.campaign_id or source == target or not known.issuperset(chosen.values()):
         raise ValueError("journeys go on at steps of another version of their campaign")
     CampaignVersion.objects.select_for_update(no_key=True).get(pk=source.pk)

@@ -18,6 +18,16 @@ def all_steps(definition: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, An
     yield from _all_steps(definition.get("steps"), "steps")
 
 
+def send_steps(definition: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield place and tree of every step that sends a message, also within paths."""
+    return ((place, step) for place, step in all_steps(definition) if step.get("kind") == "send")
+
+
+def by_id(definition: Mapping[str, Any]) -> dict[str, str]:
+    """Return the place of every step by its id, in reading order; each has to have one."""
+    return {str(step["id"]): place for place, step in all_steps(definition)}
+
+
 def _all_steps(trees: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
     for place, step in steps(trees, path):
         yield place, step

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -34,9 +34,9 @@ def problems(campaign: Campaign) -> list[Problem]:
     """Return what keeps the draft from being published: its structure, its templates."""
     found = definitions.problems(campaign.draft)
     templates = Template.objects.select_related("layout").in_bulk(
-        [step["template"] for _, step in send_steps(campaign.draft) if isinstance(step.get("template"), int)]
+        [step["template"] for _, step in places.send_steps(campaign.draft) if isinstance(step.get("template"), int)]
     )
-    for path, step in send_steps(campaign.draft):
+    for path, step in places.send_steps(campaign.draft):
         template = templates.get(step.get("template") or 0)
         if template is None:
             if isinstance(step.get("template"), int):
@@ -183,7 +183,7 @@ def resume(campaign: Campaign) -> None:
 def frozen(draft: dict[str, Any]) -> dict[str, Any]:
     """Return a copy of ``draft`` whose send steps name the frozen template version they send."""
     definition = copy.deepcopy(draft)
-    for _, step in send_steps(definition):
+    for _, step in places.send_steps(definition):
         step["template_version"] = freeze(Template.objects.get(pk=step["template"])).pk
     return definition
 
@@ -191,14 +191,9 @@ def frozen(draft: dict[str, Any]) -> dict[str, Any]:
 def thawed(definition: dict[str, Any]) -> dict[str, Any]:
     """Return a copy of a frozen definition as its draft was."""
     draft = copy.deepcopy(definition)
-    for _, step in send_steps(draft):
+    for _, step in places.send_steps(draft):
         step.pop("template_version", None)
     return draft
-
-
-def send_steps(definition: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Return the place and the tree of every send step, also within paths."""
-    return ((place, step) for place, step in places.all_steps(definition) if step.get("kind") == "send")
 
 
 def _named(draft: dict[str, Any], kind: str, key: str) -> list[tuple[str, str]]:

@@ -96,18 +96,9 @@ def skip_steps(stuck: QuerySet[Journey], by: str) -> list[int]:
     ids = stuck.order_by("pk").values_list("pk", flat=True)[:BATCH]
     journeys = _claim(list(ids), Journey.State.STUCK)
     parsed = workflows.of_versions({journey.version_id for journey in journeys})
-    trips = [
-        Trip(
-            journey,
-            parsed[journey.version_id],
-            Position(journey.step_id, journey.visit_number, journey.step_entered_at),
-        )
-        for journey in journeys
-    ]
+    trips = [Trip.of(journey, parsed[journey.version_id]) for journey in journeys]
     for trip in trips:
-        trip.decision = skip_step(trip.workflow, trip.position, trip.facts(now), by)
-        trip.position = trip.decision.position
-        trip.effects.extend(trip.decision.effects)
+        trip.take(skip_step(trip.workflow, trip.position, trip.facts(now), by))
     _write(trips, now)
     nudges.nudge("journeys")
     return [journey.pk for journey in journeys]
@@ -132,11 +123,8 @@ def change_version(move: VersionMove) -> tuple[int, int]:
         journey.version_id = move.target_id
         target = move.places[journey.step_id]
         if target != journey.step_id:
-            position = Position(journey.step_id, journey.visit_number, journey.step_entered_at)
-            trip = Trip(journey, workflow, position)
-            trip.decision = go_on_at(target, position, trip.facts(now), workflow, f"by {move.asked_by}")
-            trip.position = trip.decision.position
-            trip.effects.extend(trip.decision.effects)
+            trip = Trip.of(journey, workflow)
+            trip.take(go_on_at(target, trip.position, trip.facts(now), workflow, f"by {move.asked_by}"))
             trips.append(trip)
     _write(trips, now)
     nudges.nudge("journeys")
@@ -248,15 +236,7 @@ def _move(journeys: Sequence[Journey], now: datetime, skipped_by: str = "") -> i
     claimed = Journey.objects.filter(pk__in=[journey.pk for journey in journeys])
     over = goals.convert(goals.find(claimed, goals.of_workflows(parsed)), now)
     over |= exits.leave(exits.find(claimed, parsed, now), now)
-    trips = [
-        Trip(
-            journey,
-            parsed[journey.version_id],
-            Position(journey.step_id, journey.visit_number, journey.step_entered_at),
-        )
-        for journey in journeys
-        if journey.pk not in over
-    ]
+    trips = [Trip.of(journey, parsed[journey.version_id]) for journey in journeys if journey.pk not in over]
     _decide(trips, now, skipped_by)
     ready = _hold_for_acts(trips)
     _write(ready, now)
@@ -277,11 +257,7 @@ def _decide(trips: Sequence[Trip], now: datetime, skipped_by: str) -> None:
     asking: Sequence[Trip] = trips
     while asking:
         for trip in asking:
-            trip.decision = advance(
-                trip.workflow, trip.position, trip.facts(now), "" if trip.has_skipped else skipped_by
-            )
-            trip.position = trip.decision.position
-            trip.effects.extend(trip.decision.effects)
+            trip.take(advance(trip.workflow, trip.position, trip.facts(now), "" if trip.has_skipped else skipped_by))
         asking = [trip for trip in asking if trip.decision and trip.decision.asks]
         _answer(asking, now)
 

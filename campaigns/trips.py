@@ -31,6 +31,16 @@ class Trip:
     called: Mapping[str, Any] = field(default_factory=dict)
     decision: Decision | None = None
 
+    @classmethod
+    def of(cls, journey: Journey, workflow: Workflow) -> Trip:
+        """Return the trip of a journey from where it stands."""
+        return cls(journey, workflow, Position(journey.step_id, journey.visit_number, journey.step_entered_at))
+
+    def take(self, decision: Decision) -> None:
+        """Go where ``decision`` says, and keep what happened on the way."""
+        self.decision, self.position = decision, decision.position
+        self.effects.extend(decision.effects)
+
     @property
     def own_zone(self) -> str:
         """Return the name of the person's zone, "" where none is known."""

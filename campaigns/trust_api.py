@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from django.db import transaction
@@ -12,7 +13,6 @@ from rest_framework.request import Request
 
 from campaigns import explain
 from campaigns.code import applying
-from campaigns.code.applying import Item
 from campaigns.code.kinds import Mistake
 from campaigns.models import Campaign
 from events import audit, people
@@ -80,16 +80,7 @@ def _line(line: explain.Line) -> dict[str, Any]:
         "text": line.text,
         "advice": line.advice,
         "at": line.at,
-        "parts": [
-            {
-                "path": part.path,
-                "sentence": part.sentence,
-                "matches": part.matches,
-                "seen": part.seen,
-                "decides": part.decides,
-            }
-            for part in line.parts
-        ],
+        "parts": [asdict(part) for part in line.parts],
     }
 
 
@@ -117,25 +108,14 @@ class CodeView(ManagementView):
             raise Refusal("invalid_value", f"Send 1 to {MAX_FILES:,} files: their texts by path.", "files")
         force, reason = bool(said.get("force")), said.get("publish") or ""
         if said.get("dry_run"):
-            return respond({"applied": False, "items": [_item(each) for each in applying.plan(files, force=force)]})
+            return respond({"applied": False, "items": [asdict(each) for each in applying.plan(files, force=force)]})
         with transaction.atomic():
             items = applying.apply(files, force=force, reason=reason)
             is_applied = not applying.is_refused(items)
             if is_applied:
                 changed = [f"{each.kind} {each.key}" for each in items if each.sign != applying.SAME]
                 audit.note(Actor.of_token(token_of(request)), "code", changed=changed)
-        return respond({"applied": is_applied, "items": [_item(each) for each in items]}, 200 if is_applied else 409)
-
-
-def _item(item: Item) -> dict[str, Any]:
-    return {
-        "path": item.path,
-        "kind": item.kind,
-        "key": item.key,
-        "sign": item.sign,
-        "changes": [{"sign": each.sign, "place": each.place, "text": each.text} for each in item.changes],
-        "faults": [{"place": each.place, "line": each.line, "message": each.message} for each in item.faults],
-    }
+        return respond({"applied": is_applied, "items": [asdict(each) for each in items]}, 200 if is_applied else 409)
 
 
 urlpatterns: list[URLPattern] = [

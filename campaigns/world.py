@@ -16,7 +16,7 @@ from django.apps import apps
 from django.db import connection, transaction
 from django.db.models import AutoField, Model
 
-from campaigns import publishing
+from campaigns import places
 from campaigns.models import Campaign, Safeguards
 from events.audience import prepared
 from events.models import ComputedTrait, Event, Pending, Profile, Segment, Source, WatchedTrait
@@ -139,5 +139,5 @@ def _fill_person(shadows: _Shadows, campaign: Campaign, profile: Profile) -> Non
 def _frozen(campaign: Campaign) -> list[int]:
     """Return the template versions that the live version sends."""
     live = campaign.live_version
-    steps = [step for _, step in publishing.send_steps(live.definition)] if live else []
+    steps = [step for _, step in places.send_steps(live.definition)] if live else []
     return [step["template_version"] for step in steps]

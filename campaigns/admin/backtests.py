@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils.dateparse import parse_datetime
 
 from campaigns import publishing
-from campaigns.admin import compare, figures, page, publication, words
+from campaigns.admin import compare, figures, page, publication
 from campaigns.backtest import keeping
 from campaigns.backtest.run import UNDER_WAY
 from campaigns.models import Backtest, Campaign
@@ -81,7 +81,7 @@ def show(request: HttpRequest, campaign: Campaign) -> HttpResponse:
         "days": DAYS,
         "has_live": campaign.live_version is not None,
         "titles": [title(each) for each in results],
-        "rows": list(_rows(campaign, results)),
+        "rows": list(_rows(results)),
         "charts": [(title(each), _chart(each.result["days"])) for each in results if each.result],
         "chart_options": figures.CHART_OPTIONS,
         "people": [(title(each), _people(campaign, each)) for each in results],
@@ -144,7 +144,7 @@ def _compared(asked: Sequence[Backtest]) -> list[Backtest]:
     return sorted([first, other], key=lambda each: each.version or 10**9) if other else [first]
 
 
-def _rows(campaign: Campaign, results: Sequence[Backtest]) -> Iterable[Row]:
+def _rows(results: Sequence[Backtest]) -> Iterable[Row]:
     """Yield the lines of the comparison."""
     found = [each.result for each in results if each.result]
     if not found:
@@ -153,25 +153,23 @@ def _rows(campaign: Campaign, results: Sequence[Backtest]) -> Iterable[Row]:
     def row(label: str, values: Iterable[int], inner: bool = False) -> Row:
         return Row(label, [f"{value:,}" for value in values], inner)
 
+    def counts(part: str, labels: Mapping[Any, str]) -> Iterable[Row]:
+        for key, label in labels.items():
+            if any(key in each[part] for each in found):
+                yield row(label, [each[part].get(key, 0) for each in found], True)
+
     yield row("Events that may start it", [each["events"] for each in found])
     yield row("Journeys that begin", [each["entries"].get(Entry.ENTERED, 0) for each in found])
     yield row("Different people", [each["people"] for each in found], True)
-    for entry in Entry:
-        if entry is not Entry.ENTERED and any(entry in each["entries"] for each in found):
-            yield row(f"Not begun: {entry.label}", [each["entries"].get(entry, 0) for each in found], True)
-    names = {str(step["id"]): words.name(step) for each in results for step in compare.steps(each.definition)}
-    for step_id, name in names.items():
-        if any(step_id in each["reached"] for each in found):
-            yield row(f"Reach “{name}”", [each["reached"].get(step_id, 0) for each in found], True)
+    refusals = {entry: f"Not begun: {entry.label}" for entry in Entry if entry is not Entry.ENTERED}
+    yield from counts("entries", refusals)
+    names = {key: name for each in results for key, name in compare.step_names(each.definition).items()}
+    yield from counts("reached", {key: f"Reach “{name}”" for key, name in names.items()})
     yield row("Mails that go out", [sum(each["mails"].values()) for each in found])
     yield row("Of them held by caps first", [each["held"] for each in found], True)
-    for reason in Reason:
-        if any(reason in each["refused"] for each in found):
-            yield row(f"Not sent: {reason.label}", [each["refused"].get(reason, 0) for each in found], True)
+    yield from counts("refused", {reason: f"Not sent: {reason.label}" for reason in Reason})
     yield row("Reach the goal", [each["converted"] for each in found])
-    for ending in [*Ending, UNDER_WAY]:
-        if any(ending in each["endings"] for each in found):
-            yield row(_ending(str(ending)), [each["endings"].get(ending, 0) for each in found], True)
+    yield from counts("endings", {str(ending): _ending(str(ending)) for ending in [*Ending, UNDER_WAY]})
 
 
 def _ending(name: str) -> str:
@@ -194,7 +192,7 @@ def _chart(days: Sequence[Sequence[Any]]) -> str:
 def _people(campaign: Campaign, asked: Backtest) -> list[Person]:
     samples = (asked.result or {}).get("samples", [])
     known = Profile.objects.in_bulk([sample["profile_id"] for sample in samples])
-    names = {str(step["id"]): words.name(step) for step in compare.steps(asked.definition)}
+    names = compare.step_names(asked.definition)
     return [_person(campaign, asked, place, sample, known, names) for place, sample in enumerate(samples)]
 
 

@@ -10,13 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Q
 from django.urls import reverse
 
 from campaigns import listening
 from campaigns.admin import journey as journey_page
 from campaigns.admin import journeys, mail, page, refused, starts, words
-from campaigns.engine import definition as definitions
 from campaigns.models import Campaign, Decision, Journey, Visit
 from campaigns.reasons import Entry
 from events.models import Event, Pending, Profile
@@ -97,11 +95,7 @@ def checks(case: Case) -> list[Check]:
 def _latest(case: Case) -> Event | None:
     if starts.is_open(case.part):
         return None
-    start = definitions.start_of(case.definition)
-    heard = Q(name=case.trigger, properties__contains=dict(start.about))
-    requested = Q(name=listening.REQUESTED, properties__campaign=case.campaign.slug, source=None)
-    events = Event.objects.filter(requested | heard if start.event else requested)
-    events = events.filter(profile=case.profile, type=Event.Type.TRACK)
+    events = listening.could_start(case.definition, case.campaign.slug).filter(profile=case.profile)
     return events.select_related("source").order_by("-timestamp", "-id").first()
 
 

@@ -93,6 +93,11 @@ def thawed(definition: Definition) -> drafts.Draft:
     return plain
 
 
+def step_names(definition: Definition) -> dict[str, str]:
+    """Return what people call each step, by its id, in reading order."""
+    return {str(step["id"]): words.name(step) for step in steps(definition)}
+
+
 def steps(definition: Definition) -> list[drafts.Step]:
     """Return every step of a definition, those of branches too, in reading order."""
     return list(drafts.walk(drafts.opened(definition)))

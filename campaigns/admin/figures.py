@@ -115,10 +115,7 @@ def step_rows(versions: Iterable[CampaignVersion], totals: Mapping[str, Mapping[
 
 def _step_row(step: Mapping[str, object], counts: Mapping[str, int]) -> StepRow:
     kind = str(step.get("kind"))
-    mail = [
-        Figure(counts.get(metric, 0), rate(counts.get(metric, 0), counts.get(base, 0)) if base else "")
-        for metric, base in MAIL_COLUMNS
-    ]
+    mail = shares(counts, MAIL_COLUMNS)
     return StepRow(
         name=words.name(step),
         label=sorts.of(step).label,
@@ -126,6 +123,14 @@ def _step_row(step: Mapping[str, object], counts: Mapping[str, int]) -> StepRow:
         reached=counts.get(Metric.VISITED, 0),
         mail=mail if kind == "send" else [],
     )
+
+
+def shares(counts: Mapping[str, int], columns: Iterable[tuple[Metric, Metric | None]]) -> list[Figure]:
+    """Return a figure for each metric, with its share of the other one where there is any."""
+    return [
+        Figure(counts.get(metric, 0), rate(counts.get(metric, 0), counts.get(base, 0)) if base else "")
+        for metric, base in columns
+    ]
 
 
 def rate(part: int, whole: int) -> str:

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 
 from campaigns import moving
-from campaigns.admin import compare, page, words
+from campaigns.admin import compare, page
 from campaigns.models import Campaign, CampaignVersion
 from events.audit import Actor
 
@@ -52,7 +52,7 @@ def show(request: HttpRequest, campaign: Campaign, number: int) -> HttpResponse:
 def _places(source: CampaignVersion, target: CampaignVersion, standing: Mapping[str, int]) -> list[Place]:
     """Return the places at which anybody stands, in the order of the old version."""
     suggested = moving.suggest(source.definition, target.definition)
-    offered = {"": BEFORE, **_names(target)}
+    offered = {"": BEFORE, **compare.step_names(target.definition)}
     return [
         Place(
             f"to:{step_id}",
@@ -63,13 +63,9 @@ def _places(source: CampaignVersion, target: CampaignVersion, standing: Mapping[
                 (STAY, f"Stay on version {source.number}", suggested.get(step_id) is None),
             ],
         )
-        for step_id, name in {"": BEFORE, **_names(source)}.items()
+        for step_id, name in {"": BEFORE, **compare.step_names(source.definition)}.items()
         if standing.get(step_id)
     ]
-
-
-def _names(version: CampaignVersion) -> dict[str, str]:
-    return {str(step["id"]): words.name(step) for step in compare.steps(version.definition)}
 
 
 def _move(

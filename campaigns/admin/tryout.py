@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from campaigns import simulate
-from campaigns.admin import compare, page, people, publication, words
+from campaigns.admin import compare, page, people, publication
 from campaigns.admin import draft as drafts
 from campaigns.models import Campaign
 from campaigns.publishing import NotPublishable
@@ -174,8 +174,7 @@ def _moments(campaign: Campaign, workflow: str, result: Simulated) -> Iterator[M
     """Yield what came of it in the order of time."""
     live = campaign.live_version
     definition = live.definition if workflow == LIVE and live else campaign.draft
-    names = {str(step["id"]): words.name(step) for step in compare.steps(definition)}
-    yield from sorted(_all(result, names), key=lambda moment: moment.at)
+    yield from sorted(_all(result, compare.step_names(definition)), key=lambda moment: moment.at)
 
 
 def _all(result: Simulated, names: Mapping[str, str]) -> Iterator[Moment]:

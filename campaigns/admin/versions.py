@@ -101,12 +101,7 @@ def _measure(version: CampaignVersion, counts: Mapping[str, int], periods: Seque
         version.reason,
         periods[0].started_at if periods else None,
         periods[-1].ended_at if periods else None,
-        [
-            figures.Figure(
-                counts.get(metric, 0), figures.rate(counts.get(metric, 0), counts.get(base, 0)) if base else ""
-            )
-            for _, metric, base in COMPARED
-        ],
+        figures.shares(counts, [(metric, base) for _, metric, base in COMPARED]),
     )
 
 

@@ -30,11 +30,10 @@ class _Person:
 
 @dataclass(slots=True)
 class Doors:
-    """``decided`` counts what came of arrivals, ``entered`` are those that began a journey, and which."""
+    """``decided`` counts what came of arrivals."""
 
     people: dict[int, _Person] = field(default_factory=lambda: defaultdict(_Person))
     decided: Counter[Entry] = field(default_factory=Counter)
-    entered: list[tuple[Arrival, Walk]] = field(default_factory=list)
 
     def wait(self, arrivals: Iterable[Arrival]) -> None:
         """Let these wait to be decided, in this order."""
@@ -56,16 +55,10 @@ class Doors:
                 if entry in (Entry.ENTERED, arrival.held):
                     person.keys.add(arrival.key)
                     person.last[arrival.same] = arrival.happened_at
-                    self._let_in(arrival, person, start)
+                    if not arrival.held:
+                        person.walks.append(start(arrival))
             begun += person.walks[fresh:]
         return begun
-
-    def _let_in(self, arrival: Arrival, person: _Person, start: Start) -> None:
-        if arrival.held:
-            return
-        walk = start(arrival)
-        person.walks.append(walk)
-        self.entered.append((arrival, walk))
 
 
 def _depends(arrival: Arrival, fresh: Sequence[Walk]) -> bool:

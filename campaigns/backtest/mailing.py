@@ -8,7 +8,7 @@ from __future__ import annotations
 import heapq
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -123,7 +123,7 @@ def _of_person(
         if now >= until or template is None:
             continue
         if reason := refused.get((person.pk, mail.template)):
-            found.append(_given(mail, now, reason))
+            found.append(replace(mail, at=now, reason=reason))
             continue
         if (later := _quiet_until(person, template, rules, now)) is not None:
             heapq.heappush(queue, (later, number, mail, first))
@@ -131,19 +131,15 @@ def _of_person(
         about = About(EMAIL, template.topic_id)
         match _verdict(about, template, sent, rules, now, first, number):
             case Drop(late=late):
-                found.append(_given(mail, now, Reason.CAP_WAITED if late else Reason.CAP_FULL))
+                found.append(replace(mail, at=now, reason=Reason.CAP_WAITED if late else Reason.CAP_FULL))
             case Hold(until=room) | Pause(until=room):
-                held = Mailed(mail.walk, mail.step, mail.template, room, None, True)
+                held = replace(mail, at=room, was_held=True)
                 heapq.heappush(queue, (max(room, now + timedelta(seconds=1)), number, held, first))
             case _:
                 if template.purpose == Purpose.MARKETING:
                     sent.append(Sent(about, now))
-                found.append(Mailed(mail.walk, mail.step, mail.template, now, None, mail.was_held))
+                found.append(replace(mail, at=now))
     return found
-
-
-def _given(mail: Mailed, at: datetime, reason: Reason) -> Mailed:
-    return Mailed(mail.walk, mail.step, mail.template, at, reason, mail.was_held)
 
 
 def _quiet_until(person: Profile, template: Template, rules: _Rules, now: datetime) -> datetime | None:

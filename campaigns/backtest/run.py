@@ -110,9 +110,8 @@ def run(plan: Plan, tell: Callable[[int], None]) -> Result:
 def _ready(definition: Mapping[str, Any]) -> dict[str, Any]:
     """Return a copy whose send steps send their template as it is."""
     found = copy.deepcopy(dict(definition))
-    for _, step in places.all_steps(found):
-        if step.get("kind") == "send":
-            step["template_version"] = step.get("template")
+    for _, step in places.send_steps(found):
+        step["template_version"] = step.get("template")
     return found
 
 
@@ -199,7 +198,7 @@ def _added_up(
         samples=_samples(walks, mails),
         notes=_notes(workflow),
         seconds=round(seconds, 2),
-        entered=[(arrival.event_id, arrival.profile_id) for arrival, _ in doors.entered],
+        entered=[(each.event_id, each.profile_id) for each in walks],
     )
 
 

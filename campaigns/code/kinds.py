@@ -12,7 +12,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db.models import Model
 
-from campaigns import places
+from campaigns import places, publishing
 from campaigns.models import Admission, Campaign
 from events.models import Segment
 from events.segments import keeping
@@ -156,10 +156,9 @@ def _store_segment(body: Body, row: Segment | None) -> None:
 
 def _campaign(row: Campaign) -> Body:
     names = dict(Template.objects.values_list("pk", "name"))
-    definition = copy.deepcopy(row.draft)
-    for _, step in places.all_steps(definition):
-        step.pop("template_version", None)
-        if step.get("kind") == "send" and step.get("template") in names:
+    definition = publishing.thawed(row.draft)
+    for _, step in places.send_steps(definition):
+        if step.get("template") in names:
             step["template"] = names[step["template"]]
     admission = Admission.objects.filter(campaign=row).first()
     found = {name: getattr(admission, name) for name in ADMISSION} if admission else dict(ADMISSION)
@@ -173,8 +172,8 @@ def _campaign(row: Campaign) -> Body:
 def _store_campaign(body: Body, row: Campaign | None) -> None:
     definition = copy.deepcopy(body["definition"])
     ids = dict(Template.objects.values_list("name", "pk"))
-    for place, step in places.all_steps(definition):
-        if step.get("kind") == "send" and isinstance(step.get("template"), str):
+    for place, step in places.send_steps(definition):
+        if isinstance(step.get("template"), str):
             if step["template"] not in ids:
                 raise Mistake(f"definition.{place}.template", f"there is no template {step['template']}")
             step["template"] = ids[step["template"]]

@@ -31,7 +31,7 @@ WAITS = (Call, Delay, DelayUntilDate, DelayUntilDay, HoldUntilQuiet, RateLimit, 
 
 def warnings(workflow: Workflow, draft: dict[str, Any], slug: str) -> Iterator[Finding]:
     """Yield what goes in circles. One statement where the campaign starts others."""
-    where = {str(step["id"]): place for place, step in places.all_steps(draft)}
+    where = places.by_id(draft)
     order = list(where)
     back = _starters(slug) if any(isinstance(step, StartCampaign) for step in workflow.by_id.values()) else set()
     for step in workflow.by_id.values():

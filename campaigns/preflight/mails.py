@@ -45,7 +45,7 @@ class _Known:
 
 def warnings(workflow: Workflow, draft: dict[str, Any]) -> Iterator[Finding]:
     """Yield what is the matter with each send step's mail. A fixed number of statements."""
-    sends = [(place, step) for place, step in places.all_steps(draft) if step.get("kind") == "send"]
+    sends = list(places.send_steps(draft))
     ids = [step["template"] for _, step in sends]
     templates = Template.objects.select_related("layout", "provider").in_bulk(ids)
     known = _known(workflow.trigger.event)

@@ -16,7 +16,7 @@ LONG = timedelta(days=90)
 
 def warnings(workflow: Workflow, draft: dict[str, Any]) -> Iterator[Finding]:
     """Yield what stands behind an exit, is never chosen or waits for months; and that there is no goal."""
-    where = {str(step["id"]): place for place, step in places.all_steps(draft)}
+    where = places.by_id(draft)
     yield from _unreachable(workflow.steps, where)
     for step in workflow.by_id.values():
         if (waits := _longest(step)) and waits / workflow.speed > LONG:
