@@ -17,20 +17,22 @@ from django.db.models import Q, QuerySet, Sum
 from campaigns import ledger
 from campaigns.models import Campaign, CampaignVersion, Metric, RecentCount, StepCount, StepCountChange, Visit
 from events.log import ClaimedEvent
+from messaging import names
 
 # What messaging reports in the log, and what it counts as.
-MESSAGE_METRICS = {
-    "Email Sent": Metric.SENT,
-    "Email Delivered": Metric.DELIVERED,
-    "Email Opened": Metric.OPENED,
-    "Email Clicked": Metric.CLICKED,
-    "Email Bounced": Metric.BOUNCED,
-    "Email Complained": Metric.COMPLAINED,
-    "Email Unsubscribed": Metric.UNSUBSCRIBED,
-    "Email Skipped": Metric.SKIPPED,
-    "Email Failed": Metric.FAILED,
-    "Email Rejected": Metric.REJECTED,
+DEEDS = {
+    "sent": Metric.SENT,
+    "delivered": Metric.DELIVERED,
+    "opened": Metric.OPENED,
+    "clicked": Metric.CLICKED,
+    "bounced": Metric.BOUNCED,
+    "complained": Metric.COMPLAINED,
+    "unsubscribed": Metric.UNSUBSCRIBED,
+    "skipped": Metric.SKIPPED,
+    "failed": Metric.FAILED,
+    "rejected": Metric.REJECTED,
 }
+MESSAGE_METRICS = {name: metric for deed, metric in DEEDS.items() for name in names.events(deed)}
 
 # What the circuit breaker goes by.
 WATCHED = (Metric.SENT, Metric.FAILED, Metric.REJECTED, Metric.BOUNCED, Metric.COMPLAINED, Metric.UNSUBSCRIBED)

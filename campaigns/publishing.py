@@ -17,7 +17,7 @@ from campaigns.engine.starts import OnSchedule, OnSegment
 from campaigns.models import Admission, Campaign, CampaignVersion, Journey, LivePeriod
 from events import nudges, present, references, watching
 from events.models import Segment
-from messaging import rendering
+from messaging import checking
 from messaging.models import Template, Topic
 from messaging.versions import content_of, freeze
 
@@ -43,7 +43,7 @@ def problems(campaign: Campaign) -> list[Problem]:
                 found.append(Problem(f"{path}.template", "this template no longer exists; choose another"))
             continue
         found.extend(
-            Problem(f"{path}.template", f"{template.name}: {text}") for text in rendering.problems(content_of(template))
+            Problem(f"{path}.template", f"{template.name}: {text}") for text in checking.problems(content_of(template))
         )
     return found + _unknown(campaign.draft)
 

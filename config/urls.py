@@ -20,6 +20,7 @@ urlpatterns = [
     path("", include("events.api.browser_settings")),
     path("", include("events.api.pixel")),
     path("cdp/", include("events.api.cdp")),
+    path("", include("messaging.in_app_api")),
     path("v1/", include("events.api.segment")),
     path("api/v1/manage/", include("campaigns.trust_api")),
     path("api/v1/manage/", include("events.api.manage.urls")),
@@ -28,11 +29,13 @@ urlpatterns = [
     path("hooks/", include("events.api.hooks")),
     path("api/v1/manage/", include("messaging.api")),
     path("api/v1/campaigns/", include("campaigns.api")),
+    path("api/v1/", include("messaging.send_api")),
     path("api/", include("events.api.customerio.urls")),
     re_path(r"^auth/?\Z", CredentialsView.as_view(), name="cio-auth"),
     path("", include("messaging.reported")),
     path("m/", include("messaging.urls")),
     path("webhooks/anymail/", include("messaging.webhooks")),
+    path("webhooks/twilio/", include("messaging.twilio")),
 ]
 if settings.DEMO:
     urlpatterns.append(path("demo/", include("campaigns.demo.urls")))

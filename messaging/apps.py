@@ -38,7 +38,7 @@ class MessagingConfig(AppConfig):
             foreign.register(question.kind, question.ask)
             words.teach(question.kind.key, question.say)
             seeing.teach(question.kind.key, question.look)
-        vocabulary.own_events(name for name, *_ in interactions.DEEDS.values())
+        vocabulary.own_events(interactions.own_events())
         vocabulary.own_events([*subscriptions.EVENTS.values(), *questions.GLOBAL_EVENTS])
         for kind in retention.KINDS:
             kept.register(kind)

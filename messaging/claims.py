@@ -7,7 +7,8 @@ What was only claimed cannot be out; what was called may be.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,7 +16,8 @@ from django.db import connection
 
 from messaging import caps, lists, subscriptions
 from messaging.composing import PutOff
-from messaging.models import TEST_KEY, Message
+from messaging.kinds import KINDS
+from messaging.models import TEST_KEY, Message, Provider
 from messaging.retry import MAX_ATTEMPTS
 
 # Longer than a batch can take: two rounds of calls that run into their timeouts, or templates that use up their budget.
@@ -51,9 +53,9 @@ RETURNING m.*
 CALL = f"""
 UPDATE messaging_message m
 SET called_at = %(now)s, lease_until = %(lease)s, address = held.address, updated_at = %(now)s,
-    redirected = %(target)s <> ''
+    redirected = %(target)s <> '', provider_id = coalesce(held.provider_id, m.provider_id)
 FROM jsonb_to_recordset(%(rows)s::jsonb)
-    AS held(id bigint, lease_until timestamptz, address text, disguise text)
+    AS held(id bigint, lease_until timestamptz, address text, disguise text, provider_id bigint)
 WHERE m.id = held.id AND m.status = 'sending' AND m.lease_until = held.lease_until
   AND NOT {HELD} AND %(target)s = coalesce(
       (SELECT redirect_to FROM messaging_sendinglimits WHERE mode = 'redirect'), '')
@@ -86,7 +88,9 @@ WHERE m.id = held.id AND m.status = 'sending' AND m.lease_until = held.lease_unt
 
 RECOVER = """
 WITH lapsed AS MATERIALIZED (
-    SELECT id, CASE WHEN called_at IS NOT NULL AND purpose = 'marketing' THEN 'unknown'
+    SELECT id, CASE WHEN called_at IS NOT NULL AND purpose = 'marketing' AND NOT EXISTS (
+                             SELECT FROM messaging_provider p
+                             WHERE p.id = messaging_message.provider_id AND p.kind = ANY(%(takes_once)s)) THEN 'unknown'
                     WHEN attempts >= %(max_attempts)s THEN 'failed'
                     ELSE 'queued' END AS outcome
     FROM messaging_message WHERE status = 'sending' AND lease_until < %(now)s
@@ -99,6 +103,7 @@ UPDATE messaging_message m SET
 FROM lapsed WHERE m.id = lapsed.id
 RETURNING m.status
 """
+TAKES_ONCE = [name for name, kind in KINDS.items() if kind.takes_once]
 CUT_OFF = "The worker that was sending it ended without saying how it went."
 
 
@@ -109,7 +114,16 @@ def claim(now: datetime, limit: int) -> list[Message]:
     return list(Message.objects.raw(CLAIM, parameters))
 
 
-def call(addresses: Mapping[Message, str], now: datetime, target: str = "") -> set[int]:
+@dataclass(frozen=True, slots=True)
+class Calling:
+    """A message that is about to be handed over, where it goes, and by whom."""
+
+    message: Message
+    address: str
+    provider: Provider
+
+
+def call(calling: Sequence[Calling], now: datetime, target: str = "") -> set[int]:
     """Note that the providers are about to be called; return the ids of the messages that may still go.
 
     ``target`` is the test address when all of them are redirected to it. One statement, which commits before any call.
@@ -117,8 +131,14 @@ def call(addresses: Mapping[Message, str], now: datetime, target: str = "") -> s
     all of them if sending was held or redirected in the meantime, or is no longer.
     """
     rows = [
-        {**_held(message), "address": address, "disguise": lists.disguise(address)}
-        for message, address in addresses.items()
+        {
+            **_held(one.message),
+            "address": one.address,
+            "disguise": lists.disguise(one.address),
+            # Where the same call again does no harm, it has to be the same provider's.
+            "provider_id": one.provider.pk if KINDS[one.provider.kind].takes_once else None,
+        }
+        for one in calling
     ]
     lease = now + LEASE
     parameters: dict[str, Any] = {
@@ -131,9 +151,9 @@ def call(addresses: Mapping[Message, str], now: datetime, target: str = "") -> s
     with connection.cursor() as cursor:
         cursor.execute(CALL, parameters)
         called = {row[0] for row in cursor.fetchall()}
-    for message in addresses:
-        if message.pk in called:
-            message.lease_until = lease
+    for one in calling:
+        if one.message.pk in called:
+            one.message.lease_until = lease
     return called
 
 
@@ -163,11 +183,17 @@ def put_off(waiting: Sequence[PutOff]) -> None:
 def recover(now: datetime) -> tuple[int, int]:
     """Settle the messages whose lease is over; return how many are queued again and how many are not. One statement.
 
-    What was not called yet, and what is transactional, is queued again; a marketing message that may be out becomes
-    ``unknown``. One that was interrupted again and again has failed.
+    What was not called yet, what is transactional, and what its provider takes only once, is queued again; another
+    marketing message that may be out becomes ``unknown``. One that was interrupted again and again has failed.
     """
     with connection.cursor() as cursor:
-        cursor.execute(RECOVER, {"now": now, "max_attempts": MAX_ATTEMPTS, "detail": CUT_OFF})
+        parameters: dict[str, Any] = {
+            "now": now,
+            "max_attempts": MAX_ATTEMPTS,
+            "detail": CUT_OFF,
+            "takes_once": TAKES_ONCE,
+        }
+        cursor.execute(RECOVER, parameters)
         statuses = [row[0] for row in cursor.fetchall()]
     queued = statuses.count("queued")
     return queued, len(statuses) - queued

@@ -7,9 +7,10 @@ message was queued.
 from __future__ import annotations
 
 import logging
+import random
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import parseaddr
 
 from django.conf import settings
@@ -17,16 +18,17 @@ from django.db.models import Case, When
 
 from events import groups, present
 from events.clock import zone_of
-from events.models import Group, Profile
-from messaging import links, lists, policy, subscriptions, variables
+from events.models import Device, Group, Profile
+from messaging import feeds, links, lists, policy, retry, subscriptions, variables
 from messaging.caps import Cap
-from messaging.channels import KINDS
 from messaging.channels.base import Mail
-from messaging.errors import TemplateError
+from messaging.errors import SendError, TemplateError
+from messaging.kinds import KINDS
 from messaging.models import (
     TEST_KEY,
     FrequencyCap,
     Message,
+    Pace,
     Priority,
     Provider,
     Purpose,
@@ -35,15 +37,22 @@ from messaging.models import (
     TemplateVersion,
     Unsubscription,
 )
+from messaging.names import TO_NO_PERSON, ChannelName
 from messaging.policy import ProviderState, TopicState
 from messaging.reasons import Reason
-from messaging.rendering import Rendered, render
+from messaging.rendering import Rendered, localised, render
 from messaging.states import Status
+from messaging.versions import texts as content_texts
+from messaging.warming import allowed_today
 
 logger = logging.getLogger(__name__)
 
 # Whom a redirected mail was for: a header that programs can sort by, and the subject for people.
 RECIPIENT = "X-Cuebird-Recipient"
+
+
+# A channel and an address on it.
+Place = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +66,11 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a try ended. ``due_at`` is set when the message goes back into the queue, ``mail`` when it was sent."""
+    """How a try ended. ``due_at`` is set when the message goes back into the queue, ``mail`` when it was sent.
+
+    ``is_failing``: the provider, and not the message, is to blame; it asks to be left alone for ``rest_for`` seconds.
+    ``rest_key`` is under which name it rests (``messaging.pacing``).
+    """
 
     message: Message
     status: Status
@@ -68,6 +81,9 @@ class Outcome:
     provider: Provider | None = None
     provider_message_id: str = ""
     mail: Mail | None = None
+    rest_key: str = ""
+    is_failing: bool = False
+    rest_for: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,20 +102,27 @@ class PutOff:
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """Everything a batch needs to know, read in seven statements, and in one more each for groups and for topics."""
+    """Everything a batch needs to know, read in eight statements, and in one more each for groups, topics and devices.
+
+    ``defaults`` are the default providers by channel; ``suppressed`` and ``left`` hold channel and address. ``feeds``
+    are answers that templates read, by what they are asked with.
+    """
 
     people: dict[int, Profile]
     versions: dict[int, TemplateVersion]
     providers: dict[int, Provider]
-    default: Provider | None
+    defaults: dict[str, Provider]
     mailbox: Provider | None
-    suppressed: frozenset[str]
-    left: frozenset[str]
+    suppressed: frozenset[Place]
+    left: frozenset[Place]
     unsubscribed: frozenset[int]
     groups: dict[int, list[Group]]
     topics: dict[subscriptions.Pair, TopicState]
     limits: SendingLimits
     caps: list[Cap]
+    devices: dict[int, list[Device]]
+    feeds: feeds.Reader
+    paces: dict[str, Pace]
 
 
 def look(
@@ -107,31 +130,37 @@ def look(
     versions: dict[int, TemplateVersion] | None = None,
     people: dict[int, Profile] | None = None,
 ) -> Situation:
-    """Read what is true about a batch right now. Seven statements, and one more each where a template speaks of groups
+    """Read what is true about a batch right now. Eight statements, and one more each where a template speaks of groups
     and where it is about a topic. ``versions`` and ``people`` are those of the messages, where they are at hand.
     """
     people = people or Profile.objects.in_bulk({message.profile_id for message in messages})
     versions = versions or TemplateVersion.objects.in_bulk({message.template_version_id for message in messages})
     providers = Provider.objects.in_bulk()
-    addresses = {
-        address_of(message, people[message.profile_id]).lower() for message in messages if _known(message, people)
+    devices = _devices(messages)
+    places = {
+        (message.channel, address_of(message, people[message.profile_id]).lower())
+        for message in messages
+        if message.profile_id in people
     }
     limits = SendingLimits.current()
-    causes = _causes(addresses | {limits.target.lower()})
+    causes = _causes(places | {(ChannelName.EMAIL.value, limits.target.lower())})
     unsubscribed = Unsubscription.objects.filter(profile__in=people)
     return Situation(
         people=people,
         versions=versions,
         providers=providers,
-        default=next((provider for provider in providers.values() if provider.is_default), None),
+        defaults={provider.channel: provider for provider in providers.values() if provider.is_default},
         mailbox=next((provider for provider in providers.values() if _is_mailbox(provider)), None),
-        suppressed=frozenset(address for address, cause in causes.items() if cause != Suppression.Cause.LEFT),
-        left=frozenset(address for address, cause in causes.items() if cause == Suppression.Cause.LEFT),
+        suppressed=frozenset(place for place, cause in causes.items() if cause != Suppression.Cause.LEFT),
+        left=frozenset(place for place, cause in causes.items() if cause == Suppression.Cause.LEFT),
         unsubscribed=frozenset(unsubscribed.values_list("profile_id", flat=True)),
         groups=_groups(messages, versions),
         topics=subscriptions.states([asked for message in messages if (asked := _topic(message, versions))]),
         limits=limits,
         caps=FrequencyCap.binding(),
+        devices=devices,
+        paces={row.key: row for row in Pace.objects.filter(used__gt=0)},
+        feeds=feeds.Reader({name for version in versions.values() for name in version.content.get("feeds", ())}),
     )
 
 
@@ -143,18 +172,29 @@ def _topic(message: Message, versions: Mapping[int, TemplateVersion]) -> subscri
 
 def _groups(messages: Sequence[Message], versions: Mapping[int, TemplateVersion]) -> dict[int, list[Group]]:
     """Return the groups of those whose template speaks of them. One statement, none when no template does."""
-    asking = {pk for pk, version in versions.items() if variables.mentions_groups(version.content.values())}
+    asking = {pk for pk, version in versions.items() if variables.mentions_groups(content_texts(version.content))}
     readers = {message.profile_id for message in messages if message.template_version_id in asking}
     return groups.of_people(readers) if readers else {}
 
 
-def _causes(addresses: Collection[str]) -> dict[str, str]:
-    """Return why which of these addresses stand on the suppression list. One statement."""
-    forms = {form: address for address in addresses for form in lists.forms(address)}
-    listed = Suppression.objects.filter(channel="email", address__in=forms)
+def _causes(places: Collection[Place]) -> dict[Place, str]:
+    """Return why which of these addresses stand on the suppression list of their channel. One statement."""
+    forms = {(channel, form): address for channel, address in places for form in lists.forms(address)}
+    listed = Suppression.objects.filter(address__in={form for _, form in forms})
     # Struck off for good counts more than having left.
     listed = listed.order_by(Case(When(cause=Suppression.Cause.LEFT, then=0), default=1))
-    return {forms[form]: cause for form, cause in listed.values_list("address", "cause")}
+    rows = listed.values_list("channel", "address", "cause")
+    return {(channel, forms[channel, form]): cause for channel, form, cause in rows if (channel, form) in forms}
+
+
+def _devices(messages: Iterable[Message]) -> dict[int, list[Device]]:
+    """Return the browsers of those who are pushed to, by person. One statement, none where nobody is."""
+    pushed = {message.profile_id for message in messages if message.channel == ChannelName.PUSH}
+    found: dict[int, list[Device]] = {}
+    if pushed:
+        for device in Device.objects.filter(profile__in=pushed, platform="web").order_by("-last_used_at"):
+            found.setdefault(device.profile_id, []).append(device)
+    return found
 
 
 def _is_mailbox(provider: Provider) -> bool:
@@ -163,7 +203,7 @@ def _is_mailbox(provider: Provider) -> bool:
 
 def prepare(message: Message, situation: Situation) -> Prepared | Outcome | PutOff | None:
     """Decide about a message and write its mail; None when its person was merged away just now: look again."""
-    if not _known(message, situation.people):
+    if message.profile_id not in situation.people:
         return None
     profile = situation.people[message.profile_id]
     provider = _carrier(message, profile, situation)
@@ -172,24 +212,48 @@ def prepare(message: Message, situation: Situation) -> Prepared | Outcome | PutO
     if verdict.reason is not None:
         return Outcome(message, Status.SKIPPED, present.now(), verdict.reason)
     assert provider is not None
+    if waits := _rests(message, provider, situation):
+        return waits
     if waits := _quiet(message, profile, situation.limits):
         return waits
     try:
         version = situation.versions[message.template_version_id]
-        belongs_to, postal = situation.groups.get(profile.pk, ()), situation.limits.postal_address
-        mail = write(message, version, profile, provider, address, belongs_to, postal)
+        mail = write(message, version, profile, provider, address, situation)
+    except SendError as error:
+        return _again(message, error)
     except TemplateError as error:
         return Outcome(message, Status.FAILED, present.now(), Reason.TEMPLATE_ERROR, str(error))
     except Exception as error:
         # One message must not take its batch down again and again: it is set aside with what is known.
         logger.exception("message %s could not be written", message.public_id)
         return Outcome(message, Status.FAILED, present.now(), Reason.TEMPLATE_ERROR, repr(error))
-    return Prepared(message, redirected(mail, situation.limits.target), provider)
+    if message.channel == ChannelName.EMAIL:
+        mail = redirected(mail, situation.limits.target)
+    elif situation.limits.target:
+        mail = replace(mail, redirected=True)
+    return Prepared(message, mail, provider)
+
+
+def _again(message: Message, error: SendError) -> Outcome:
+    """Say what follows when a feed does not answer: the message is tried again, for a while."""
+    now = present.now()
+    next_step = retry.decide(error, purpose=message.purpose, attempts=message.attempts, now=now, jitter=random.random())
+    if isinstance(next_step, retry.Retry):
+        return Outcome(message, Status.QUEUED, now, detail=str(error), due_at=next_step.at)
+    return Outcome(message, Status.FAILED, now, Reason.FEED_UNREACHABLE, str(error))
+
+
+def _rests(message: Message, provider: Provider, situation: Situation) -> PutOff | None:
+    """Put a message off while its provider is left alone. Webhooks rest by host: see ``pacing.rest_key``."""
+    row = situation.paces.get(f"rest:{provider.pk}")
+    if row is None or row.next_at <= present.now():
+        return None
+    return PutOff(message, row.next_at, Reason.PROVIDER_RESTS, f"{provider} has failed {row.used} times in a row")
 
 
 def _quiet(message: Message, profile: Profile, limits: SendingLimits) -> PutOff | None:
     """Put a message off to the end of the quiet hours, if it would go out within. Tests of templates do not wait."""
-    if limits.quiet is None or message.key.startswith(TEST_KEY):
+    if limits.quiet is None or message.key.startswith(TEST_KEY) or message.channel in TO_NO_PERSON:
         return None
     zone = zone_of((profile.time_zone, settings.FALLBACK_TIME_ZONE))
     urgent = message.priority == Priority.URGENT
@@ -210,7 +274,13 @@ def refusals_of(people: Iterable[Profile], versions: Collection[TemplateVersion]
     The versions need not be stored.
     """
     messages = [
-        Message(profile=person, template_version=v, purpose=v.purpose, provider_id=v.provider_id)
+        Message(
+            profile=person,
+            template_version=v,
+            purpose=v.purpose,
+            provider_id=v.provider_id,
+            channel=v.content.get("channel", ChannelName.EMAIL),
+        )
         for person in people
         for v in versions
     ]
@@ -247,21 +317,26 @@ def write(
     profile: Profile,
     provider: Provider,
     address: str,
-    belongs_to: Sequence[Group] = (),
-    postal_address: str = "",
+    situation: Situation,
 ) -> Mail:
-    """Render a message as it goes out through ``provider``. Raises TemplateError."""
+    """Render a message as it goes out through ``provider``. Raises TemplateError, and SendError where a feed fails."""
     marketing = message.purpose == Purpose.MARKETING
     unsubscribe_url = links.unsubscribe_url(message.public_id)
-    content: dict[str, str] = version.content
-    known = variables.build(profile, message.variables, unsubscribe_url, belongs_to, postal_address)
+    content = localised(version.content, profile.language)
+    belongs_to, postal = situation.groups.get(profile.pk, ()), situation.limits.postal_address
+    known = variables.build(profile, message.variables, unsubscribe_url, belongs_to, postal)
+    if names := content.get("feeds"):
+        known["feeds"] = situation.feeds.read(names, known)
     rendered = render(content, known, unsubscribe_link=marketing)
-    sender = content.get("from_email") or provider.from_email or settings.DEFAULT_FROM_EMAIL
+    sender = message.variables.get("from_email") or content.get("from_email") or provider.from_email
+    sender = sender or settings.DEFAULT_FROM_EMAIL
+    if message.channel != ChannelName.EMAIL:
+        return _other(message, rendered, sender, address, situation)
     return Mail(
         public_id=message.public_id,
         address=address,
         from_email=sender,
-        reply_to=content.get("reply_to", ""),
+        reply_to=message.variables.get("reply_to") or content.get("reply_to", ""),
         subject=rendered.subject,
         html=_html(rendered, message, provider),
         text=rendered.text,
@@ -269,20 +344,67 @@ def write(
     )
 
 
+def _other(message: Message, rendered: Rendered, sender: str, address: str, situation: Situation) -> Mail:
+    """Return a message of another channel. What is called is an address that the template writes."""
+    if message.channel == ChannelName.WEBHOOK:
+        address = rendered.options.get("url", "")
+        if not address.startswith(("https://", "http://")):
+            raise TemplateError("url", 0, f"“{address}” is not an address that can be called")
+    options = dict(rendered.options)
+    if message.channel == ChannelName.PUSH and options.get("url"):
+        # Browsers report no clicks: the address that a click opens counts them.
+        options["url"] = links.click_url(message.public_id, options["url"])
+    devices = situation.devices.get(message.profile_id, ())
+    return Mail(
+        public_id=message.public_id,
+        address=address,
+        from_email=sender,
+        reply_to="",
+        subject=rendered.subject,
+        html="",
+        text=rendered.text,
+        channel=message.channel,
+        options=options,
+        devices=[{"id": device.device_id, **device.attributes} for device in devices],
+    )
+
+
 def address_of(message: Message, profile: Profile) -> str:
     """Return where a message goes: to the person as they are now, a test to the address it was made for."""
-    return message.address if message.key.startswith(TEST_KEY) else profile.email.strip()
+    if message.key.startswith(TEST_KEY):
+        return message.address
+    if message.channel == ChannelName.SMS:
+        return policy.plain_number(profile.phone)
+    # Whoever is told inside of the application, and by programs, needs no address.
+    return profile.email.strip() if message.channel == ChannelName.EMAIL else message.channel
 
 
 def _carrier(message: Message, profile: Profile, situation: Situation) -> Provider | None:
-    """Return who carries a message. What is written for a sandbox person stays here, whatever was chosen."""
-    if profile.is_sandbox:
+    """Return who carries a message. What is written for a sandbox person stays here, whatever was chosen, and so does
+    what is no mail while everything goes to the test address."""
+    if profile.is_sandbox or (situation.limits.target and message.channel != ChannelName.EMAIL):
         return situation.mailbox
-    return situation.providers.get(message.provider_id) if message.provider_id else situation.default
+    chosen = situation.providers.get(message.provider_id) if message.provider_id else None
+    if not message.provider_id:
+        chosen = situation.defaults.get(message.channel)
+    return _stand_in(chosen, situation) or chosen
 
 
-def _known(message: Message, people: dict[int, Profile]) -> bool:
-    return message.profile_id in people
+def _stand_in(provider: Provider | None, situation: Situation) -> Provider | None:
+    """Return who carries messages in a provider's place: while it is switched off, rests, or has sent enough today."""
+    stand_in = situation.providers.get(provider.fallback_id) if provider and provider.fallback_id else None
+    if provider is None or stand_in is None or not stand_in.enabled or _is_resting(stand_in, situation):
+        return None
+    today = present.now().astimezone(UTC).date()
+    used = situation.paces.get(f"day:{provider.pk}:{today}")
+    allowed = allowed_today(provider, today)
+    is_full = allowed is not None and used is not None and used.used >= allowed
+    return stand_in if not provider.enabled or is_full or _is_resting(provider, situation) else None
+
+
+def _is_resting(provider: Provider, situation: Situation) -> bool:
+    row = situation.paces.get(f"rest:{provider.pk}")
+    return row is not None and row.next_at > present.now()
 
 
 def _facts(
@@ -291,14 +413,22 @@ def _facts(
     # The author who tries a template out is not the person it is written for.
     is_test = message.key.startswith(TEST_KEY)
     topic = None if is_test else _topic(message, situation.versions)
-    # The test address, if mail is redirected to it, has to take mail as well.
-    places = {address.lower(), situation.limits.target.lower()} - {""}
+    places = {(message.channel, address.lower())} if address else set()
+    if situation.limits.target:
+        # The test address, if mail is redirected to it, has to take mail as well.
+        places.add((ChannelName.EMAIL.value, situation.limits.target.lower()))
+    stays_here = profile.is_sandbox or (situation.limits.target and message.channel != ChannelName.EMAIL)
+    if message.channel == ChannelName.PUSH and not situation.devices.get(profile.pk):
+        address = ""
     return policy.Facts(
+        channel=message.channel,
         address=address,
         suppressed=not places.isdisjoint(situation.suppressed),
-        unsubscribed=not is_test and (profile.pk in situation.unsubscribed or not places.isdisjoint(situation.left)),
+        unsubscribed=not is_test
+        and message.channel not in TO_NO_PERSON
+        and (profile.pk in situation.unsubscribed or not places.isdisjoint(situation.left)),
         purpose=message.purpose,
-        provider=ProviderState.NO_MAILBOX if profile.is_sandbox and provider is None else _state(provider),
+        provider=ProviderState.NO_MAILBOX if stays_here and provider is None else _state(provider),
         topic=situation.topics.get(topic, TopicState.NONE) if topic else TopicState.NONE,
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import smtplib
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -13,10 +13,12 @@ from urllib.parse import urljoin
 import requests
 from django.core.mail.backends.smtp import EmailBackend
 from django.utils import timezone
+from django.utils.module_loading import import_string
 
 from messaging import credentials
 from messaging.channels import smtp
-from messaging.errors import CredentialsError
+from messaging.errors import CredentialsError, SendError
+from messaging.kinds import KINDS
 from messaging.models import Provider
 
 TIMEOUT = 5.0
@@ -39,9 +41,7 @@ def check(provider: Provider) -> Check:
     try:
         lacking = credentials.missing(provider)
         result = (
-            Check(False, f"Enter the {lacking[0]} first.")
-            if lacking
-            else CHECKS[provider.kind](provider, credentials.reveal(provider))
+            Check(False, f"Enter the {lacking[0]} first.") if lacking else _ask(provider, credentials.reveal(provider))
         )
     except CredentialsError as error:
         result = Check(False, str(error))
@@ -52,11 +52,29 @@ def check(provider: Provider) -> Check:
     return result
 
 
-def _mailbox(provider: Provider, secrets: Secrets) -> Check:
+def _ask(provider: Provider, secrets: Secrets) -> Check:
+    asked: Check = import_string(KINDS[provider.kind].checks)(provider, secrets)
+    return asked
+
+
+def opens(provider: Provider, secrets: Secrets) -> Check:
+    """See whether the settings are complete, for kinds that cannot be asked without sending something."""
+    kind = KINDS[provider.kind]
+    lacking = [name for name in kind.needs if not provider.settings.get(name)]
+    if lacking:
+        return Check(False, f"Enter the {lacking[0].replace('_', ' ')} first.")
+    try:
+        import_string(kind.opens)(provider).close()
+    except SendError as error:
+        return Check(False, str(error))
+    return Check(True, "The settings are complete. Send a test to see whether they are accepted.")
+
+
+def mailbox(provider: Provider, secrets: Secrets) -> Check:
     return Check(True, "Ready: mail stays on this machine and can be read on the Mailbox page.")
 
 
-def _sendgrid(provider: Provider, secrets: Secrets) -> Check:
+def sendgrid(provider: Provider, secrets: Secrets) -> Check:
     answer = _get(provider, SENDGRID, "scopes", {"Authorization": f"Bearer {secrets['api_key']}"})
     if isinstance(answer, Check):
         return answer
@@ -70,7 +88,7 @@ def _sendgrid(provider: Provider, secrets: Secrets) -> Check:
     return Check(True, "SendGrid accepts the API key, and it may send mail.")
 
 
-def _postmark(provider: Provider, secrets: Secrets) -> Check:
+def postmark(provider: Provider, secrets: Secrets) -> Check:
     headers = {"X-Postmark-Server-Token": secrets["server_token"], "Accept": "application/json"}
     answer = _get(provider, POSTMARK, "server", headers)
     if isinstance(answer, Check):
@@ -85,7 +103,7 @@ def _postmark(provider: Provider, secrets: Secrets) -> Check:
     return Check(True, f"Postmark accepts the token of the server “{name}”.")
 
 
-def _smtp(provider: Provider, secrets: Secrets) -> Check:
+def smtp_server(provider: Provider, secrets: Secrets) -> Check:
     host = str(provider.settings.get("host") or "")
     if not host:
         return Check(False, "Enter the host name of the SMTP server first.")
@@ -146,11 +164,3 @@ def _json(answer: requests.Response) -> dict[str, Any]:
 
 def _strange(name: str, answer: requests.Response) -> Check:
     return Check(False, f"{name} answered {answer.status_code}, which is not what was expected: {answer.text[:200]}")
-
-
-CHECKS: dict[str, Callable[[Provider, Secrets], Check]] = {
-    Provider.Kind.MAILBOX: _mailbox,
-    Provider.Kind.SENDGRID: _sendgrid,
-    Provider.Kind.POSTMARK: _postmark,
-    Provider.Kind.SMTP: _smtp,
-}

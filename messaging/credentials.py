@@ -12,17 +12,11 @@ from collections.abc import Mapping
 
 from events import encryption
 from messaging.errors import CredentialsError
+from messaging.kinds import KINDS, OPTIONAL
 from messaging.models import Provider
 
 # Which secrets each kind of provider has, with the words of its forms.
-SECRETS: dict[str, dict[str, str]] = {
-    Provider.Kind.MAILBOX: {},
-    Provider.Kind.SENDGRID: {"api_key": "API key"},
-    Provider.Kind.POSTMARK: {"server_token": "Server API token"},
-    Provider.Kind.SMTP: {"username": "User name", "password": "Password"},
-}
-# These may be left out: an SMTP relay in one's own network often asks for none.
-OPTIONAL = {"username", "password"}
+SECRETS: dict[str, Mapping[str, str]] = {name: kind.secrets for name, kind in KINDS.items()}
 # A secret this long is a key that a machine made.
 TELLING = 20
 

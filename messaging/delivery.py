@@ -13,9 +13,10 @@ from datetime import datetime
 from django.db import OperationalError, transaction
 
 from events import nudges, present
-from messaging import admission, claims, feedback, relevance, sending, settling
-from messaging.channels import KINDS
-from messaging.composing import Outcome, Prepared, PutOff, look, prepare
+from messaging import admission, claims, feedback, in_app_api, pacing, relevance, sending, settling
+from messaging.channels import push
+from messaging.composing import Outcome, Prepared, PutOff, Situation, look, prepare
+from messaging.kinds import KINDS
 from messaging.models import Message
 from messaging.reasons import Reason
 from messaging.states import Status
@@ -67,27 +68,43 @@ def _deliver(batch: Sequence[Message]) -> None:
 
 def _send(batch: Sequence[Message]) -> None:
     situation = look(batch)
-    looked_at = {message: prepare(message, situation) for message in batch}
+    looked_at = _prepared(batch, situation)
     outcomes = [found for found in looked_at.values() if isinstance(found, Outcome)]
     waiting = [found for found in looked_at.values() if isinstance(found, PutOff)]
     ready = [found for found in looked_at.values() if isinstance(found, Prepared)]
     admitted = admission.admit(ready, situation.caps, situation.people, present.now())
     outcomes += admitted.dropped
     waiting += admitted.waiting
+    paced = pacing.keep_pace(admitted.going, present.now())
+    waiting += paced.waiting
     claims.put_off(waiting)
-    going = _call(admitted.going, situation.limits.target)
+    going = _call(paced.going, situation.limits.target)
     done = {one.message for one in waiting} | {one.message for one in outcomes} | {one.message for one in going}
     again = [message for message in batch if message not in done]
     if again:
         claims.release(again)
-    _settle([*outcomes, *sending.hand_over(going)])
+    called = sending.hand_over(going)
+    _settle([*outcomes, *called])
+    pacing.note(called, situation.paces, present.now())
+
+
+def _prepared(batch: Sequence[Message], situation: Situation) -> dict[Message, Prepared | Outcome | PutOff | None]:
+    """Write the messages: at once where feeds are asked, which is mostly waiting."""
+    if not situation.feeds.feeds:
+        return {message: prepare(message, situation) for message in batch}
+    written = sending.pool().map(lambda message: prepare(message, situation), batch)
+    return dict(zip(batch, written, strict=True))
 
 
 def _call(ready: Sequence[Prepared], target: str) -> list[Prepared]:
     """Return those that may still go, once it is on record that their providers are called."""
-    outside = {found.message: found.mail.address for found in ready if KINDS[found.provider.kind].calls_out}
-    called = claims.call(outside, present.now(), target) if outside else set()
+    outside = {found.message: found for found in ready if KINDS[found.provider.kind].calls_out}
+    called = claims.call([_calling(found) for found in outside.values()], present.now(), target) if outside else set()
     return [found for found in ready if found.message.pk in called or found.message not in outside]
+
+
+def _calling(found: Prepared) -> claims.Calling:
+    return claims.Calling(found.message, found.mail.address, found.provider)
 
 
 def _settle(outcomes: Sequence[Outcome]) -> None:
@@ -99,6 +116,7 @@ def _settle(outcomes: Sequence[Outcome]) -> None:
             with transaction.atomic():
                 counted = settling.settle(outcomes)
                 feedback.record([_delivered(outcome) for outcome in counted if _is_in_mailbox(outcome)])
+            in_app_api.forget([push.gone.popleft() for _ in range(len(push.gone))])
             return
         except OperationalError:
             # The mails are out: a lost connection or a deadlock must not leave them in doubt.

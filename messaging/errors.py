@@ -28,11 +28,12 @@ class SendError(MessagingError):
     """Raised by a channel when a message could not be handed over.
 
     ``permanent``: trying again is of no use. ``outcome_unknown``: the provider may have taken the message, because
-    the connection broke after the request was written.
+    the connection broke after the request was written. ``after``: so many seconds the provider asks to be left alone.
     """
 
-    def __init__(self, message: str, *, permanent: bool, outcome_unknown: bool = False) -> None:
+    def __init__(self, message: str, *, permanent: bool, outcome_unknown: bool = False, after: float = 0.0) -> None:
         super().__init__(message)
+        self.after = after
         self.permanent = permanent
         self.outcome_unknown = outcome_unknown
 

@@ -22,6 +22,7 @@ from messaging import lists
 from messaging.lists import Left, Struck
 from messaging.locks import lock_messages
 from messaging.models import Message, Suppression
+from messaging.names import event
 from messaging.states import REPORTED, Status, after_report
 
 # Anymail's kinds that say more than that the provider has the message.
@@ -29,21 +30,24 @@ STATUSES = {
     "delivered": Status.DELIVERED,
     "opened": Status.OPENED,
     "clicked": Status.CLICKED,
+    "dismissed": Status.OPENED,
     "bounced": Status.BOUNCED,
     "rejected": Status.REJECTED,
     "failed": Status.REJECTED,
     "complained": Status.COMPLAINED,
     "unsubscribed": Status.UNSUBSCRIBED,
 }
-EVENTS = {
-    "delivered": "Email Delivered",
-    "opened": "Email Opened",
-    "clicked": "Email Clicked",
-    "bounced": "Email Bounced",
-    "rejected": "Email Rejected",
-    "failed": "Email Rejected",
-    "complained": "Email Complained",
-    "unsubscribed": "Email Unsubscribed",
+# What the log is told of, and as what (see messaging.names).
+DEEDS = {
+    "delivered": "delivered",
+    "opened": "opened",
+    "clicked": "clicked",
+    "dismissed": "dismissed",
+    "bounced": "bounced",
+    "rejected": "rejected",
+    "failed": "rejected",
+    "complained": "complained",
+    "unsubscribed": "unsubscribed",
 }
 # These are about the person, not about the message: they prove nothing about it.
 ABOUT_THE_PERSON = {"subscribed", "inbound", "inbound_failed", "unknown"}
@@ -210,7 +214,7 @@ def _sent_at(one: _Found) -> datetime:
 def _proofs(moved: Sequence[tuple[_Found, Status]]) -> list[log.Entry]:
     """Return ``Email Sent`` for messages of which nobody knew so far that they were out."""
     return [
-        log.Entry(one.message.profile_id, "Email Sent", one.message.news(), _sent_at(one))
+        log.Entry(one.message.profile_id, event(one.message.channel, "sent"), one.message.news(), _sent_at(one))
         for one, _ in moved
         if one.message.status not in REPORTED and not one.message.is_aside
     ]
@@ -233,9 +237,9 @@ def _struck(one: _Found) -> Struck | None:
         return None
     words = report.mta_response or report.description
     if report.type == "complained":
-        return Struck(message.address, Suppression.Cause.COMPLAINT, words, message.pk)
+        return Struck(message.address, Suppression.Cause.COMPLAINT, words, message.pk, message.channel)
     if report.hard:
-        return Struck(message.address, Suppression.Cause.BOUNCE, words, message.pk)
+        return Struck(message.address, Suppression.Cause.BOUNCE, words, message.pk, message.channel)
     return None
 
 
@@ -247,14 +251,16 @@ def _news(fresh: Sequence[_Found], known: set[tuple[int, str, str]]) -> list[log
     for one in fresh:
         report, message = one.report, one.message
         mark = (message.pk, report.type, report.url if report.type == "clicked" else "")
-        if report.type not in EVENTS or mark in heard or message.is_aside:
+        if report.type not in DEEDS or mark in heard or message.is_aside:
             continue
         heard.add(mark)
         properties = message.news()
         properties |= {name: value for name in ("url", "reason") if (value := getattr(report, name))}
         properties["first"] = (message.pk, report.type) not in kinds
         kinds.add((message.pk, report.type))
-        entries.append(log.Entry(message.profile_id, EVENTS[report.type], properties, report.timestamp))
+        entries.append(
+            log.Entry(message.profile_id, event(message.channel, DEEDS[report.type]), properties, report.timestamp)
+        )
     return entries
 
 

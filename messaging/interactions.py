@@ -11,20 +11,31 @@ from typing import Any
 
 from events.conditions import ConditionError, Node, parse, words
 from events.conditions.kinds import Field, Form, Kind
+from messaging import names
 from messaging.models import Template
+from messaging.names import ChannelName
 
-# What happened: the event, and how it is said that somebody did it and that they did not.
+# What happened: how it is said that somebody did it and that they did not, with a noun for the message.
 DEEDS = {
-    "sent": ("Email Sent", "got an email", "get an email"),
-    "delivered": ("Email Delivered", "had an email delivered", "have an email delivered"),
-    "opened": ("Email Opened", "opened an email", "open an email"),
-    "clicked": ("Email Clicked", "clicked in an email", "click in an email"),
-    "bounced": ("Email Bounced", "had an email bounce", "have an email bounce"),
-    "rejected": ("Email Rejected", "had an email rejected", "have an email rejected"),
-    "complained": ("Email Complained", "reported an email as spam", "report an email as spam"),
-    "unsubscribed": ("Email Unsubscribed", "unsubscribed", "unsubscribe"),
-    "skipped": ("Email Skipped", "had an email held back", "have an email held back"),
-    "failed": ("Email Failed", "had an email fail", "have an email fail"),
+    "sent": ("got {}", "get {}"),
+    "delivered": ("had {} delivered", "have {} delivered"),
+    "opened": ("opened {}", "open {}"),
+    "clicked": ("clicked in {}", "click in {}"),
+    "bounced": ("had {} bounce", "have {} bounce"),
+    "rejected": ("had {} rejected", "have {} rejected"),
+    "complained": ("reported {} as spam", "report {} as spam"),
+    "unsubscribed": ("unsubscribed", "unsubscribe"),
+    "skipped": ("had {} held back", "have {} held back"),
+    "failed": ("had {} fail", "have {} fail"),
+    "dismissed": ("dismissed {}", "dismiss {}"),
+}
+NOUNS = {
+    ChannelName.EMAIL: "an email",
+    ChannelName.SMS: "a text message",
+    ChannelName.PUSH: "a push message",
+    ChannelName.IN_APP: "an in-app message",
+    ChannelName.WEBHOOK: "a webhook call",
+    ChannelName.CHAT: "a chat message",
 }
 # Two words for one thing: marketers say that somebody has received a campaign.
 SAME = {"received": "sent"}
@@ -49,8 +60,14 @@ def offer_campaigns(names: Names) -> None:
 
 def teach() -> None:
     """Let conditions say the events about messages in words."""
-    for event, past, plain in DEEDS.values():
-        words.teach_deed(event, past, plain, PHRASES)
+    for channel, noun in NOUNS.items():
+        for deed, (past, plain) in DEEDS.items():
+            words.teach_deed(names.event(channel, deed), past.format(noun), plain.format(noun), PHRASES)
+
+
+def own_events() -> list[str]:
+    """Return the names of all events about messages."""
+    return [names.event(channel, deed) for channel in NOUNS for deed in DEEDS]
 
 
 def _read(tree: Mapping[str, Any]) -> Node:
@@ -58,12 +75,15 @@ def _read(tree: Mapping[str, Any]) -> Node:
     deed = SAME.get(said, said) if isinstance(said, str) else ""
     if deed not in DEEDS:
         raise ValueError(f"must be one of {', '.join((*DEEDS, *SAME))}")
+    channel = tree.get("channel", ChannelName.EMAIL)
+    if channel not in NOUNS:
+        raise ValueError(f"must be one of {', '.join(NOUNS)}", "channel")
     wanted = [_label(key, tree[key]) for key in LABELS if key in tree]
     if "link" in tree:
         wanted.append(_link(deed, tree["link"]))
     rest = {key: tree[key] for key in PASSED_ON if key in tree}
     where = {"where": {"all": wanted}} if wanted else {}
-    return parse({"event": DEEDS[deed][0], **where, **rest})
+    return parse({"event": names.event(channel, deed), **where, **rest})
 
 
 def _label(key: str, value: object) -> dict[str, object]:
@@ -94,15 +114,16 @@ def _template_names() -> Iterator[tuple[str, str]]:
 
 
 def _campaign_names() -> Iterator[tuple[str, str]]:
-    for names in _campaigns:
-        yield from names()
+    for every in _campaigns:
+        yield from every()
 
 
-CHOICES = tuple((deed, plain) for deed, (_, plain, _) in DEEDS.items())
+CHOICES = tuple((deed, plain.format("a message")) for deed, (_, plain) in DEEDS.items())
 FORM = Form(
     "Message",
     (
         Field("message", "what happened", "choice", required=True, choices=CHOICES),
+        Field("channel", "on the channel", "choice", choices=tuple(ChannelName.choices())),
         Field("campaign", "of the campaign", "name", names=_campaign_names),
         Field("template", "made from the template", "name", names=_template_names),
         Field("link", "with a link that contains", "text", only=("message", ("clicked",))),
@@ -111,4 +132,4 @@ FORM = Form(
         Field("count", "how often", "count"),
     ),
 )
-KIND = Kind("message", frozenset({*LABELS, "link", *PASSED_ON}), _read, form=FORM)
+KIND = Kind("message", frozenset({*LABELS, "channel", "link", *PASSED_ON}), _read, form=FORM)

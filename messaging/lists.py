@@ -17,9 +17,9 @@ DISGUISED = "#"
 # In a fixed order, so that two reports about the same people never wait for each other in a circle.
 SUPPRESS = """
 INSERT INTO messaging_suppression (channel, address, cause, detail, message_id)
-SELECT DISTINCT ON (address) 'email', address, cause, detail, message_id
-FROM jsonb_to_recordset(%s::jsonb) AS r(address text, cause text, detail text, message_id bigint)
-ORDER BY address
+SELECT DISTINCT ON (channel, address) channel, address, cause, detail, message_id
+FROM jsonb_to_recordset(%s::jsonb) AS r(channel text, address text, cause text, detail text, message_id bigint)
+ORDER BY channel, address
 ON CONFLICT (channel, address) DO NOTHING
 """
 # A row that was just inserted has no xmax.
@@ -55,6 +55,7 @@ class Struck:
     cause: str
     detail: str = ""
     message_id: int | None = None
+    channel: str = "email"
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,10 +24,10 @@ from messaging.states import BEGINS, IllegalMove, Sending, Status, move
 # reads it at about 30,000 rows/s.
 INSERT = """
 INSERT INTO messaging_message
-    (public_id, key, profile_id, template_version_id, purpose, provider_id, variables, labels, is_test, due_at,
+    (public_id, key, profile_id, template_version_id, purpose, channel, provider_id, variables, labels, is_test, due_at,
      priority, unless, trigger_event_id, trigger_at, status, reason)
-SELECT gen_random_uuid(), draft.key, draft.profile_id, draft.template_version_id, draft.purpose, draft.provider_id,
-       draft.variables,
+SELECT gen_random_uuid(), draft.key, draft.profile_id, draft.template_version_id, draft.purpose, template.channel,
+       draft.provider_id, draft.variables,
        draft.labels || jsonb_strip_nulls(jsonb_build_object('template', template.name, 'topic', topic.slug)),
        draft.is_test, draft.due_at, draft.priority, draft.unless, draft.trigger_event_id, draft.trigger_at,
        draft.status, draft.reason

@@ -13,6 +13,8 @@ MARKETING = "marketing"
 MAX_ADDRESS = 254
 # What can be handed to a provider at all; whether the mailbox exists is the recipient's server's to say.
 ADDRESS = re.compile(r"[^\s@<>(),;:\\\"\[\]\x00-\x1f\x7f]{1,64}@[^\s@<>(),;:\\\"\[\]\x00-\x1f\x7f]{1,253}")
+# E.164: the country first, 15 digits at most.
+NUMBER = re.compile(r"\+[1-9]\d{6,14}")
 
 
 class ProviderState(Enum):
@@ -43,6 +45,7 @@ class Facts:
     purpose: str
     provider: ProviderState
     topic: TopicState = TopicState.NONE
+    channel: str = "email"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,7 @@ def decide(facts: Facts) -> Verdict:
     """Say whether to send. What the person wants comes before what the installation lacks."""
     if not facts.address:
         return skip(Reason.NO_ADDRESS)
-    if not is_address(facts.address):
+    if not is_reachable(facts.channel, facts.address):
         return skip(Reason.BAD_ADDRESS)
     if facts.suppressed:
         return skip(Reason.SUPPRESSED)
@@ -83,6 +86,19 @@ def decide(facts: Facts) -> Verdict:
     if facts.provider is ProviderState.DISABLED:
         return skip(Reason.PROVIDER_DISABLED)
     return SEND
+
+
+def is_reachable(channel: str, address: str) -> bool:
+    """Return whether ``address`` has the form that its channel needs."""
+    if channel == "email":
+        return is_address(address)
+    return channel != "sms" or NUMBER.fullmatch(address) is not None
+
+
+def plain_number(phone: str) -> str:
+    """Return a telephone number as it is dialled: without blanks, brackets and dashes, 00 in front as +."""
+    number = re.sub(r"[\s().\-/]", "", phone)
+    return f"+{number[2:]}" if number.startswith("00") else number
 
 
 def is_address(address: str) -> bool:

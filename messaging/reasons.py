@@ -21,6 +21,10 @@ class Reason(StrEnum):
     PROVIDER_REFUSED = "provider_refused"
     PROVIDER_UNREACHABLE = "provider_unreachable"
     OUTCOME_UNKNOWN = "outcome_unknown"
+    FEED_UNREACHABLE = "feed_unreachable"
+    PROVIDER_RESTS = "provider_rests"
+    PACED = "paced"
+    WARMING_UP = "warming_up"
     MERGED = "merged"
     NO_LONGER_WANTED = "no_longer_wanted"
     STOPPED = "stopped"
@@ -47,8 +51,8 @@ class Reason(StrEnum):
 
 
 LABELS: dict[Reason, str] = {
-    Reason.NO_ADDRESS: "The profile has no email address",
-    Reason.BAD_ADDRESS: "The profile's email address is not valid",
+    Reason.NO_ADDRESS: "The profile has no address to send it to",
+    Reason.BAD_ADDRESS: "The profile's address is not valid",
     Reason.UNSUBSCRIBED: "The person has unsubscribed",
     Reason.TOPIC_LEFT: "The person has unsubscribed from the message's topic",
     Reason.TOPIC_NOT_JOINED: "The message's topic is for subscribers only, and the person has not subscribed",
@@ -60,6 +64,10 @@ LABELS: dict[Reason, str] = {
     Reason.PROVIDER_REFUSED: "The provider refused the message",
     Reason.PROVIDER_UNREACHABLE: "The provider could not be reached, also after several tries",
     Reason.OUTCOME_UNKNOWN: "Sending was cut off: it may or may not have gone out",
+    Reason.FEED_UNREACHABLE: "A feed that the template reads did not answer, also after several tries",
+    Reason.PROVIDER_RESTS: "Its provider is out of order, and is tried again",
+    Reason.PACED: "Waits for its turn: the provider sends only so many at a time",
+    Reason.WARMING_UP: "Waits for tomorrow: the provider is warming up and has sent what it may today",
     Reason.NO_LONGER_WANTED: "Cancelled just before sending",
     Reason.STOPPED: "Its journey was stopped by hand before it was sent",
     Reason.MERGED: "Two profiles turned out to be one person, who gets the same message once",
@@ -73,8 +81,13 @@ LABELS: dict[Reason, str] = {
 }
 
 ADVICE: dict[Reason, str] = {
-    Reason.NO_ADDRESS: "Let your application send an “email” trait for this person.",
-    Reason.BAD_ADDRESS: "Correct the “email” trait of this person.",
+    Reason.NO_ADDRESS: "Let your application send an “email” trait for this person, a “phone” trait for text messages, "
+    "or, for push, let the person allow it in a browser.",
+    Reason.BAD_ADDRESS: "Correct the “email” trait of this person, or “phone”: +, the country's number, then the rest.",
+    Reason.FEED_UNREACHABLE: "Look at the feed's page, give it a fall-back, then send this message again.",
+    Reason.PROVIDER_RESTS: "Nothing to do: it goes out by itself. The provider's page says what was wrong.",
+    Reason.PACED: "Nothing to do: it goes out by itself. The pace is set on the provider's page.",
+    Reason.WARMING_UP: "Nothing to do: it goes out by itself. With a stand-in, on the provider's page, it would now.",
     Reason.TOPIC_LEFT: "Nothing to do: other mails still go out. What was said when is on the person's page.",
     Reason.TOPIC_NOT_JOINED: "Nothing to do: mails about this topic are for subscribers only, as Topics has it.",
     Reason.UNSUBSCRIBED: "Nothing to do: marketing messages leave this person alone. Transactional ones still go out.",

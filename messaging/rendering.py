@@ -1,11 +1,13 @@
-"""Turn a template's content and what is known about a person into a mail."""
+"""Turn a template's content and what is known about a person into a message."""
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from html import escape
+from typing import Any
 
 from inscriptis import get_text
 from inscriptis.model.config import ParserConfig
@@ -13,7 +15,9 @@ from liquid import Markup
 from lxml.etree import LxmlError
 
 from events import liquid_engine
+from messaging.compiling import BEGIN, END
 from messaging.errors import TemplateError
+from messaging.names import ChannelName
 
 FIELDS = ("subject", "preheader", "html", "text", "layout_html", "layout_text")
 # No mail program shows more of a subject, and some servers refuse longer lines.
@@ -33,35 +37,47 @@ FOOTER_TEXT = "\n\nUnsubscribe: {url}\n"
 
 BODY_OPENS = re.compile(r"<body\b[^>]*>", re.IGNORECASE)
 BODY_CLOSES = re.compile(r"</body\s*>", re.IGNORECASE)
-CONTENT_MARK = re.compile(r"\{\{-?\s*content\s*(\|[^}]*)?-?\}\}")
 LINKS = ParserConfig(display_links=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A finished mail. ``missing`` names the variables that should have been written but were not there."""
+    """A finished message. ``missing`` names the variables that should have been written but were not there.
+
+    Of other channels than email ``subject`` is the title, and ``options`` what the channel has besides.
+    """
 
     subject: str
     preheader: str
     html: str
     text: str
     missing: tuple[str, ...] = ()
+    options: Mapping[str, str] = field(default_factory=dict)
 
 
-def render(content: Mapping[str, str], variables: Mapping[str, object], *, unsubscribe_link: bool = False) -> Rendered:
+def localised(content: Mapping[str, Any], language: str) -> Mapping[str, Any]:
+    """Return ``content`` in ``language``: for ``de-AT`` what is there in it, else in ``de``, else as it was written."""
+    languages = content.get("languages")
+    if not languages or not language:
+        return content
+    wanted = language.strip().lower().replace("_", "-")
+    words = languages.get(wanted) or languages.get(wanted.partition("-")[0])
+    return {**content, **words} if words else content
+
+
+def render(content: Mapping[str, Any], variables: Mapping[str, object], *, unsubscribe_link: bool = False) -> Rendered:
     """Render ``content`` (the keys of ``TemplateVersion.content``) with ``variables``.
 
     With ``unsubscribe_link`` a mail that shows no link to ``variables["unsubscribe_url"]`` gets one at its end, and so
     does one that shows no ``variables["postal_address"]``, where there is any.
     Missing variables are empty. Raises TemplateError; a hostile template does so within about a second.
     """
+    if content.get("channel", ChannelName.EMAIL) != ChannelName.EMAIL:
+        return _plain(content, variables)
     missing: dict[str, None] = {}
     subject = " ".join(_run("subject", content, variables, missing).split())[:MAX_SUBJECT]
     preheader = " ".join(_run("preheader", content, variables, missing).split())
-    inner = _run("html", content, variables, missing)
-    html = inner
-    if content.get("layout_html"):
-        html = _run("layout_html", content, {**variables, "content": Markup(inner)}, missing)
+    inner, html = _html(content, variables, missing)
     text = _text_part(content, variables, missing, inner, html)
     url = str(variables.get("unsubscribe_url") or "")
     if unsubscribe_link and html and url and not _links_to(url, html):
@@ -73,41 +89,52 @@ def render(content: Mapping[str, str], variables: Mapping[str, object], *, unsub
     return Rendered(subject, preheader, _with_preheader(html, preheader), text, tuple(missing))
 
 
-def problems(content: Mapping[str, str]) -> list[str]:
-    """Say what is wrong with ``content`` before anybody is written to; an empty list means it can be sent."""
-    return list(_problems(content))
+def escapes(name: str) -> bool:
+    """Return whether what is written into a field of a template is HTML, where < is not what it seems."""
+    return name in ("html", "compiled", "layout_html")
 
 
-def _problems(content: Mapping[str, str]) -> Iterator[str]:
-    if not content.get("subject", "").strip():
-        yield "subject: A mail needs a subject."
-    if not content.get("html", "").strip() and not content.get("text", "").strip():
-        yield "html: The mail is empty."
-    for field in ("layout_html", "layout_text"):
-        if content.get(field) and not CONTENT_MARK.search(content[field]):
-            yield f"{field}: The layout has no {{{{ content }}}}, so the mail would be missing."
-    for field in FIELDS:
-        try:
-            liquid_engine.parse(content.get(field, ""), _escapes(field))
-        except liquid_engine.Fault as fault:
-            yield str(TemplateError(field, fault.line, fault.message))
-
-
-def _escapes(field: str) -> bool:
-    return field in ("html", "layout_html")
-
-
-def _run(field: str, content: Mapping[str, str], variables: Mapping[str, object], missing: dict[str, None]) -> str:
-    source = content.get(field) or ""
+def _run(name: str, content: Mapping[str, Any], variables: Mapping[str, object], missing: dict[str, None]) -> str:
+    source = content.get(name) or ""
     try:
         # NUL has no place in a mail, and no database stores it.
-        return liquid_engine.run(source, variables, missing, escape=_escapes(field)).replace("\0", "") if source else ""
+        return liquid_engine.run(source, variables, missing, escape=escapes(name)).replace("\0", "") if source else ""
     except liquid_engine.Fault as fault:
-        raise TemplateError(field, fault.line, fault.message) from fault
+        raise TemplateError("html" if name == "compiled" else name, fault.line, fault.message) from fault
+
+
+def _html(content: Mapping[str, Any], variables: Mapping[str, object], missing: dict[str, None]) -> tuple[str, str]:
+    """Return the HTML within the layout, and with it."""
+    if content.get("compiled"):
+        html = _run("compiled", content, variables, missing)
+        before, begun, rest = html.partition(BEGIN)
+        inner, _, after = rest.partition(END)
+        return (inner, before + inner + after) if begun else (html, html)
+    inner = _run("html", content, variables, missing)
+    if not content.get("layout_html"):
+        return inner, inner
+    return inner, _run("layout_html", content, {**variables, "content": Markup(inner)}, missing)
+
+
+def _plain(content: Mapping[str, Any], variables: Mapping[str, object]) -> Rendered:
+    """Render what no mail program shows: a title, a text, and what else the channel has."""
+    missing: dict[str, None] = {}
+    title = " ".join(_run("subject", content, variables, missing).split())[:MAX_SUBJECT]
+    text = _run("text", content, variables, missing)
+    written = content.get("options") or {}
+    options = {name: _run(name, written, variables, missing).strip() for name in written}
+    if content["channel"] == ChannelName.WEBHOOK and text.strip():
+        try:
+            json.loads(text)
+        except ValueError as error:
+            raise TemplateError(
+                "text", getattr(error, "lineno", 0), f"what is called with is no JSON: {error}"
+            ) from error
+    return Rendered(title, "", "", text.strip(), tuple(missing), options)
 
 
 def _text_part(
-    content: Mapping[str, str],
+    content: Mapping[str, Any],
     variables: Mapping[str, object],
     missing: dict[str, None],
     inner: str,

@@ -31,18 +31,21 @@ class GiveUp:
     reason: Reason
 
 
-def decide(error: SendError, *, purpose: str, attempts: int, now: datetime, jitter: float) -> Retry | GiveUp:
+def decide(
+    error: SendError, *, purpose: str, attempts: int, now: datetime, jitter: float, takes_once: bool = False
+) -> Retry | GiveUp:
     """Say what follows from ``error`` after ``attempts`` tries (this one counts); ``jitter`` is within 0 and 1.
 
-    A marketing message that may have gone out is not sent again; a transactional one rather twice than never.
+    A marketing message that may have gone out is not sent again, unless its provider ``takes_once`` what it is given
+    twice; a transactional one rather twice than never.
     """
-    if error.outcome_unknown and purpose == MARKETING:
+    if error.outcome_unknown and purpose == MARKETING and not takes_once:
         return GiveUp(Status.UNKNOWN, Reason.OUTCOME_UNKNOWN)
     if error.permanent:
         return GiveUp(Status.FAILED, Reason.PROVIDER_REFUSED)
     if attempts >= MAX_ATTEMPTS:
         return GiveUp(Status.FAILED, Reason.PROVIDER_UNREACHABLE)
-    return Retry(now + wait(attempts, jitter))
+    return Retry(now + max(wait(attempts, jitter), timedelta(seconds=error.after)))
 
 
 def wait(attempts: int, jitter: float) -> timedelta:

@@ -15,13 +15,15 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from events import present
-from messaging import retry
-from messaging.channels import KINDS, open_channel
+from messaging import pacing, retry
+from messaging.channels import open_channel
 from messaging.channels.base import Channel
 from messaging.composing import Outcome, Prepared
 from messaging.errors import SendError
+from messaging.kinds import KINDS
 from messaging.models import Provider
 from messaging.states import Status
 
@@ -38,12 +40,16 @@ def hand_over(prepared: Sequence[Prepared]) -> list[Outcome]:
     # What stays here is not waited for.
     if len(prepared) < 2 or not any(KINDS[one.provider.kind].calls_out for one in prepared):
         return [_send(one) for one in prepared]
-    return list(_pool(os.getpid()).map(_send, prepared))
+    return list(pool().map(_send, prepared))
+
+
+def pool() -> ThreadPoolExecutor:
+    """Return the threads of this process: a forked worker cannot use those of its parent."""
+    return _pool(os.getpid())
 
 
 @cache
 def _pool(pid: int) -> ThreadPoolExecutor:
-    """Return this process's threads: a forked worker cannot use those of its parent."""
     return ThreadPoolExecutor(THREADS, thread_name_prefix="send")
 
 
@@ -63,15 +69,29 @@ def _send(prepared: Prepared) -> Outcome:
         provider=prepared.provider,
         provider_message_id=taken_as,
         mail=prepared.mail,
+        rest_key=pacing.rest_key(prepared.provider, prepared.mail.address),
     )
 
 
 def _failed(prepared: Prepared, error: SendError) -> Outcome:
     message, now = prepared.message, present.now()
-    next_step = retry.decide(error, purpose=message.purpose, attempts=message.attempts, now=now, jitter=random.random())
+    next_step = retry.decide(
+        error,
+        purpose=message.purpose,
+        attempts=message.attempts,
+        now=now,
+        jitter=random.random(),
+        takes_once=KINDS[prepared.provider.kind].takes_once,
+    )
+    blame: dict[str, Any] = {
+        "rest_key": pacing.rest_key(prepared.provider, prepared.mail.address),
+        "is_failing": not error.permanent,
+        "rest_for": error.after,
+        "provider": prepared.provider,
+    }
     if isinstance(next_step, retry.Retry):
-        return Outcome(message, Status.QUEUED, now, detail=str(error), due_at=next_step.at, provider=prepared.provider)
-    return Outcome(message, next_step.status, now, next_step.reason, str(error), provider=prepared.provider)
+        return Outcome(message, Status.QUEUED, now, detail=str(error), due_at=next_step.at, **blame)
+    return Outcome(message, next_step.status, now, next_step.reason, str(error), **blame)
 
 
 @dataclass(slots=True)

@@ -18,6 +18,7 @@ from events.raw_json import storable
 from messaging.composing import Outcome
 from messaging.locks import lock_messages
 from messaging.models import TEST_KEY, Message
+from messaging.names import event
 from messaging.reasons import Reason
 from messaging.states import REPORTED, Status, after_report, move
 
@@ -36,16 +37,17 @@ WHERE m.id = r.id
 
 # A message that is sent again by an operator's decision has a new body.
 KEEP_BODIES = """
-INSERT INTO messaging_messagebody (message_id, from_email, reply_to, html, text, headers)
-SELECT id, from_email, reply_to, html, text, headers
+INSERT INTO messaging_messagebody (message_id, from_email, reply_to, html, text, headers, options)
+SELECT id, from_email, reply_to, html, text, headers, options
 FROM jsonb_to_recordset(%s::jsonb) AS r(
-    id bigint, from_email text, reply_to text, html text, text text, headers jsonb)
+    id bigint, from_email text, reply_to text, html text, text text, headers jsonb, options jsonb)
 ON CONFLICT (message_id) DO UPDATE SET
     from_email = excluded.from_email, reply_to = excluded.reply_to, html = excluded.html, text = excluded.text,
-    headers = excluded.headers
+    headers = excluded.headers, options = excluded.options
 """
 
-EVENTS = {Status.SENT: "Email Sent", Status.SKIPPED: "Email Skipped", Status.FAILED: "Email Failed"}
+# What the log is told of, and as what (see messaging.names).
+DEEDS = {Status.SENT: "sent", Status.SKIPPED: "skipped", Status.FAILED: "failed"}
 
 
 @transaction.atomic
@@ -63,7 +65,7 @@ def tell_skipped(messages: Iterable[Message], reason: Reason, at: datetime) -> N
     """Tell the log that ``messages`` were not sent, in the transaction that says so. One statement beside theirs."""
     log.append(
         [
-            log.Entry(each.profile_id, EVENTS[Status.SKIPPED], {**each.news(), "reason": reason}, at)
+            log.Entry(each.profile_id, event(each.channel, "skipped"), {**each.news(), "reason": reason}, at)
             for each in messages
             if not each.is_aside
         ]
@@ -107,12 +109,13 @@ def _body(outcome: Outcome) -> dict[str, object]:
         "html": mail.html,
         "text": mail.text,
         "headers": dict(mail.headers),
+        "options": dict(mail.options),
     }
 
 
 def _is_news(outcome: Outcome, current: Message) -> bool:
     """Return whether campaigns have not heard this: a webhook that was faster has told them that it was sent."""
-    if outcome.status not in EVENTS or _is_aside(outcome, current):
+    if outcome.status not in DEEDS or _is_aside(outcome, current):
         return False
     return outcome.status != Status.SENT or current.status not in REPORTED
 
@@ -127,7 +130,7 @@ def _entry(outcome: Outcome, current: Message) -> log.Entry:
         properties["subject"] = outcome.mail.subject
     if outcome.reason:
         properties["reason"] = outcome.reason
-    return log.Entry(current.profile_id, EVENTS[outcome.status], properties, outcome.at)
+    return log.Entry(current.profile_id, event(current.channel, DEEDS[outcome.status]), properties, outcome.at)
 
 
 def _execute(statement: str, rows: Sequence[Mapping[str, object]]) -> None:

@@ -8,7 +8,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from events import nudges
-from messaging import approval, delivery
+from messaging import approval, delivery, pacing, reconciling
 
 SLICE_SECONDS = 10.0
 
@@ -27,3 +27,10 @@ def recover() -> None:
     now = timezone.now()
     delivery.recover(now)
     approval.expire(now)
+
+
+@shared_task
+def reconcile() -> None:
+    now = timezone.now()
+    reconciling.search(now)
+    pacing.forget(now)

@@ -18,15 +18,19 @@ from anymail.exceptions import AnymailConfigurationError, AnymailWebhookValidati
 from anymail.signals import AnymailTrackingEvent, tracking
 from anymail.webhooks.postmark import PostmarkTrackingWebhookView
 from anymail.webhooks.sendgrid import SendGridTrackingWebhookView
+from django.core.exceptions import ImproperlyConfigured
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseForbidden
+from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, re_path
 from django.utils import timezone
 from django.utils.decorators import method_decorator
+from django.utils.module_loading import import_string
 from django.views.decorators.csrf import csrf_exempt
 
-from messaging import feedback, verification
+from messaging import credentials, feedback, verification
 from messaging.feedback import Report
+from messaging.models import Provider
 
 logger = logging.getLogger(__name__)
 
@@ -41,15 +45,16 @@ UNREADABLE = (AnymailConfigurationError, ArithmeticError, AttributeError, KeyErr
 _collected: ContextVar[list[Report] | None] = ContextVar("collected", default=None)
 
 
-class Collecting:
+class Gathering:
     """Make a webhook view of anymail record all events of a post at once, and none without credentials."""
 
     basic_auth: list[str] | None
     webhook_verification_key: object | None = None
+    is_signed = False
 
     @method_decorator(csrf_exempt)
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        if not self.basic_auth and not self.webhook_verification_key:
+        if not self.basic_auth and not self.webhook_verification_key and not self.is_signed:
             return HttpResponseForbidden(UNPROTECTED, content_type="text/plain")
         response: HttpResponse = super().dispatch(request, *args, **kwargs)  # type: ignore[misc]
         return response
@@ -67,6 +72,10 @@ class Collecting:
             _collected.reset(token)
         feedback.record(reports)
         return response
+
+
+class Collecting(Gathering):
+    """Read a post event by event, so that one that cannot be read hides no neighbour."""
 
     def parse_events(self, request: HttpRequest) -> list[AnymailTrackingEvent]:
         body = json.loads(request.body.decode("utf-8", "replace"))
@@ -92,6 +101,50 @@ class SendGridView(Collecting, SendGridTrackingWebhookView):  # type: ignore[mis
 
 class PostmarkView(Collecting, PostmarkTrackingWebhookView):  # type: ignore[misc]
     """Postmark's webhooks of every kind."""
+
+
+# What django-anymail calls the secret with which a service signs its posts; the others rely on the log-in alone.
+KEY_NAMES = {
+    "mailgun": "webhook_signing_key",
+    "mailersend": "signing_secret",
+    "mailtrap": "signing_secret",
+    "mandrill": "webhook_key",
+    "postal": "webhook_key",
+    "resend": "signing_secret",
+    "unisender_go": "api_key",
+}
+CLASSES = {
+    "amazon_ses": "AmazonSESTrackingWebhookView",
+    "brevo": "BrevoTrackingWebhookView",
+    "mailersend": "MailerSendTrackingWebhookView",
+    "mailgun": "MailgunTrackingWebhookView",
+    "mailjet": "MailjetTrackingWebhookView",
+    "mailtrap": "MailtrapTrackingWebhookView",
+    "mandrill": "MandrillCombinedWebhookView",
+    "postal": "PostalTrackingWebhookView",
+    "resend": "ResendTrackingWebhookView",
+    "sparkpost": "SparkPostTrackingWebhookView",
+    "unisender_go": "UnisenderGoTrackingWebhookView",
+}
+
+
+@csrf_exempt
+def of_service(request: HttpRequest, kind: str, account: int) -> HttpResponse:
+    """Take the reports of one account at a service of django-anymail's, signed with its key where it has one."""
+    provider = get_object_or_404(Provider, pk=account, kind=kind)
+    name = KEY_NAMES.get(kind, "")
+    secrets = credentials.reveal(provider)
+    key = secrets.get("api_key" if name == "api_key" else "webhook_secret", "") if name else ""
+    view: Any = type(
+        "View", (Gathering, import_string(f"anymail.webhooks.{kind}.{CLASSES[kind]}")), {"is_signed": bool(key)}
+    )
+    try:
+        made = view.as_view(**({name: key} if key else {}))
+        response: HttpResponse = made(request)
+    except (AnymailConfigurationError, ImproperlyConfigured) as error:
+        text = f"Enter the webhook signing key of “{provider}” on its page first: {error}"
+        return HttpResponseForbidden(text, content_type="text/plain")
+    return response
 
 
 @receiver(tracking, dispatch_uid="messaging.webhooks")
@@ -164,4 +217,5 @@ def _text(value: object) -> str:
 urlpatterns: list[URLPattern] = [
     re_path(r"^sendgrid/tracking/?$", SendGridView.as_view(), name="sendgrid_tracking"),
     re_path(r"^postmark/tracking/?$", PostmarkView.as_view(), name="postmark_tracking"),
+    re_path(rf"^(?P<kind>{'|'.join(CLASSES)})/(?P<account>\d+)/tracking/?$", of_service, name="service_tracking"),
 ]

@@ -16,8 +16,8 @@ from django.views.decorators.cache import never_cache
 
 from campaigns.admin import compare
 from campaigns.models import Campaign
+from messaging import versions as template_versions
 from messaging.models import Template, TemplateVersion
-from messaging.versions import content_of
 
 VIEW, CHANGE = "campaigns.view_campaign", "campaigns.change_campaign"
 BADGES = {
@@ -129,7 +129,7 @@ def stale_templates(definition: Mapping[str, Any]) -> list[Template]:
     stale = {
         version.template_id: version.template
         for version in versions
-        if version.content != content_of(version.template)
+        if version.content != template_versions.current(version.template)
         or version.purpose != version.template.purpose
         or version.topic_id != version.template.topic_id
     }

@@ -26,6 +26,7 @@ SCOPES: dict[str, str] = {
     "topics:read": "Read topics and what people have said of them",
     "topics:write": "Subscribe people to topics, and unsubscribe them",
     "messages:read": "Read what became of messages",
+    "messages:write": "Send messages to people",
     "campaigns:read": "Read campaigns as files, and why somebody got one or not",
     "campaigns:write": "Let people into campaigns, and apply campaigns from files",
 }

@@ -14,8 +14,8 @@ from django.views.decorators.http import require_POST
 
 from events import groups as belonging
 from events.models import Event, Profile
+from messaging import checking, variables
 from messaging import preview as previews
-from messaging import rendering, variables
 from messaging.admin import frames, insertable, people, unsaved
 from messaging.errors import TemplateError
 from messaging.models import Purpose, Template
@@ -137,7 +137,7 @@ def _try_out(template: Template, profile: Profile, event: Event | None) -> tuple
     content = content_of(template)
     if not any(content[name] for name in ("subject", "html", "text")):
         return None, [Note("info", "Begin with the subject: the preview follows while you write.")]
-    notes = [problem_note(problem) for problem in rendering.problems(content)]
+    notes = [problem_note(problem) for problem in checking.problems(content)]
     try:
         rendered = previews.preview(template, profile, event)
     except TemplateError as error:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -17,14 +18,25 @@ from django.utils import timezone
 from django.utils.html import escape
 from django.views.decorators.http import require_POST
 
-from messaging import composing, connection, limits, verification
+from messaging import composing, connection, limits, policy, verification
 from messaging.admin import journal
+from messaging.admin.provider_form import stored
 from messaging.channels import open_channel
 from messaging.channels.base import Mail
 from messaging.errors import SendError
+from messaging.kinds import KINDS
 from messaging.models import Provider, SendingLimits
+from messaging.names import ChannelName
 
 PERMISSION = "messaging.change_provider"
+# What is asked for before a test is sent, by channel; there is none of the others.
+TRIALS = {
+    ChannelName.EMAIL.value: "Send a test mail to",
+    ChannelName.SMS.value: "Send a test message to",
+    ChannelName.WEBHOOK.value: "Call this address",
+    ChannelName.CHAT.value: "Write a test message into the chat",
+}
+NOUNS = {ChannelName.EMAIL.value: "mail"}
 LOCAL = {"127.0.0.1", "localhost", "::1", "testserver"}
 
 
@@ -48,18 +60,30 @@ def context(request: HttpRequest, provider: Provider) -> dict[str, Any]:
         "webhook": webhook(provider),
         "may_change": request.user.has_perm(PERMISSION),
         "is_mailbox": provider.kind == Provider.Kind.MAILBOX,
+        "trial_label": TRIALS.get(provider.channel, ""),
+        "needs_address": provider.channel != ChannelName.CHAT,
         "check_now": "check" in request.GET,
     }
 
 
 def webhook(provider: Provider) -> Webhook | None:
     """Return the address to paste at the provider, None for kinds that do not report."""
-    if provider.kind not in (Provider.Kind.SENDGRID, Provider.Kind.POSTMARK):
+    if not KINDS[provider.kind].reports:
         return None
     base = urlsplit(settings.BASE_URL)
     login = "USER:PASSWORD@" if settings.WEBHOOK_SECRET else ""
-    url = f"{base.scheme}://{login}{base.netloc}{base.path}/webhooks/anymail/{provider.kind}/tracking/"
-    protected = bool(settings.WEBHOOK_SECRET or provider.settings.get(verification.SETTING))
+    known = stored(provider)
+    protected = bool(
+        settings.WEBHOOK_SECRET or provider.settings.get(verification.SETTING) or "webhook_secret" in known
+    )
+    if provider.kind == "twilio":
+        # Twilio signs what it posts with the account's token.
+        path, login, protected = f"/webhooks/twilio/{provider.pk}/inbound/", "", True
+    elif provider.kind in (Provider.Kind.SENDGRID, Provider.Kind.POSTMARK):
+        path = f"/webhooks/anymail/{provider.kind}/tracking/"
+    else:
+        path = f"/webhooks/anymail/{provider.kind}/{provider.pk}/tracking/"
+    url = f"{base.scheme}://{login}{base.netloc}{base.path}{path}"
     return Webhook(url, bool(login), protected, base.hostname not in LOCAL)
 
 
@@ -78,7 +102,7 @@ def make_default(request: HttpRequest, provider_id: int) -> HttpResponse:
     provider = _provider(request, provider_id)
     with transaction.atomic():
         list(Provider.objects.select_for_update().order_by("pk").values_list("pk", flat=True))
-        Provider.objects.filter(is_default=True).update(is_default=False)
+        Provider.objects.filter(is_default=True, channel=provider.channel).update(is_default=False)
         Provider.objects.filter(pk=provider.pk).update(is_default=True)
         journal.note(request, provider, "Made the default.")
     provider.refresh_from_db()
@@ -91,14 +115,26 @@ def send_trial(request: HttpRequest, provider_id: int) -> HttpResponse:
     provider = _provider(request, provider_id)
     address = request.POST.get("address", "").strip()
     try:
-        validate_email(address)
+        _check_address(provider, address)
         sent = trial(provider, address)
-    except ValidationError:
-        return _panel(request, provider, trial_error="Write the address the test mail goes to.", address=address)
+    except ValidationError as error:
+        return _panel(request, provider, trial_error=error.messages[0], address=address)
     except SendError as error:
         return _panel(request, provider, trial_error=str(error), address=address)
     journal.note(request, provider, f"Sent a test mail to {address}.")
     return _panel(request, provider, trial_id=sent or "none", address=address)
+
+
+def _check_address(provider: Provider, address: str) -> None:
+    if provider.channel == ChannelName.EMAIL:
+        try:
+            validate_email(address)
+        except ValidationError as error:
+            raise ValidationError("Write the address the test mail goes to.") from error
+    if provider.channel == ChannelName.SMS and not policy.is_reachable(ChannelName.SMS, policy.plain_number(address)):
+        raise ValidationError("Write the number the test goes to, such as +4366012345678.")
+    if provider.channel == ChannelName.WEBHOOK and not address.startswith(("https://", "http://")):
+        raise ValidationError("Write the address that is called, such as https://shop.example/hooks/cuebird.")
 
 
 def trial(provider: Provider, address: str) -> str:
@@ -106,7 +142,11 @@ def trial(provider: Provider, address: str) -> str:
     current, now = SendingLimits.current(), timezone.now()
     if current.holds(now):
         raise SendError(limits.banner(current, now), permanent=True)
-    text = f"This mail shows that Cuebird can send through “{provider}”.\n"
+    if current.target and provider.channel != ChannelName.EMAIL:
+        raise SendError("While everything goes to the test address, only mails are sent.", permanent=True)
+    text = f"This {NOUNS.get(provider.channel, 'message')} shows that Cuebird can send through “{provider}”.\n"
+    if provider.channel == ChannelName.WEBHOOK:
+        text = json.dumps({"test": True, "text": text.strip()})
     mail = Mail(
         public_id=uuid4(),
         address=address,
@@ -115,7 +155,10 @@ def trial(provider: Provider, address: str) -> str:
         subject=f"A test mail through {provider}",
         html=f"<p>{escape(text)}</p>",
         text=text,
+        channel=provider.channel,
     )
+    if provider.channel == ChannelName.SMS:
+        mail = replace(mail, address=policy.plain_number(address))
     channel = open_channel(provider)
     try:
         return channel.send(composing.redirected(mail, current.target))

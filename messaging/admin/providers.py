@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
@@ -15,8 +15,11 @@ from unfold.admin import ModelAdmin
 
 from messaging import credentials
 from messaging.admin import provider_panel
-from messaging.admin.provider_form import SETTINGS, ProviderForm, stored
+from messaging.admin.provider_form import SECRETS, SETTINGS, ProviderForm, stored
+from messaging.channels import webhook
+from messaging.kinds import KINDS
 from messaging.models import Message, Provider
+from messaging.names import ChannelName
 
 
 def shown_for(name: str) -> str:
@@ -26,16 +29,23 @@ def shown_for(name: str) -> str:
     return " || ".join(f"kind == '{kind}'" for kind in kinds)
 
 
-SECRET_NAMES = ("api_key", "server_token", "username", "password")
 ACCOUNT = (
     "host",
     "port",
     "security",
-    *(name for secret in SECRET_NAMES for name in (secret, f"clear_{secret}")),
+    *(name for secret in SECRETS for name in (secret, f"clear_{secret}")),
+    "sender_domain",
+    "region",
+    "project_id",
+    "subaccount",
+    "gateway_url",
+    "gateway_body",
+    "vapid_public",
     "message_stream",
     "webhook_key",
     "api_url",
 )
+PACE = ("fallback", "per_second", "limits", "warm_up_from", "warm_up_first")
 
 
 @admin.register(Provider)
@@ -45,7 +55,7 @@ class ProviderAdmin(ModelAdmin):
     change_form_outer_after_template = "admin/messaging/provider/after.html"
     list_display = ("name", "kind", "from_email", "works", "default", "enabled")
     search_fields = ("name",)
-    empty_help = "A provider carries mails. Add one above; the built-in mailbox needs no account."
+    empty_help = "A provider carries messages. Add one above; the built-in mailbox needs no account."
     show_facets = admin.ShowFacets.NEVER
     conditional_fields = {name: shown_for(name) for name in ACCOUNT}
 
@@ -64,7 +74,10 @@ class ProviderAdmin(ModelAdmin):
         """Show the account's fields; to forget a secret is offered where there is one."""
         known = stored(obj) if isinstance(obj, Provider) else {}
         shown = [name for name in ACCOUNT if not name.startswith("clear_") or name.removeprefix("clear_") in known]
-        return ((None, {"fields": ("name", "kind", "from_email", *shown, "enabled")}),)
+        return (
+            (None, {"fields": ("name", "kind", "from_email", *shown, "enabled")}),
+            ("How fast, and who stands in", {"fields": PACE, "classes": ("collapse",)}),
+        )
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         initial: dict[str, Any] = super().get_changeform_initial_data(request)
@@ -86,8 +99,16 @@ class ProviderAdmin(ModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: Provider, form: Any, change: bool) -> None:
         """Let the first provider be the default one: mails without one could not be sent."""
-        if not change and not Provider.objects.filter(is_default=True).exists():
+        channel = KINDS[obj.kind].channel
+        if not change and not Provider.objects.filter(is_default=True, channel=channel).exists():
             obj.is_default = True
+        if channel == ChannelName.WEBHOOK and not obj.secrets:
+            secret = webhook.new_secret()
+            credentials.store(obj, {"signing_secret": secret})
+            text = (
+                f"Calls are signed with {secret}. Copy it now to the programs that are called: it is not shown again."
+            )
+            messages.warning(request, text)
         super().save_model(request, obj, form, change)
 
     def response_add(self, request: HttpRequest, obj: Provider, post_url_continue: str | None = None) -> HttpResponse:

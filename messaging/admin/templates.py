@@ -16,8 +16,8 @@ from events.admin_in_turn import InTurnAdmin
 from events.templatetags.console import moment
 from messaging.admin import editor, unsaved
 from messaging.admin.send_test import send_test
+from messaging.checking import problems
 from messaging.models import Template, TemplateVersion
-from messaging.rendering import problems
 from messaging.versions import content_of
 
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
+
+from messaging.names import ChannelName
 
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """A mail as it is handed over: rendered, with its links and headers.
+    """A message as it is handed over: rendered, with its links and headers. Only email has HTML and headers.
 
-    ``redirected``: ``address`` is the test address, and subject and headers name the person's own.
+    ``subject`` is the title of a push or in-app message, ``options`` is what its channel has besides (``url``,
+    ``style`` …), ``devices`` are those that a push goes to. ``redirected``: ``address`` is the test address, and
+    subject and headers name the person's own. ``untracked``: nobody counts opens and clicks.
     """
 
     public_id: UUID
@@ -24,10 +28,14 @@ class Mail:
     text: str
     headers: Mapping[str, str] = field(default_factory=dict)
     redirected: bool = False
+    untracked: bool = False
+    channel: str = ChannelName.EMAIL
+    options: Mapping[str, str] = field(default_factory=dict)
+    devices: Sequence[Mapping[str, Any]] = ()
 
 
 class Channel(Protocol):
-    """An account that mail can be handed to. One thread uses one channel; it is opened once and used many times."""
+    """An account that messages can be handed to. One thread uses one channel; it is opened once, used many times."""
 
     def send(self, mail: Mail) -> str:
         """Hand ``mail`` over and return the provider's id of it, "" when there is none. Raises SendError."""

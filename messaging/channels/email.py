@@ -1,21 +1,24 @@
-"""Email through a service's HTTP API, by way of django-anymail: one class, one line for each service."""
+"""Email through a service's HTTP API, by way of django-anymail. One class for all of them."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-from anymail.backends.postmark import EmailBackend as PostmarkBackend
-from anymail.backends.sendgrid import EmailBackend as SendGridBackend
 from anymail.exceptions import (
+    AnymailConfigurationError,
     AnymailError,
+    AnymailImproperlyInstalled,
     AnymailNotSupportedWarning,
     AnymailRecipientsRefused,
     AnymailRequestsAPIError,
 )
 from django.core.mail import EmailMultiAlternatives
 from django.core.mail.backends.base import BaseEmailBackend
+from django.utils.module_loading import import_string
 from requests import ConnectionError as ConnectionFailed
 from requests import ConnectTimeout, RequestException
 from requests.exceptions import SSLError
@@ -24,7 +27,9 @@ from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 from messaging import credentials
 from messaging.channels.base import Mail
 from messaging.errors import CredentialsError, SendError
+from messaging.kinds import KINDS
 from messaging.models import Provider
+from messaging.outward import retry_after
 
 # To connect, and to answer; in seconds.
 TIMEOUT = (5.0, 20.0)
@@ -36,45 +41,66 @@ TRY_LATER = {401, 403, 408, 429}
 warnings.filterwarnings("ignore", category=AnymailNotSupportedWarning)
 
 Options = Mapping[str, Any]
+Secrets = Mapping[str, str]
 
 
-def sendgrid(options: Options, secrets: Mapping[str, str]) -> BaseEmailBackend:
-    made: BaseEmailBackend = SendGridBackend(api_key=secrets["api_key"], timeout=TIMEOUT, **_address_of_api(options))
-    return made
+def _sendgrid(options: Options, secrets: Secrets) -> dict[str, Any]:
+    return {"api_key": secrets["api_key"]}
 
 
-def postmark(options: Options, secrets: Mapping[str, str]) -> BaseEmailBackend:
-    stream = options.get("message_stream") or None
-    token = secrets["server_token"]
-    made: BaseEmailBackend = PostmarkBackend(
-        server_token=token, message_stream=stream, timeout=TIMEOUT, **_address_of_api(options)
-    )
-    return made
+def _postmark(options: Options, secrets: Secrets) -> dict[str, Any]:
+    return {"server_token": secrets["server_token"], "message_stream": options.get("message_stream") or None}
 
 
-def _address_of_api(options: Options) -> dict[str, str]:
-    return {"api_url": options["api_url"]} if options.get("api_url") else {}
+def _amazon_ses(options: Options, secrets: Secrets) -> dict[str, Any]:
+    return {
+        "client_params": {
+            "aws_access_key_id": secrets["access_key_id"],
+            "aws_secret_access_key": secrets["secret_access_key"],
+            "region_name": options["region"],
+        }
+    }
+
+
+def _named_alike(options: Options, secrets: Secrets) -> dict[str, Any]:
+    """Return the settings of a service where ours are called as django-anymail calls them."""
+    known = {name: value for name, value in options.items() if value and name not in ("api_url", "webhook_key")}
+    return {**secrets, **known}
+
+
+@dataclass(frozen=True, slots=True)
+class _Service:
+    """How a service differs from the others: its settings, and headers that every mail bears."""
+
+    settings: Callable[[Options, Secrets], dict[str, Any]] = _named_alike
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+SERVICES: dict[str, _Service] = {
+    "sendgrid": _Service(_sendgrid),
+    # Without the header Postmark would put a Message-ID of its own in place of ours.
+    "postmark": _Service(_postmark, {"X-PM-KeepID": "true"}),
+    "amazon_ses": _Service(_amazon_ses),
+}
 
 
 class Service:
     """An account at a service that tracks opens and clicks itself. The connection is kept between mails."""
 
-    def __init__(
-        self,
-        provider: Provider,
-        backend: Callable[[Options, Mapping[str, str]], BaseEmailBackend],
-        headers: Mapping[str, str] | None = None,
-    ) -> None:
-        self.headers = headers or {}
-        self.backend = open_backend(provider, backend)
+    def __init__(self, provider: Provider) -> None:
+        self.kind, self.service = KINDS[provider.kind], SERVICES.get(provider.kind, _Service())
+        self.backend = open_backend(provider, partial(self._backend, provider.kind))
         self.backend.open()
         read_environment_once(self.backend)
 
     def send(self, mail: Mail) -> str:
-        message = compose(mail, self.headers)
+        message = compose(mail, self.service.headers)
         # What webhooks echo, so that a report finds its message whatever became of the answer to this call.
         message.metadata = {"message_id": str(mail.public_id)}
-        message.track_opens = message.track_clicks = True
+        if self.kind.tracks:
+            message.track_opens = message.track_clicks = not mail.untracked
+        if self.kind.takes_once:
+            self.backend.session.headers["Idempotency-Key"] = str(mail.public_id)  # type: ignore[attr-defined]
         try:
             self.backend.send_messages([message])
         except (AnymailError, RequestException, ValueError) as error:
@@ -83,6 +109,15 @@ class Service:
 
     def close(self) -> None:
         self.backend.close()
+
+    def _backend(self, kind: str, options: Options, secrets: Secrets) -> BaseEmailBackend:
+        given = self.service.settings(options, secrets)
+        if options.get("api_url"):
+            given["api_url"] = options["api_url"]
+        if kind != "amazon_ses":
+            given["timeout"] = TIMEOUT
+        made: BaseEmailBackend = import_string(f"anymail.backends.{kind}.EmailBackend")(**given)
+        return made
 
 
 def open_backend(
@@ -95,7 +130,10 @@ def open_backend(
         raise SendError(str(error), permanent=False) from error
     except KeyError as error:
         raise SendError(f"The provider “{provider}” has no {error.args[0]}.", permanent=False) from error
-    except (TypeError, ValueError) as error:
+    except AnymailImproperlyInstalled as error:
+        text = f"“{provider}” needs a package that is not installed: pip install 'cuebird[ses]'."
+        raise SendError(text, permanent=False) from error
+    except (AnymailConfigurationError, TypeError, ValueError) as error:
         raise SendError(f"The settings of “{provider}” are not valid: {error}", permanent=False) from error
 
 
@@ -137,7 +175,8 @@ def fault(error: Exception) -> SendError:
         # Accepted, but the answer makes no sense: it may well be out.
         unknown = 200 <= code < 300
         later = unknown or code in TRY_LATER or code >= 500
-        return SendError(text, permanent=not later, outcome_unknown=unknown)
+        after = retry_after(error.response) if error.response is not None else 0.0
+        return SendError(text, permanent=not later, outcome_unknown=unknown, after=after)
     return SendError(text, permanent=True)
 
 

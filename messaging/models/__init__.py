@@ -1,5 +1,6 @@
 """The tables of this room, by what they are about."""
 
+from messaging.models.content import Feed, Pace, Snippet, TemplateTranslation
 from messaging.models.limits import FrequencyCap, SendingLimits
 from messaging.models.messages import (
     TEST_KEY,
@@ -21,17 +22,21 @@ from messaging.models.messages import (
 __all__ = [
     "TEST_KEY",
     "DeliveryEvent",
+    "Feed",
     "FrequencyCap",
     "Layout",
     "Message",
     "MessageBody",
+    "Pace",
     "Priority",
     "Provider",
     "Purpose",
     "SendingLimits",
+    "Snippet",
     "Subscription",
     "Suppression",
     "Template",
+    "TemplateTranslation",
     "TemplateVersion",
     "Topic",
     "Unsubscription",

@@ -9,6 +9,8 @@ from django.db import models
 from django.db.models.functions import Now
 
 from events.models import Profile
+from messaging import kinds
+from messaging.names import TO_NO_PERSON, ChannelName
 from messaging.reasons import Reason
 from messaging.states import Status
 
@@ -41,21 +43,54 @@ class Provider(models.Model):
     ``settings`` holds what may be shown, ``secrets`` an encrypted JSON object; see ``messaging.credentials``.
     """
 
-    class Kind(models.TextChoices):
-        MAILBOX = "mailbox", "Built-in mailbox (nothing leaves this machine)"
-        SENDGRID = "sendgrid", "SendGrid"
-        POSTMARK = "postmark", "Postmark"
-        SMTP = "smtp", "SMTP server"
+    class Kind:
+        """Those that code speaks of by name; ``messaging.kinds`` has them all."""
+
+        MAILBOX = "mailbox"
+        SENDGRID = "sendgrid"
+        POSTMARK = "postmark"
+        SMTP = "smtp"
 
     name = models.CharField(max_length=100, unique=True)
-    kind = models.CharField(max_length=20, choices=Kind, default=Kind.MAILBOX)
+    kind = models.CharField(max_length=20, choices=kinds.choices, default=Kind.MAILBOX)
+    channel = models.CharField(
+        max_length=20, choices=ChannelName.choices(), default="email", db_default="email", editable=False
+    )
     from_email = models.CharField(
-        max_length=254, verbose_name="sender", help_text="For example: Acme <hello@mail.acme.com>"
+        max_length=254,
+        blank=True,
+        verbose_name="sender",
+        help_text="For example: Acme <hello@mail.acme.com>; of text messages a number or a name.",
     )
     settings = models.JSONField(default=dict, blank=True)
     secrets = models.TextField(blank=True, editable=False)
-    is_default = models.BooleanField(default=False, help_text="Used by every template that names no provider.")
+    is_default = models.BooleanField(
+        default=False, help_text="Used by every template of its channel that names no provider."
+    )
     enabled = models.BooleanField(default=True)
+    fallback = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        verbose_name="stand-in",
+        help_text="Carries messages while this one is out of order, or has reached what it may send today.",
+    )
+    per_second = models.PositiveIntegerField(
+        null=True, blank=True, verbose_name="messages a second, at most", help_text="Empty: as many as it takes."
+    )
+    domain_limits = models.JSONField(
+        default=dict, blank=True, db_default={}, help_text="Messages a minute, at most, by recipient domain."
+    )
+    warm_up_from = models.DateField(
+        null=True,
+        blank=True,
+        verbose_name="warm up from",
+        help_text="A new sender is trusted slowly: from this day on it sends a little more each day.",
+    )
+    warm_up_first = models.PositiveIntegerField(
+        default=50, db_default=50, verbose_name="messages on the first day", help_text="Half as many again each day."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     checked_at = models.DateTimeField(null=True, blank=True, editable=False)
     check_ok = models.BooleanField(null=True, editable=False)
@@ -64,12 +99,16 @@ class Provider(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["is_default"], condition=models.Q(is_default=True), name="one_default_provider"
+                fields=["channel"], condition=models.Q(is_default=True), name="one_default_provider"
             )
         ]
 
     def __str__(self) -> str:
         return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.channel = kinds.KINDS[self.kind].channel
+        super().save(*args, **kwargs)
 
 
 class Topic(models.Model):
@@ -161,7 +200,14 @@ class Layout(models.Model):
 class Template(models.Model):
     """A message as its author edits it. Publishing a campaign freezes it into a ``TemplateVersion``."""
 
+    class Markup(models.TextChoices):
+        HTML = "html", "HTML"
+        MJML = "mjml", "MJML (becomes HTML that every mail program shows alike)"
+
     name = models.CharField(max_length=100, unique=True)
+    channel = models.CharField(
+        max_length=20, choices=ChannelName.choices(), default=ChannelName.EMAIL, db_default="email"
+    )
     purpose = models.CharField(max_length=20, choices=Purpose, default=Purpose.MARKETING)
     topic = models.ForeignKey(
         Topic,
@@ -176,10 +222,16 @@ class Template(models.Model):
     )
     from_email = models.CharField(max_length=254, blank=True, verbose_name="sender", help_text="Empty: the provider's.")
     reply_to = models.CharField(max_length=254, blank=True)
-    subject = models.TextField()
+    subject = models.TextField(blank=True, default="")
     preheader = models.TextField(blank=True, help_text="The line an inbox shows after the subject.")
-    html = models.TextField(verbose_name="HTML")
+    markup = models.CharField(
+        max_length=10, choices=Markup, default=Markup.HTML, db_default="html", verbose_name="written in"
+    )
+    html = models.TextField(blank=True, default="", verbose_name="HTML")
     text = models.TextField(blank=True, help_text="Plain text. Empty: made from the HTML.")
+    options = models.JSONField(
+        default=dict, blank=True, db_default={}, help_text="What its channel has besides, such as url: texts by name."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -189,11 +241,18 @@ class Template(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if self.channel in TO_NO_PERSON:
+            self.purpose = Purpose.TRANSACTIONAL
+        super().save(*args, **kwargs)
+
 
 class TemplateVersion(models.Model):
     """A frozen template: what a published campaign sends, whatever is edited afterwards.
 
-    ``content`` has the keys subject, preheader, html, text, layout_html, layout_text, from_email, reply_to.
+    ``content`` has the keys subject, preheader, html, text, layout_html, layout_text, from_email, reply_to, channel;
+    where there are any, ``options`` (texts by name), ``languages`` (the same by language) and ``feeds`` (names), and
+    with ``compiled`` the HTML as it is rendered: snippets in place, MJML compiled, styles inlined.
     """
 
     template = models.ForeignKey(Template, on_delete=models.PROTECT, related_name="versions")
@@ -203,6 +262,8 @@ class TemplateVersion(models.Model):
     provider = models.ForeignKey(Provider, null=True, blank=True, on_delete=models.PROTECT)
     content = models.JSONField()
     content_hash = models.CharField(max_length=64)
+    note = models.TextField(blank=True, default="", db_default="", help_text="What has changed, and why.")
+    created_by = models.CharField(max_length=254, blank=True, default="", db_default="")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -324,6 +385,7 @@ class MessageBody(models.Model):
     html = models.TextField()
     text = models.TextField()
     headers = models.JSONField(default=dict)
+    options = models.JSONField(default=dict, db_default={})
 
     def __str__(self) -> str:
         return f"Body of message {self.message_id}"
@@ -342,6 +404,9 @@ class DeliveryEvent(models.Model):
     mta_response = models.TextField(blank=True, default="")
     url = models.TextField(blank=True, default="")
     user_agent = models.TextField(blank=True, default="")
+    machine = models.CharField(
+        max_length=30, blank=True, default="", db_default="", help_text="Why a program and no person did this."
+    )
     raw = models.JSONField(default=dict)
 
     class Meta:

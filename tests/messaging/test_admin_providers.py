@@ -196,7 +196,7 @@ def test_test_mail_is_handed_over(admin_client: Client) -> None:
     with smtp() as fake:
         provider = smtp_provider(fake)
         text = admin_client.post(f"{LIST}{provider.pk}/trial/", {"address": "me@example.com"}).content.decode()
-    assert "has taken the mail to me@example.com" in text
+    assert "has taken the message to me@example.com" in text
     assert fake.recipients == ["me@example.com"]
     assert fake.mails[0]["From"] == provider.from_email
     assert LogEntry.objects.get().change_message == "Sent a test mail to me@example.com."

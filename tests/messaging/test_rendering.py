@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from messaging.checking import problems
 from messaging.errors import TemplateError
-from messaging.rendering import Rendered, problems, render
+from messaging.rendering import Rendered, render
 
 UNSUBSCRIBE = "https://acme.example/m/u/abc?x=1&y=2"
 VARIABLES: dict[str, Any] = {

@@ -15,7 +15,7 @@ from events.audit import Actor
 from events.merging import merge
 from events.models import Event, Profile
 from messaging import claims, delivery, outbox, portrait, subscriptions, versions
-from messaging.models import Message, Subscription, Topic
+from messaging.models import Message, Provider, Subscription, Topic
 from messaging.policy import TopicState
 from messaging.subscriptions import Said
 from tests.factories import make_profile, make_provider, make_template, make_topic
@@ -198,4 +198,4 @@ def test_who_leaves_between_the_look_and_the_call_gets_nothing(monkeypatch: pyte
     queue(ada, topic)
     claimed = claims.claim(timezone.now() + timedelta(seconds=1), 10)
     say(ada, topic, NO, "email")
-    assert claims.call({claimed[0]: "ada@example.com"}, timezone.now()) == set()
+    assert claims.call([claims.Calling(claimed[0], "ada@example.com", Provider.objects.get())], timezone.now()) == set()

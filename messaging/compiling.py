@@ -1,0 +1,116 @@
+"""From what an author writes to what is rendered: snippets put in place, MJML made HTML, styles put into the tags.
+
+All of it happens once, when a version is frozen, and with the Liquid still in it: what parses HTML would move loops out
+of tables, so tags of Liquid are shielded while it works.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cache
+
+import css_inline
+import mrml
+
+from messaging.errors import TemplateError
+
+SNIPPET = re.compile(r"\{\{-?\s*snippets\.([\w-]+)\s*-?\}\}")
+# Snippets may stand in snippets, so deep.
+MAX_DEPTH = 5
+MAX_EXPANDED = 250_000
+CONTENT_MARK = re.compile(r"\{\{-?\s*content\s*(\|[^}]*)?-?\}\}")
+# Where the template stands in its layout, once both are one.
+BEGIN, END = "<!--cuebird:content-->", "<!--/cuebird:content-->"
+
+LIQUID = re.compile(r"\{%-?\s*raw\s*-?%\}.*?\{%-?\s*endraw\s*-?%\}|\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
+# Where a comment may stand in for a tag of Liquid, and where only a word may: inside of tags, comments, styles.
+WITHIN = re.compile(
+    r"<!--.*?-->|<(style|title|script|textarea)\b.*?</\1\s*>|<[a-z!/](?:\"[^\"]*\"|'[^']*'|[^>\"'])*>",
+    re.DOTALL | re.IGNORECASE,
+)
+HAS_STYLES = re.compile(r"<style\b", re.IGNORECASE)
+
+
+def expand(text: str, snippets: Mapping[str, str]) -> str:
+    """Put snippets where ``{{ snippets.name }}`` stands; unknown ones stay. Raises ValueError for endless ones."""
+    for _ in range(MAX_DEPTH):
+        if not SNIPPET.search(text):
+            return text
+        expanded = SNIPPET.sub(lambda match: snippets.get(match[1], match[0]), text)
+        if len(expanded) > MAX_EXPANDED:
+            raise ValueError("With its snippets it is too long.")
+        if expanded == text:
+            return text
+        text = expanded
+    if any(name in snippets for name in SNIPPET.findall(text)):
+        raise ValueError("A snippet contains itself, or snippets stand in each other more than five deep.")
+    return text
+
+
+def html_of(content: Mapping[str, str]) -> str:
+    """Return the HTML that is rendered for ``content``, "" where it is rendered as it was written.
+
+    Raises TemplateError for MJML that is none, and for styles that cannot be read.
+    """
+    html = content.get("html", "")
+    is_mjml = content.get("markup") == "mjml"
+    if not html or not (is_mjml or HAS_STYLES.search(html + content.get("layout_html", ""))):
+        return ""
+    if is_mjml:
+        html = mjml(html)
+    if layout := content.get("layout_html"):
+        html = CONTENT_MARK.sub(lambda _: f"{BEGIN}{html}{END}", layout)
+    return inlined(html)
+
+
+def mjml(source: str) -> str:
+    """Make HTML of MJML. Raises TemplateError."""
+    try:
+        made = mrml.to_html(source)
+    except OSError as error:
+        raise TemplateError("html", 0, f"This is not valid MJML: {error}") from error
+    text: str = made.content
+    return text
+
+
+def inlined(html: str) -> str:
+    """Put the rules of ``<style>`` into the tags; media queries stay where they are. Raises TemplateError."""
+    if not HAS_STYLES.search(html):
+        return html
+    kept: list[str] = []
+    shielded = _shield(html, kept)
+    try:
+        done = _inliner().inline(shielded)
+    except (css_inline.InlineError, ValueError) as error:
+        raise TemplateError("html", 0, f"The styles cannot be put into the tags: {error}") from error
+    return _unshield(done, kept)
+
+
+@cache
+def _inliner() -> css_inline.CSSInliner:
+    return css_inline.CSSInliner(load_remote_stylesheets=False, keep_at_rules=True, remove_inlined_selectors=True)
+
+
+def _shield(html: str, kept: list[str]) -> str:
+    """Replace the tags of Liquid: by comments where HTML may have any, by words elsewhere."""
+
+    def word(match: re.Match[str]) -> str:
+        kept.append(match[0])
+        return f"lqx{len(kept) - 1}x"
+
+    # Tags of Liquid may hold what looks like HTML, so they become words before places are told apart.
+    worded = LIQUID.sub(word, html)
+    pieces, at = [], 0
+    for place in WITHIN.finditer(worded):
+        pieces += [re.sub(r"lqx\d+x", r"<!--\g<0>-->", worded[at : place.start()]), place[0]]
+        at = place.end()
+    return "".join(pieces) + re.sub(r"lqx\d+x", r"<!--\g<0>-->", worded[at:])
+
+
+def _unshield(html: str, kept: list[str]) -> str:
+    return re.sub(
+        r"<!--lqx(\d+)x-->|lqx(\d+)x(?:=\"\")?",
+        lambda match: kept[int(match[1] or match[2])] if int(match[1] or match[2]) < len(kept) else match[0],
+        html,
+    )
