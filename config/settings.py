@@ -206,8 +206,6 @@ CACHES = {"default": cache_from_broker(env.str("CACHE_URL", default=BROKER_URL))
 # Basic auth that providers must show on our webhook addresses: "user:password".
 WEBHOOK_SECRET: str = env.str("WEBHOOK_SECRET", default="")
 ANYMAIL: dict[str, Any] = {"WEBHOOK_SECRET": WEBHOOK_SECRET} if WEBHOOK_SECRET else {}
-# Whether addresses that users enter (webhooks, feeds, gateways) may lead into this machine's own network.
-ALLOW_PRIVATE_ADDRESSES: bool = env.bool("ALLOW_PRIVATE_ADDRESSES", default=False)
 # Who is told when something needs a look, and by which server; without one such mails are written to the log.
 ADMINS: list[tuple[str, str]] = [("", address) for address in env.list("ADMINS", default=[])]
 vars().update(env.email_url("EMAIL_URL", default="consolemail://"))

@@ -17,7 +17,7 @@ from messaging import admission, claims, feedback, in_app_api, pacing, relevance
 from messaging.channels import push
 from messaging.composing import Outcome, Prepared, PutOff, Situation, look, prepare
 from messaging.kinds import KINDS
-from messaging.models import Message
+from messaging.models import Message, Provider
 from messaging.reasons import Reason
 from messaging.states import Status
 
@@ -126,7 +126,7 @@ def _settle(outcomes: Sequence[Outcome]) -> None:
 
 def _is_in_mailbox(outcome: Outcome) -> bool:
     provider = outcome.provider
-    return outcome.status == Status.SENT and provider is not None and not KINDS[provider.kind].calls_out
+    return outcome.status == Status.SENT and provider is not None and provider.kind == Provider.Kind.MAILBOX
 
 
 def _delivered(outcome: Outcome) -> feedback.Report:

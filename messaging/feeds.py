@@ -19,7 +19,7 @@ from django.core.cache import cache
 from requests import RequestException, Session
 
 from events import encryption, liquid_engine
-from messaging import outward
+from messaging import deadlines, outward
 from messaging.errors import SendError, TemplateError
 from messaging.models import Feed
 
@@ -101,8 +101,9 @@ def _fetch(feed: Feed, url: str) -> Answer:
     if feed.secret:
         headers["Authorization"] = encryption.decrypt(feed.secret)
     try:
-        response = _session().get(url, headers=headers, timeout=TIMEOUT, stream=True)
-        body = outward.body_of(response, MAX_ANSWER)
+        with deadlines.watched():
+            response = _session().get(url, headers=headers, timeout=TIMEOUT, stream=True)
+            body = outward.body_of(response, MAX_ANSWER)
     except (RequestException, ValueError) as error:
         return Answer(problem=f"{type(error).__name__}: {error}"[:300])
     if response.status_code != 200:

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 import msgspec
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
@@ -95,7 +96,7 @@ class ReportView(BrowserView):
         found = Message.objects.filter(profile=person, channel=ChannelName.IN_APP) if person else Message.objects.none()
         try:
             message = found.filter(public_id=public_id).first()
-        except ValueError:
+        except ValidationError:
             message = None
         if message is None:
             raise Refusal("not_found", "This visitor has no such message.", "messageId", 404)

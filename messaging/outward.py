@@ -11,6 +11,7 @@ from django.conf import settings
 from requests import RequestException, Response, Session
 from requests_hardened import Config, Manager
 
+from messaging import deadlines
 from messaging.errors import SendError
 
 # To connect, and to answer; in seconds.
@@ -25,7 +26,8 @@ def session() -> Session:
     """Return a session that keeps its connections; one thread uses one."""
     made: Session = Manager(
         Config(
-            ip_filter_enable=not settings.ALLOW_PRIVATE_ADDRESSES,
+            ip_filter_enable=not settings.CALLS_TO_PRIVATE_ADDRESSES,
+            ip_filter_allow_loopback_ips=False,
             never_redirect=True,
             default_timeout=TIMEOUT,
             user_agent_override="Cuebird/1",
@@ -33,6 +35,7 @@ def session() -> Session:
     ).get_session()
     # It would read the environment anew for each request, which costs as much as the rest of it.
     made.trust_env = False
+    deadlines.bound(made)
     return made
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from django.db.models import Q
 from requests import RequestException, Session
 
-from messaging import credentials, feedback, outward
+from messaging import credentials, deadlines, feedback, outward
 from messaging.connection import POSTMARK
 from messaging.errors import CredentialsError
 from messaging.feedback import Report
@@ -35,7 +35,8 @@ def search(now: datetime) -> int:
     theirs = Q(provider__in=providers) | (Q(provider=None) if default else Q(pk__in=[]))
     doubtful = Message.objects.filter(theirs, status=Status.UNKNOWN, called_at__range=(since, now - TOO_FRESH))
     reports = []
-    with outward.session() as session:
+    with Session() as session:
+        deadlines.bound(session)
         for message in doubtful.order_by("-called_at")[:AT_ONCE]:
             provider = providers.get(message.provider_id) if message.provider_id else default
             assert provider is not None, "the query asks for these alone"
@@ -54,6 +55,7 @@ def _find(session: Session, provider: Provider, message: Message) -> Report | No
                 "X-Postmark-Server-Token": credentials.reveal(provider)["server_token"],
                 "Accept": "application/json",
             },
+            timeout=outward.TIMEOUT,
         )
         said: dict[str, Any] = answer.json() if answer.ok else {}
     except (RequestException, CredentialsError, KeyError, ValueError):

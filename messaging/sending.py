@@ -18,7 +18,7 @@ from functools import cache
 from typing import Any
 
 from events import present
-from messaging import pacing, retry
+from messaging import deadlines, pacing, retry
 from messaging.channels import open_channel
 from messaging.channels.base import Channel
 from messaging.composing import Outcome, Prepared
@@ -55,7 +55,8 @@ def _pool(pid: int) -> ThreadPoolExecutor:
 
 def _send(prepared: Prepared) -> Outcome:
     try:
-        taken_as = _channel(prepared.provider).send(prepared.mail)
+        with deadlines.watched():
+            taken_as = _channel(prepared.provider).send(prepared.mail)
     except SendError as error:
         return _failed(prepared, error)
     except Exception as error:

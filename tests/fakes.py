@@ -18,6 +18,7 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
+from urllib.parse import parse_qsl
 from uuid import uuid4
 
 from aiosmtpd.controller import Controller
@@ -52,12 +53,15 @@ class Mishap:
 
 
 class Service:
-    """A fake HTTP API. ``mishaps`` befall the next sends, one each; ``delay`` holds up every answer.
+    """A fake HTTP API, of JSON or forms; ``raw`` ones keep bodies as they come.
+
+    ``mishaps`` befall the next sends, one each; ``delay`` holds up every answer.
 
     ``url``, once it runs, is what goes into ``provider.settings["api_url"]``.
     """
 
     path = "/"
+    raw = False
 
     def __init__(self) -> None:
         self.calls: list[Call] = []
@@ -117,7 +121,11 @@ class FakeSendGrid(Service):
 
 
 class FakePostmark(Service):
-    """Postmark's API: email and server."""
+    """Postmark's API: email, server, and the search for messages, which finds those of ``found`` (id by our id)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: dict[str, str] = {}
 
     def answer(self, call: Call) -> Answer:
         token = call.headers.get("x-postmark-server-token", "")
@@ -125,6 +133,14 @@ class FakePostmark(Service):
             return 401, {"ErrorCode": 10, "Message": "The Server Token you provided was invalid."}, {}
         if call.path.endswith("/server"):
             return 200, {"ID": 1, "Name": "Acme live"}, {}
+        if "/messages/outbound" in call.path:
+            asked = dict(parse_qsl(call.path.partition("?")[2]))
+            known = (
+                [{"MessageID": self.found[asked["metadata_message_id"]]}]
+                if asked["metadata_message_id"] in self.found
+                else []
+            )
+            return 200, {"TotalCount": len(known), "Messages": known}, {}
         if call.body["To"].startswith("inactive"):
             text = (
                 "You tried to send to a recipient that has been marked as inactive.\n"
@@ -164,7 +180,14 @@ class _Handler(BaseHTTPRequestHandler):
         self._serve(None)
 
     def do_POST(self) -> None:
-        self._serve(json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0)))))
+        self._serve(self._body(self.rfile.read(int(self.headers.get("Content-Length", 0)))))
+
+    def _body(self, read: bytes) -> Any:
+        if self.service.raw:
+            return read
+        if self.headers.get("Content-Type", "").startswith("application/x-www-form-urlencoded"):
+            return dict(parse_qsl(read.decode(), keep_blank_values=True))
+        return json.loads(read)
 
     def _serve(self, body: Any) -> None:
         service = self.service

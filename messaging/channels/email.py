@@ -24,7 +24,7 @@ from requests import ConnectTimeout, RequestException
 from requests.exceptions import SSLError
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
-from messaging import credentials
+from messaging import credentials, deadlines
 from messaging.channels.base import Mail
 from messaging.errors import CredentialsError, SendError
 from messaging.kinds import KINDS
@@ -148,6 +148,7 @@ def read_environment_once(backend: BaseEmailBackend) -> None:
     found = session.merge_environment_settings(url, {}, None, None, None)
     session.proxies, session.verify, session.cert = found["proxies"], found["verify"], found["cert"]
     session.trust_env = False
+    deadlines.bound(session)
 
 
 def compose(mail: Mail, headers: Mapping[str, str]) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.core.mail.backends.smtp import EmailBackend
 
+from messaging import deadlines
 from messaging.channels.base import Mail
 from messaging.channels.email import MAX_DETAIL, Options, compose, open_backend
 from messaging.errors import SendError
@@ -69,6 +70,8 @@ class Smtp:
         message = compose(mail, {})
         while True:
             fresh = self._open()
+            if self.backend.connection is not None:
+                deadlines.note(self.backend.connection)
             try:
                 self.backend.send_messages([message])
             except (OSError, ValueError) as error:
