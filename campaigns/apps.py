@@ -16,6 +16,7 @@ class CampaignsConfig(AppConfig):
         from events.segments import usage
         from messaging import interactions
         from messaging import topics as messaging_topics
+        from messaging import usage as template_usage
 
         nudges.register("pending", tasks.enroll)
         nudges.register("journeys", tasks.run_journeys)
@@ -26,6 +27,7 @@ class CampaignsConfig(AppConfig):
         usage.register(segments.uses)
         usage.register_asked(segments.asked)
         messaging_topics.register(topics.uses)
+        template_usage.register(topics.template_uses)
         computed_usage.register(computed.uses)
         interactions.offer_campaigns(questions.names)
         foreign.register(questions.KIND, questions.ask)

@@ -18,6 +18,12 @@ def uses(topic: Topic) -> Iterator[Use]:
     return segments.using(lambda tree: mentions(tree, topic.slug) or _sends(tree, edited, frozen))
 
 
+def template_uses(template: Template) -> Iterator[Use]:
+    """Yield the campaigns that send mails made from a template."""
+    frozen = set(TemplateVersion.objects.filter(template=template).values_list("pk", flat=True))
+    return segments.using(lambda tree: _sends(tree, {template.pk}, frozen))
+
+
 def _sends(tree: Any, edited: Collection[int], frozen: Collection[int]) -> bool:
     """Say whether JSON has a step that sends one of the templates: as it was frozen, else as it is edited."""
     if isinstance(tree, list):

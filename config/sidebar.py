@@ -50,6 +50,8 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             Entry("Mailbox", "inbox", "messaging_mailbox", "messaging.view_message"),
             Entry("Templates", "draft", "messaging_template_changelist", "messaging.view_template"),
             Entry("Layouts", "web_asset", "messaging_layout_changelist", "messaging.view_layout"),
+            Entry("Snippets", "extension", "messaging_snippet_changelist", "messaging.view_snippet"),
+            Entry("Feeds", "rss_feed", "messaging_feed_changelist", "messaging.view_feed"),
             Entry("Sending limits", "speed", "messaging_sendinglimits_changelist", "messaging.view_sendinglimits"),
             Entry("Frequency caps", "avg_pace", "messaging_frequencycap_changelist", "messaging.view_frequencycap"),
             Entry("Providers", "send", "messaging_provider_changelist", "messaging.view_provider"),

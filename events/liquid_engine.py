@@ -192,6 +192,16 @@ def _environment(*, escape: bool) -> Environment:
 _environments = {escape: _environment(escape=escape) for escape in (False, True)}
 
 
+def filter_names() -> list[str]:
+    """Return the names of all filters, for whoever completes them."""
+    return sorted(_environments[True].filters)
+
+
+def tag_names() -> list[str]:
+    """Return the names of all tags that begin something."""
+    return sorted(name for name in _environments[True].tags if name.isalpha())
+
+
 def run(source: str, variables: Mapping[str, object], missing: dict[str, None], *, escape: bool) -> str:
     """Render ``source``; names of missing variables are added to ``missing``. Raises Fault."""
     template = parse(source, escape)

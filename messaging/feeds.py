@@ -50,6 +50,11 @@ class Answer:
     data: Any = None
     problem: str = ""
 
+    @property
+    def pretty(self) -> str:
+        """The answer as people read it, its beginning."""
+        return json.dumps(self.data, indent=2, ensure_ascii=False)[:20_000]
+
 
 class Reader:
     """The feeds that a batch of messages reads. One statement for all of them, none when there are none."""
@@ -91,12 +96,13 @@ def ask(feed: Feed, url: str) -> Answer:
         return Answer(*kept)
     if _offline.get():
         return Answer(problem="nothing is asked while a campaign is tried out")
-    answer = _fetch(feed, url)
+    answer = fetch(feed, url)
     cache.set(key, (answer.data, answer.problem), FAILED_FOR if answer.problem else feed.keep_seconds)
     return answer
 
 
-def _fetch(feed: Feed, url: str) -> Answer:
+def fetch(feed: Feed, url: str) -> Answer:
+    """Ask ``url`` now, whatever is kept."""
     headers = dict(HEADERS)
     if feed.secret:
         headers["Authorization"] = encryption.decrypt(feed.secret)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
@@ -10,10 +11,10 @@ from django.utils import timezone
 
 from events import groups
 from events.models import Event, Profile
-from messaging import links, outbox, variables
+from messaging import feeds, links, outbox, variables
 from messaging.models import TEST_KEY, Message, Purpose, SendingLimits, Template
-from messaging.rendering import Rendered, render
-from messaging.versions import content_of, freeze
+from messaging.rendering import Rendered, localised, render
+from messaging.versions import compiled, content_of, freeze
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
@@ -23,21 +24,35 @@ if TYPE_CHECKING:
 NOBODY = UUID(int=0)
 
 
-def preview(template: Template, profile: Profile, event: Event | None) -> Rendered:
-    """Render ``template`` for a person, as if ``event`` had triggered it. Raises TemplateError."""
+def preview(
+    template: Template,
+    profile: Profile,
+    event: Event | None,
+    translations: Mapping[str, Mapping[str, str]] | None = None,
+    language: str | None = None,
+) -> Rendered:
+    """Render ``template`` for a person, as if ``event`` had triggered it. Raises TemplateError, SendError for a feed.
+
+    ``translations`` are those that are not saved yet; ``language`` "" is the template's own, None the person's.
+    """
+    content = compiled(content_of(template, translations))
+    spoken = profile.language if language is None else language
+    return _render(localised(content, spoken), profile, _known(event), template.purpose)
+
+
+def _render(content: Mapping[str, Any], profile: Profile, variables_: Mapping[str, Any], purpose: str) -> Rendered:
     belongs_to = groups.of_people([profile.pk]).get(profile.pk, []) if profile.pk else []
     postal = SendingLimits.current().postal_address
-    known = variables.build(profile, _known(event), links.unsubscribe_url(NOBODY), belongs_to, postal)
-    return render(content_of(template), known, unsubscribe_link=template.purpose == Purpose.MARKETING)
+    known = variables.build(profile, variables_, links.unsubscribe_url(NOBODY), belongs_to, postal)
+    if names := content.get("feeds"):
+        known["feeds"] = feeds.Reader(names).read(names, known)
+    return render(content, known, unsubscribe_link=purpose == Purpose.MARKETING)
 
 
 def of_message(message: Message) -> Rendered:
-    """Render a message that has not been sent, for its person as they are now. Raises TemplateError."""
-    belongs_to = groups.of_people([message.profile_id]).get(message.profile_id, [])
-    postal = SendingLimits.current().postal_address
-    known = variables.build(message.profile, message.variables, links.unsubscribe_url(NOBODY), belongs_to, postal)
-    content = message.template_version.content
-    return render(content, known, unsubscribe_link=message.purpose == Purpose.MARKETING)
+    """Render a message that has not been sent, for its person as they are now. Raises TemplateError, SendError."""
+    content = localised(message.template_version.content, message.profile.language)
+    return _render(content, message.profile, message.variables, message.purpose)
 
 
 def send_test(

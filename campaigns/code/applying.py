@@ -19,7 +19,7 @@ from campaigns.models import AppliedCode, Campaign
 from events import references
 from events.models import Segment
 from events.segments.usage import mentions
-from messaging import topics
+from messaging import topics, usage
 from messaging.models import Template, Topic
 
 ADD, CHANGE, SAME, CONFLICT, WRONG = "+", "~", "=", "!", "x"
@@ -107,7 +107,10 @@ def _wanted(slugs: Collection[str]) -> dict[str, set[int]] | None:
                 open_ones.append(segment.condition)
     trees = [*drafts, *segments.values()]
     named = {topic.pk for topic in Topic.objects.all() if any(topics.mentions(tree, topic.slug) for tree in trees)}
+    snippets, feeds = usage.mentioned(templates)
     return {
+        "snippet": snippets,
+        "feed": feeds,
         "topic": named | {template.topic_id for template in templates if template.topic_id},
         "layout": {template.layout_id for template in templates if template.layout_id},
         "template": {template.pk for template in templates},

@@ -16,7 +16,8 @@ from campaigns import places, publishing
 from campaigns.models import Admission, Campaign
 from events.models import Segment
 from events.segments import keeping
-from messaging.models import Layout, Provider, Purpose, Template, Topic
+from messaging.models import Feed, Layout, Provider, Purpose, Snippet, Template, TemplateTranslation, Topic
+from messaging.versions import TRANSLATED
 
 Body = dict[str, Any]
 ADMISSION: Body = {"holdout": 0, "in_global": True, "stages": [], "hours": None}
@@ -110,9 +111,13 @@ def _store_layout(body: Body, row: Layout | None) -> None:
 
 
 def _template(row: Template) -> Body:
-    plain = ("name", "purpose", "from_email", "reply_to", "subject", "preheader", "html", "text")
+    plain = ("name", "channel", "purpose", "from_email", "reply_to", "subject", "preheader", "markup", "html", "text")
     return {
-        **_plain(*plain)(row),
+        **_plain(*plain, "options")(row),
+        "languages": {
+            each.language: {name: text for name in TRANSLATED if (text := getattr(each, name))}
+            for each in row.translations.order_by("language")
+        },
         "topic": row.topic.slug if row.topic else "",
         "layout": row.layout.name if row.layout else "",
         "provider": row.provider.name if row.provider else "",
@@ -126,7 +131,35 @@ def _store_template(body: Body, row: Template | None) -> None:
         "layout": _named(Layout, "name", body["layout"], "layout"),
         "provider": _named(Provider, "name", body["provider"], "provider"),
     }
+    languages = body.pop("languages")
     found = _set(row, Template, body)
+    _clean(found)
+    found.save()
+    _store_languages(found, languages)
+
+
+def _store_languages(template: Template, languages: Any) -> None:
+    if not isinstance(languages, dict) or not all(isinstance(words, dict) for words in languages.values()):
+        raise Mistake("languages", "has to name languages, each with its words")
+    template.translations.exclude(language__in=languages).delete()
+    for language, words in languages.items():
+        if unknown := [name for name in words if name not in TRANSLATED]:
+            raise Mistake(f"languages.{language}.{unknown[0]}", f"known are {', '.join(TRANSLATED)}")
+        row = template.translations.filter(language=language).first()
+        texts = {name: words.get(name, "") for name in TRANSLATED}
+        found = _set(row, TemplateTranslation, {**texts, "template": template, "language": language})
+        _clean(found)
+        found.save()
+
+
+def _store_snippet(body: Body, row: Snippet | None) -> None:
+    found = _set(row, Snippet, body)
+    _clean(found)
+    found.save()
+
+
+def _store_feed(body: Body, row: Feed | None) -> None:
+    found = _set(row, Feed, body)
     _clean(found)
     found.save()
 
@@ -217,12 +250,35 @@ KINDS: dict[str, Kind] = {
             "layout", "layouts", Layout, "name", {"html": "", "text": ""}, _plain("name", "html", "text"), _store_layout
         ),
         Kind(
+            "snippet",
+            "snippets",
+            Snippet,
+            "slug",
+            {"content": "", "description": ""},
+            _plain("slug", "content", "description"),
+            _store_snippet,
+        ),
+        # The authorization stays where it is: files hold no secrets.
+        Kind(
+            "feed",
+            "feeds",
+            Feed,
+            "slug",
+            {"url": "", "keep_seconds": 300, "fallback": None},
+            _plain("slug", "url", "keep_seconds", "fallback"),
+            _store_feed,
+        ),
+        Kind(
             "template",
             "templates",
             Template,
             "name",
             {
+                "channel": "email",
                 "purpose": Purpose.MARKETING.value,
+                "markup": "html",
+                "options": {},
+                "languages": {},
                 "topic": "",
                 "layout": "",
                 "provider": "",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from email.utils import parseaddr
 from typing import Any
 
@@ -12,11 +11,9 @@ from django.conf import settings
 from campaigns import places
 from campaigns.engine.steps import Workflow
 from campaigns.preflight.finding import Finding
-from events import catalog, liquid_engine
-from events.models import ComputedTrait, EventDefinition
-from messaging import rendering
+from messaging import linting
 from messaging.models import Provider, Purpose, SendingLimits, Template
-from messaging.variables import PERSON
+from messaging.names import ChannelName
 from messaging.versions import content_of
 
 # Reserved by RFC 2606 and 6761: nobody gets an answer from there.
@@ -25,22 +22,6 @@ NOWHERE = ("example", "invalid", "localhost", "test", "local")
 OTHERS = frozenset(
     ("gmail.com", "googlemail.com", "yahoo.com", "hotmail.com", "outlook.com", "live.com", "aol.com", "icloud.com")
 )
-SHOWN = 10
-
-
-@dataclass(slots=True)
-class _Known:
-    """What traffic has shown: properties of the event at hand and traits, None where nothing was observed yet."""
-
-    properties: set[str] | None
-    traits: set[str] | None
-    event: str
-
-    def of(self, root: str) -> tuple[set[str] | None, str]:
-        """Return what is known below a variable, and who lacks the rest."""
-        if root == "customer":
-            return self.traits, "nobody"
-        return (self.properties, f"no “{self.event}”") if root in ("trigger", "event") else (None, "")
 
 
 def warnings(workflow: Workflow, draft: dict[str, Any]) -> Iterator[Finding]:
@@ -48,18 +29,17 @@ def warnings(workflow: Workflow, draft: dict[str, Any]) -> Iterator[Finding]:
     sends = list(places.send_steps(draft))
     ids = [step["template"] for _, step in sends]
     templates = Template.objects.select_related("layout", "provider").in_bulk(ids)
-    known = _known(workflow.trigger.event)
-    default = Provider.objects.filter(is_default=True).first()
+    defaults = {provider.channel: provider for provider in Provider.objects.filter(is_default=True)}
     postal = SendingLimits.current().postal_address.strip()
     for place, step in sends:
         template = templates.get(step["template"])
         if template is None:
             continue
         content = content_of(template)
-        yield from _variables(place, template.name, content, known)
-        if template.purpose == Purpose.MARKETING:
+        yield from _variables(place, template.name, content, workflow.trigger.event)
+        if template.purpose == Purpose.MARKETING and template.channel == ChannelName.EMAIL:
             yield from _lawful(place, template.name, content, postal)
-        yield from _sender(place, template, default)
+        yield from _sender(place, template, defaults.get(template.channel))
         if step.get("sending", "automatic") == "never":
             yield Finding(
                 "sends_nothing",
@@ -69,54 +49,10 @@ def warnings(workflow: Workflow, draft: dict[str, Any]) -> Iterator[Finding]:
             )
 
 
-def _known(event: str) -> _Known:
-    names = (event, catalog.TRAITS)
-    observed = dict(EventDefinition.objects.filter(name__in=names, observed__gt=0).values_list("name", "observed"))
-    properties = {stat.path for stat in catalog.properties(event)} if event in observed else None
-    traits = None
-    if catalog.TRAITS in observed:
-        computed = ComputedTrait.objects.values_list("name", flat=True)
-        traits = {stat.path for stat in catalog.traits()} | set(computed) | PERSON
-    return _Known(properties, traits, event)
-
-
-def _variables(place: str, name: str, content: Mapping[str, str], known: _Known) -> Iterator[Finding]:
-    """Yield the variables that nobody has ever had; what was not observed at all is left alone."""
-    for path in sorted(_shown(content))[:SHOWN]:
-        root, _, rest = path.partition(".")
-        seen, nobody = known.of(root)
-        if seen is None or not rest or rest in seen or any(each.startswith(f"{rest}.") for each in seen):
-            continue
-        nearest = catalog.spelled_like(rest, seen)
-        meant = f" Did you mean {root}.{nearest}?" if nearest else ""
-        yield Finding(
-            "variable",
-            f"{place}.template",
-            f"{name} shows {{{{ {path} }}}}, which {nobody} has had so far",
-            f"Correct it in the template, or give it a default.{meant}",
-        )
-
-
-def _shown(content: Mapping[str, str]) -> set[str]:
-    """Return the variables that a mail speaks of, as paths; places in lists are cut off."""
-    found: set[str] = set()
-    for field in rendering.FIELDS:
-        try:
-            template = liquid_engine.parse(content.get(field, ""), escape=False)
-        except liquid_engine.Fault:
-            continue
-        for uses in template.analyze(include_partials=False).globals.values():
-            found.update(_path(use.segments) for use in uses)
-    return found
-
-
-def _path(segments: list[Any]) -> str:
-    parts: list[str] = []
-    for segment in segments:
-        if not isinstance(segment, str) or (parts and segment in ("size", "first", "last")):
-            break
-        parts.append(segment)
-    return ".".join(parts)
+def _variables(place: str, name: str, content: Mapping[str, Any], event: str) -> Iterator[Finding]:
+    """Yield the variables that nobody has ever had, or many lack; what was not observed at all is left alone."""
+    for lack in linting.lacking(content, event):
+        yield Finding("variable", f"{place}.template", f"{name} {lack.words}", lack.advice)
 
 
 def _lawful(place: str, name: str, content: Mapping[str, str], postal: str) -> Iterator[Finding]:
@@ -156,7 +92,7 @@ def _sender(place: str, template: Template, default: Provider | None) -> Iterato
         )
     sender = template.from_email or provider.from_email or settings.DEFAULT_FROM_EMAIL
     domain = parseaddr(sender)[1].rpartition("@")[2].lower()
-    if provider.kind == Provider.Kind.MAILBOX:
+    if provider.kind == Provider.Kind.MAILBOX or template.channel != ChannelName.EMAIL:
         return
     if domain.rpartition(".")[2] in NOWHERE or domain in ("example.com", "example.org", "example.net"):
         yield Finding(

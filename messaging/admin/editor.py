@@ -7,24 +7,28 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from events import groups as belonging
+from events import liquid_engine, vocabulary
 from events.models import Event, Profile
-from messaging import checking, variables
+from messaging import checking, link_check, linting, segments, variables
 from messaging import preview as previews
 from messaging.admin import frames, insertable, people, unsaved
-from messaging.errors import TemplateError
-from messaging.models import Purpose, Template
+from messaging.errors import SendError, TemplateError
+from messaging.models import Feed, Purpose, Snippet, Template
+from messaging.names import ChannelName
 from messaging.rendering import Rendered
 from messaging.versions import content_of
 
 VIEW_PEOPLE = "events.view_profile"
 
+MOST_WORDS = 300
 FIELD_NAMES = {
+    "url": "Address",
     "subject": "Subject",
     "preheader": "Pre-header",
     "html": "HTML",
@@ -69,7 +73,7 @@ def chosen(request: HttpRequest, values: QueryDict) -> tuple[Profile, Event | No
 
 def choice(request: HttpRequest) -> HttpResponse:
     """Show who and what the preview is made with; an unnamed event becomes the person's newest one."""
-    _require(request, "messaging.view_template", "messaging.view_layout")
+    require(request, "messaging.view_template", "messaging.view_layout")
     response = render(request, "admin/messaging/editor/choice.html", choice_context(request, request.GET))
     response["HX-Trigger-After-Settle"] = "cbm:preview"
     return response
@@ -100,7 +104,7 @@ def choice_context(request: HttpRequest, values: QueryDict) -> dict[str, Any]:
 
 def found_people(request: HttpRequest) -> HttpResponse:
     """List people whose user id or email begins with ``?q=``."""
-    _require(request, VIEW_PEOPLE)
+    require(request, VIEW_PEOPLE)
     found = people.beginning_with(request.GET.get("q", ""))
     return render(request, "admin/messaging/editor/people.html", {"people": found, "q": request.GET.get("q", "")})
 
@@ -108,23 +112,36 @@ def found_people(request: HttpRequest) -> HttpResponse:
 @require_POST
 def preview_template(request: HttpRequest) -> HttpResponse:
     """Show the template editor's unsaved content as a mail."""
-    _require(request, "messaging.view_template")
-    return _preview(request, unsaved.template(request.POST))
+    require(request, "messaging.view_template")
+    return _preview(request, unsaved.template(request.POST), unsaved.translations(request.POST))
 
 
 @require_POST
 def preview_layout(request: HttpRequest) -> HttpResponse:
     """Show the layout editor's unsaved content around a template, or around a sample."""
-    _require(request, "messaging.view_layout")
+    require(request, "messaging.view_layout")
     wanted = request.POST.get("within", "")
     inside = Template.objects.filter(pk=int(wanted)).first() if wanted.isdecimal() else None
     return _preview(request, unsaved.in_layout(request.POST, inside or unsaved.SAMPLE))
 
 
-def _preview(request: HttpRequest, template: Template) -> HttpResponse:
+def _preview(
+    request: HttpRequest, template: Template, translations: dict[str, dict[str, str]] | None = None
+) -> HttpResponse:
     profile, event = chosen(request, request.POST)
-    rendered, notes = _try_out(template, profile, event)
-    context = {"rendered": rendered, "notes": notes, "frame": frames.document(rendered.html) if rendered else ""}
+    language = request.POST.get("language", "*")
+    wanted = Wanted(template, profile, event, translations or {}, None if language == "*" else language)
+    rendered, notes = _try_out(wanted)
+    context: dict[str, Any] = {"rendered": rendered, "notes": notes, "channel": template.channel}
+    if rendered and rendered.html:
+        context |= {
+            "frame": frames.document(rendered.html),
+            "dark": frames.document(rendered.html, dark=True),
+            "bare": frames.document(rendered.html, pictures=False),
+            "size": len(rendered.html.encode()),
+        }
+    if rendered and template.channel == ChannelName.SMS:
+        context["segments"] = segments.count(rendered.text)
     response = render(request, "admin/messaging/editor/result.html", context)
     if rendered is None:
         # The last good preview stays, so that the author sees both the error and where it was.
@@ -132,19 +149,70 @@ def _preview(request: HttpRequest, template: Template) -> HttpResponse:
     return response
 
 
-def _try_out(template: Template, profile: Profile, event: Event | None) -> tuple[Rendered | None, list[Note]]:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is looked at, for whom, and in which language (None: the person's)."""
+
+    template: Template
+    profile: Profile
+    event: Event | None
+    translations: dict[str, dict[str, str]]
+    language: str | None
+
+
+def _try_out(wanted: Wanted) -> tuple[Rendered | None, list[Note]]:
     """Return the mail, None when there is none, and what to tell its author."""
-    content = content_of(template)
-    if not any(content[name] for name in ("subject", "html", "text")):
-        return None, [Note("info", "Begin with the subject: the preview follows while you write.")]
+    template = wanted.template
+    content = content_of(template, wanted.translations)
+    if not any(content[name] for name in ("subject", "html", "text")) and not content.get("options"):
+        return None, [Note("info", "Begin to write: the preview follows.")]
     notes = [problem_note(problem) for problem in checking.problems(content)]
     try:
-        rendered = previews.preview(template, profile, event)
+        rendered = previews.preview(template, wanted.profile, wanted.event, wanted.translations, wanted.language)
     except TemplateError as error:
         note = problem_note(str(error))
         return None, [note, *(other for other in notes if other != note)]
+    except SendError as error:
+        return None, [Note("bad", str(error)), *notes]
     notes += [Note("warn", f"{name} is missing: nothing is written there.") for name in rendered.missing]
+    notes += [
+        Note("warn", f"It {lack.words}. {lack.advice}")
+        for lack in linting.lacking(content, wanted.event.name if wanted.event else "")
+        if lack.path not in rendered.missing
+    ]
+    notes += [Note("info", text) for text in linting.of_mail(rendered)]
     return rendered, notes + _unsubscribe_note(template, content)
+
+
+@require_POST
+def check_links(request: HttpRequest) -> HttpResponse:
+    """Follow the links of the unsaved mail, and say which of them lead nowhere."""
+    require(request, "messaging.view_template")
+    template = unsaved.template(request.POST)
+    profile, event = chosen(request, request.POST)
+    try:
+        rendered = previews.preview(template, profile, event, unsaved.translations(request.POST))
+    except (TemplateError, SendError) as error:
+        return render(request, "admin/messaging/editor/links.html", {"error": str(error)})
+    found = link_check.check(linting.links(rendered.html))
+    return render(request, "admin/messaging/editor/links.html", {"links": found})
+
+
+def words(request: HttpRequest) -> JsonResponse:
+    """Return what can be completed while somebody writes: names of the catalogue, filters, snippets and feeds."""
+    require(request, "messaging.view_template", "messaging.view_layout")
+    event = request.GET.get("event", "")
+    known = vocabulary.words("property", vocabulary.About(event=event))
+    return JsonResponse(
+        {
+            "trait": [[word.value, word.seen] for word in vocabulary.words("trait")[:MOST_WORDS]],
+            "property": [[word.value, word.seen] for word in known[:MOST_WORDS]],
+            "filter": liquid_engine.filter_names(),
+            "tag": liquid_engine.tag_names(),
+            "snippet": list(Snippet.objects.values_list("slug", flat=True)[:MOST_WORDS]),
+            "feed": list(Feed.objects.values_list("slug", flat=True)[:MOST_WORDS]),
+        }
+    )
 
 
 def problem_note(problem: str) -> Note:
@@ -159,7 +227,7 @@ def problem_note(problem: str) -> Note:
 
 def _unsubscribe_note(template: Template, content: dict[str, str]) -> list[Note]:
     shown = "unsubscribe_url" in content["html"] + content["layout_html"]
-    if template.purpose != Purpose.MARKETING or shown:
+    if template.purpose != Purpose.MARKETING or shown or template.channel != ChannelName.EMAIL:
         return []
     text = (
         "This marketing mail has no unsubscribe link of its own, so a plain one is put at its end. "
@@ -168,7 +236,7 @@ def _unsubscribe_note(template: Template, content: dict[str, str]) -> list[Note]
     return [Note("warn", text)]
 
 
-def _require(request: HttpRequest, *permissions: str) -> None:
+def require(request: HttpRequest, *permissions: str) -> None:
     """Raise PermissionDenied unless the user has one of ``permissions``."""
     if not any(request.user.has_perm(permission) for permission in permissions):
         raise PermissionDenied

@@ -20,9 +20,23 @@ HEAD = (
 )
 
 
-def document(html: str) -> str:
-    """Return the text of the srcdoc attribute (to be escaped by the page's template)."""
-    return HEAD + html
+# As mail programs do that turn every mail dark: all colours round, pictures back again.
+TURNED = (
+    "<style>html{background:#fff;filter:invert(1) hue-rotate(180deg)}"
+    "img,video{filter:invert(1) hue-rotate(180deg)}</style>"
+)
+DARK_STYLES = re.compile(r"\(\s*prefers-color-scheme\s*:\s*dark\s*\)", re.IGNORECASE)
+
+
+def document(html: str, *, dark: bool = False, pictures: bool = True) -> str:
+    """Return the text of the srcdoc attribute (to be escaped by the page's template).
+
+    ``dark``: as a mail program in dark mode shows it, by the mail's own dark styles where it has any.
+    """
+    head = HEAD if pictures else HEAD.replace("img-src * data:", "img-src 'none'")
+    if not dark:
+        return head + html
+    return head + (DARK_STYLES.sub("(min-width:0)", html) if DARK_STYLES.search(html) else TURNED + html)
 
 
 def without_tracking(html: str) -> str:

@@ -6,12 +6,22 @@
   let last = null;
   let variablesOpen = false;
 
-  document.addEventListener("focusin", (event) => {
-    if (FIELDS.some((name) => event.target.id === `id_${name}`)) last = event.target;
-  });
+  const remember = (event) => {
+    if (FIELDS.some((name) => event.target.id === `id_${name}` || event.target.id.endsWith(`-${name}`))) last = event.target;
+  };
+  document.addEventListener("focusin", remember);
+  document.addEventListener("cbm:focus", remember);
 
   function insert(code) {
-    const field = last || fieldOf("html");
+    const shown = FIELDS.map(fieldOf).find((field) => field && (field.offsetParent || field.cbmView));
+    const field = last || shown;
+    if (!field) return;
+    if (field.cbmView) {
+      const view = field.cbmView;
+      view.dispatch(view.state.replaceSelection(code));
+      view.focus();
+      return;
+    }
     field.focus();
     field.setRangeText(code, field.selectionStart, field.selectionEnd, "end");
     field.dispatchEvent(new Event("input", { bubbles: true }));
@@ -21,6 +31,13 @@
     const inLayout = document.getElementById("layout_form");
     const field = name.startsWith("layout_") && !inLayout ? document.getElementById("id_layout") : fieldOf(name);
     if (!field) return;
+    if (field.cbmView) {
+      const view = field.cbmView;
+      const place = view.state.doc.line(Math.min(Math.max(line, 1), view.state.doc.lines));
+      view.dispatch({ selection: { anchor: place.from, head: place.to }, scrollIntoView: true });
+      view.focus();
+      return;
+    }
     field.focus();
     if (!line || !field.setSelectionRange) return;
     const lines = field.value.split("\n");
@@ -67,4 +84,20 @@
     scale();
   });
   window.addEventListener("resize", scale);
+
+  // In which languages the preview can be shown: those that have a row.
+  function languages() {
+    const choice = document.getElementById("cbm-language");
+    if (!choice) return;
+    const inputs = [...document.querySelectorAll("input[name^='translations-'][name$='-language']")];
+    const known = inputs.filter((input) => !input.name.includes("__prefix__")).map((input) => input.value.trim()).filter(Boolean);
+    const kept = choice.value;
+    [...choice.options].slice(2).forEach((option) => option.remove());
+    known.forEach((language) => choice.add(new Option(language, language)));
+    choice.value = kept;
+    if (choice.selectedIndex < 0) choice.value = "*";
+    choice.closest(".cbm-language").hidden = !known.length;
+  }
+  document.addEventListener("input", (event) => { if (event.target.name && event.target.name.endsWith("-language")) languages(); });
+  languages();
 })();

@@ -18,6 +18,8 @@ from tests.factories import make_event, make_profile, make_provider, make_source
 pytestmark = pytest.mark.django_db
 
 TEMPLATES = "/admin/messaging/template/"
+# The browser posts along how many rows for languages there are.
+ROWS = {"translations-TOTAL_FORMS": "0", "translations-INITIAL_FORMS": "0"}
 PREVIEW = f"{TEMPLATES}preview/"
 LAYOUTS = "/admin/messaging/layout/"
 
@@ -35,7 +37,7 @@ def source() -> Source:
 def form(**values: Any) -> dict[str, Any]:
     """Return what the browser posts of the template editor."""
     content = {"name": "Mail", "purpose": Purpose.TRANSACTIONAL, "subject": "Hello", "html": "<p>Hello</p>"}
-    return {**content, "preheader": "", "text": "", "layout": "", "from_email": "", "reply_to": "", **values}
+    return {**content, "preheader": "", "text": "", "layout": "", "from_email": "", "reply_to": "", **ROWS, **values}
 
 
 def preview(client: Client, **values: Any) -> str:
@@ -76,7 +78,7 @@ def test_preview_puts_the_mail_into_the_chosen_layout(admin_client: Client, ada:
 
 def test_empty_form_is_greeted_without_complaint(admin_client: Client) -> None:
     text = preview(admin_client, subject="", html="")
-    assert "Begin with the subject" in text
+    assert "Begin to write" in text
     assert "cb-note--bad" not in text
 
 
@@ -182,7 +184,7 @@ def test_preview_costs_few_statements(admin_client: Client, ada: Profile, source
     event = make_event(ada, source=source)
     with CaptureQueriesContext(connection) as queries:
         preview(admin_client, layout=layout.pk, profile=ada.pk, event=event.pk)
-    assert len(queries) <= 7
+    assert len(queries) <= 12
 
 
 @pytest.mark.parametrize("path", [TEMPLATES, f"{TEMPLATES}add/", LAYOUTS, f"{LAYOUTS}add/"])

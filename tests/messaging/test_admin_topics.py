@@ -80,5 +80,6 @@ def test_a_template_names_its_topic(admin_client: Client) -> None:
     url = f"/admin/messaging/template/{template.pk}/change/"
     assert "Newsletter" in text_of(admin_client, url)
     said = {name: getattr(template, name) for name in ("name", "purpose", "subject", "preheader", "html", "text")}
+    said |= {"translations-TOTAL_FORMS": "0", "translations-INITIAL_FORMS": "0"}
     admin_client.post(url, {**said, "topic": topic.pk, "provider": "", "layout": "", "from_email": "", "reply_to": ""})
     assert Template.objects.get().topic == topic

@@ -1,0 +1,31 @@
+/* The visual editor: GrapesJS with its MJML blocks, kept to this server alone. */
+(() => {
+  const holder = document.getElementById("cbm-visual");
+  if (!holder || !window.grapesjs) return;
+  const decode = document.createElement("textarea");
+  decode.innerHTML = document.getElementById("cbm-visual-source").textContent;
+  const preset = window["grapesjs-mjml"].default || window["grapesjs-mjml"];
+  const editor = grapesjs.init({
+    container: holder,
+    height: "calc(100vh - 220px)",
+    fromElement: false,
+    storageManager: false,
+    telemetry: false,
+    cssIcons: "",
+    noticeOnUnload: false,
+    avoidInlineStyle: false,
+    plugins: [preset],
+    pluginsOpts: { [preset]: { resetDevices: true, fonts: {}, hideSelector: true } },
+  });
+  editor.setComponents(decode.value);
+  const form = document.getElementById("cbm-visual-form");
+  let saved = false;
+  let touched = false;
+  editor.on("load", () => setTimeout(() => editor.on("update", () => { touched = true; }), 500));
+  form.addEventListener("submit", () => {
+    saved = true;
+    form.elements.mjml.value = editor.getHtml();
+  });
+  window.addEventListener("beforeunload", (event) => { if (touched && !saved) event.preventDefault(); });
+  window.cuebirdVisual = editor;
+})();
