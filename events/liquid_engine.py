@@ -25,7 +25,7 @@ from liquid.template import BoundTemplate
 from liquid.token import Token
 from liquid.undefined import UNDEFINED, Undefined
 
-from events import liquid_filters
+from events import liquid_filters, liquid_local
 
 MAX_SOURCE = 250_000
 MAX_OUTPUT = 1_000_000
@@ -185,7 +185,7 @@ def _environment(*, escape: bool) -> Environment:
     # There are no partials: without their tags the error says so where it is made.
     for tag in ("include", "render"):
         del environment.tags[tag]
-    liquid_filters.install(environment)
+    liquid_filters.install(environment, liquid_local.LOCAL)
     return environment
 
 

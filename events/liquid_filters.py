@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
-from collections.abc import Callable
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
 from functools import wraps
@@ -12,6 +15,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dateutil import parser
+from dateutil.relativedelta import relativedelta
 from liquid import Environment, RenderContext, soft_str
 from liquid.builtin.filters.array import join
 from liquid.builtin.filters.string import replace
@@ -29,6 +33,8 @@ WEIGHT_OF_WORDS = 40
 BY_WORD = {"split", "squish", "strip_html", "titlecase", "truncatewords"}
 MAX_BITS = 1024
 MAX_FORMAT = 200
+# So many days, months … can be added to a point in time.
+MAX_SHIFT = 5_000
 # Unix times above this are milliseconds: as seconds they would lie beyond the year 5000.
 MILLISECONDS_FROM = 10**11
 
@@ -38,9 +44,9 @@ WITHOUT_CENTS = {"JPY", "KRW"}
 Filter = Callable[..., Any]
 
 
-def install(environment: Environment) -> None:
-    """Give ``environment`` our filters and bound every filter it has."""
-    environment.filters |= OWN
+def install(environment: Environment, more: Mapping[str, Filter]) -> None:
+    """Give ``environment`` our filters and ``more``, and bound every filter it has."""
+    environment.filters |= {**OWN, **more}
     for name, filter_ in environment.filters.items():
         environment.filters[name] = _bounded(name, filter_)
 
@@ -109,7 +115,7 @@ def bounded_join(value: object, separator: object = " ", *, environment: Environ
 # --- Time -----------------------------------------------------------------------------------------------------------
 def format_date(value: object, form: object = "%Y-%m-%d", zone: object = None) -> str:
     """Write a point in time: text, Unix seconds or ``now``, in ``zone`` (an IANA name; UTC when it is empty)."""
-    moment = _moment(value)
+    moment = moment_of(value)
     if moment is None:
         return "" if value is None or isinstance(value, Undefined) else soft_str(value)
     if zone and not isinstance(zone, Undefined):
@@ -121,7 +127,7 @@ def format_date(value: object, form: object = "%Y-%m-%d", zone: object = None) -
 
 def in_zone(value: object, zone: object) -> object:
     """Move a point in time to ``zone``, for a following ``date``; what is no time stays as it is."""
-    moment = _moment(value)
+    moment = moment_of(value)
     return value if moment is None else moment.astimezone(_zone(zone))
 
 
@@ -132,7 +138,7 @@ def _zone(name: object) -> ZoneInfo:
         raise FilterArgumentError(f"there is no time zone {str(name)[:60]!r}", token=None) from error
 
 
-def _moment(value: object) -> datetime | None:
+def moment_of(value: object) -> datetime | None:
     """Read ``value`` as a point in time; None when it is none. A time without a zone is in UTC."""
     if isinstance(value, datetime):
         moment = value
@@ -141,7 +147,7 @@ def _moment(value: object) -> datetime | None:
     elif isinstance(value, int | float) and not isinstance(value, bool):
         moment = datetime.fromtimestamp(value / 1000 if abs(value) >= MILLISECONDS_FROM else value, UTC)
     elif isinstance(value, str) and value.strip().removeprefix("-").isdecimal() and len(value) < 16:
-        return _moment(int(value))
+        return moment_of(int(value))
     elif isinstance(value, str) and value in ("now", "today"):
         moment = datetime.now(UTC)
     elif isinstance(value, str) and 0 < len(value) < 100:
@@ -154,10 +160,30 @@ def _moment(value: object) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+def _shifted(sign: int, unit: str) -> Filter:
+    """Return a filter that moves a point in time: ``add_day: 3``, ``subtract_month: 1``."""
+
+    def shifted(value: object, count: object = 1) -> object:
+        moment, number = moment_of(value), number_of(count)
+        if moment is None or number is None:
+            return value
+        if abs(number) > MAX_SHIFT:
+            raise ResourceLimitError(f"{unit}: at most {MAX_SHIFT} can be added", token=None)
+        return moment + relativedelta(**{f"{unit}s": sign * int(number)})
+
+    return shifted
+
+
+def timestamp(value: object) -> object:
+    """Return a point in time as Unix seconds, to reckon with."""
+    moment = moment_of(value)
+    return value if moment is None else int(moment.timestamp())
+
+
 # --- Numbers --------------------------------------------------------------------------------------------------------
 def format_number(value: object, digits: object = None) -> str:
     """Write a number with thousands separators: 1234.5 → 1,234.5; ``digits`` fixes the places behind the point."""
-    number = _number(value)
+    number = number_of(value)
     if number is None:
         return soft_str(value)
     if digits is None or isinstance(digits, Undefined):
@@ -167,7 +193,7 @@ def format_number(value: object, digits: object = None) -> str:
 
 def currency(value: object, code: object = "USD") -> str:
     """Write an amount: 1234.5 → $1,234.50; ``currency: "EUR"`` → €1,234.50."""
-    number = _number(value)
+    number = number_of(value)
     if number is None:
         return soft_str(value)
     name = str(code).upper()
@@ -178,17 +204,17 @@ def currency(value: object, code: object = "USD") -> str:
 
 def rounded_currency(value: object, code: object = "USD") -> str:
     """Write an amount without its cents: 1234.5 → $1,234."""
-    number = _number(value)
+    number = number_of(value)
     return soft_str(value) if number is None else currency(number.to_integral_value(), code).removesuffix(".00")
 
 
 def money(value: object, code: object = "USD") -> str:
     """Write an amount that is given in cents: 123450 → $1,234.50."""
-    number = _number(value)
+    number = number_of(value)
     return soft_str(value) if number is None else currency(number / 100, code)
 
 
-def _number(value: object) -> Decimal | None:
+def number_of(value: object) -> Decimal | None:
     if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
         return None
     try:
@@ -207,7 +233,7 @@ def titlecase(value: str) -> str:
 
 def pluralize(count: object, one: object, many: object = None) -> object:
     """Choose the word that fits a number: ``{{ n }} {{ n | pluralize: "item", "items" }}``."""
-    if _number(count) == 1:
+    if number_of(count) == 1:
         return one
     return f"{one}s" if many is None else many
 
@@ -226,6 +252,45 @@ def _digest(name: str) -> Filter:
     return digest
 
 
+def _hmac(name: str) -> Filter:
+    @string_filter
+    def keyed(value: str, key: object = "") -> str:
+        return hmac.new(str(key).encode(), value.encode("utf-8", "replace"), name).hexdigest()
+
+    return keyed
+
+
+@string_filter
+def handleize(value: str) -> str:
+    """Make a word for addresses: Blue Shoes! → blue-shoes."""
+    plain = unicodedata.normalize("NFKD", value).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
+
+
+@string_filter
+def camelcase(value: str) -> str:
+    """Write words as one: blue shoes → BlueShoes."""
+    return "".join(word[:1].upper() + word[1:] for word in re.split(r"[\W_]+", value) if word)
+
+
+def money_with_currency(value: object, code: object = "USD") -> str:
+    """Write an amount that is given in cents, with its currency: 123450 → $1,234.50 USD."""
+    return f"{money(value, code)} {str(code).upper()}"
+
+
+def money_without_trailing_zeros(value: object, code: object = "USD") -> str:
+    """Write an amount that is given in cents, whole ones without cents: 123400 → $1,234."""
+    return money(value, code).removesuffix(".00")
+
+
+def money_without_currency(value: object) -> str:
+    """Write an amount that is given in cents, without a sign: 123450 → 1,234.50."""
+    number = number_of(value)
+    return soft_str(value) if number is None else f"{number / 100:,.2f}"
+
+
+UNITS = ("second", "minute", "hour", "day", "week", "month", "year")
+
 OWN: dict[str, Filter] = {
     "date": format_date,
     "timezone": in_zone,
@@ -240,6 +305,19 @@ OWN: dict[str, Filter] = {
     "md5": _digest("md5"),
     "sha1": _digest("sha1"),
     "sha256": _digest("sha256"),
+    "sha2": _digest("sha256"),
+    "hmac_sha1": _hmac("sha1"),
+    "hmac_sha256": _hmac("sha256"),
+    "handleize": handleize,
+    "handle": handleize,
+    "camelcase": camelcase,
+    "camelize": camelcase,
+    "money_with_currency": money_with_currency,
+    "money_without_trailing_zeros": money_without_trailing_zeros,
+    "money_without_currency": money_without_currency,
+    "timestamp": timestamp,
+    **{f"add_{unit}": _shifted(1, unit) for unit in UNITS},
+    **{f"subtract_{unit}": _shifted(-1, unit) for unit in UNITS},
     "replace": bounded_replace,
     "join": bounded_join,
 }

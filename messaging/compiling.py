@@ -12,6 +12,9 @@ from functools import cache
 
 import css_inline
 import mrml
+from inscriptis import get_text
+from inscriptis.model.config import ParserConfig
+from lxml.etree import LxmlError
 
 from messaging.errors import TemplateError
 
@@ -29,6 +32,10 @@ WITHIN = re.compile(
     r"<!--.*?-->|<(style|title|script|textarea)\b.*?</\1\s*>|<[a-z!/](?:\"[^\"]*\"|'[^']*'|[^>\"'])*>",
     re.DOTALL | re.IGNORECASE,
 )
+# Filters and tags that write HTML, which would stand in the text as such.
+MADE_BY_LIQUID = re.compile(r"\|\s*(?:safe|newline_to_br)\b|\{%-?\s*(?:capture|tablerow|assign|echo|liquid|cycle)\b")
+LONE_TAGS = re.compile(r"^[ \t]*((?:\{%[^\n]*?%\}[ \t]*)+)\n", re.MULTILINE)
+LINKS = ParserConfig(display_links=True)
 HAS_STYLES = re.compile(r"<style\b", re.IGNORECASE)
 
 
@@ -62,6 +69,41 @@ def html_of(content: Mapping[str, str]) -> str:
     if layout := content.get("layout_html"):
         html = CONTENT_MARK.sub(lambda _: f"{BEGIN}{html}{END}", layout)
     return inlined(html)
+
+
+def text_of(content: Mapping[str, str]) -> str:
+    """Return the text part that is rendered for a mail whose author wrote none, made once and not for each message.
+
+    "" where that would not do, as the mail is put together from HTML that only Liquid knows.
+    """
+    if content.get("text") or not content.get("html") or content.get("channel", "email") != "email":
+        return ""
+    html, frame = content.get("compiled") or content["html"], content.get("layout_html", "")
+    if content.get("layout_text"):
+        html = html.partition(BEGIN)[2].partition(END)[0] or html
+    elif frame and not content.get("compiled"):
+        html = CONTENT_MARK.sub(lambda _: content["html"], frame)
+    if MADE_BY_LIQUID.search(html):
+        return ""
+    kept: list[str] = []
+
+    def word(match: re.Match[str]) -> str:
+        kept.append(match[0])
+        return f"lqx{len(kept) - 1}x"
+
+    # A line that holds tags alone would be an empty one.
+    return LONE_TAGS.sub(r"\1", _unshield(to_text(LIQUID.sub(word, html)), kept))
+
+
+def to_text(html: str) -> str:
+    """Make a text part of HTML: headings, lists, tables, and links with their addresses. Raises TemplateError."""
+    if not html.strip():
+        return ""
+    try:
+        lines = [line.rstrip() for line in get_text(html, LINKS).splitlines()]
+    except LxmlError as error:
+        raise TemplateError("html", 0, f"no text part can be made from this HTML: {error}") from error
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() + "\n"
 
 
 def mjml(source: str) -> str:

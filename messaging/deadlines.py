@@ -70,7 +70,7 @@ def note(connection: HasSocket) -> None:
 def bound(session: Session) -> None:
     """Make the connections of ``session`` known to whoever watches."""
     for adapter in session.adapters.values():
-        adapter.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}  # type: ignore[attr-defined]
+        adapter.poolmanager.pool_classes_by_scheme = POOLS  # type: ignore[attr-defined]
 
 
 class _Connection(HTTPConnection):
@@ -91,6 +91,9 @@ class _Pool(HTTPConnectionPool):
 
 class _SecurePool(HTTPSConnectionPool):
     ConnectionCls = _SecureConnection
+
+
+POOLS: dict[str, type[HTTPConnectionPool]] = {"http": _Pool, "https": _SecurePool}
 
 
 @cache

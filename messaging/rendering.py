@@ -9,13 +9,10 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
-from inscriptis import get_text
-from inscriptis.model.config import ParserConfig
 from liquid import Markup
-from lxml.etree import LxmlError
 
 from events import liquid_engine
-from messaging.compiling import BEGIN, END
+from messaging.compiling import BEGIN, END, to_text
 from messaging.errors import TemplateError
 from messaging.names import ChannelName
 
@@ -37,7 +34,7 @@ FOOTER_TEXT = "\n\nUnsubscribe: {url}\n"
 
 BODY_OPENS = re.compile(r"<body\b[^>]*>", re.IGNORECASE)
 BODY_CLOSES = re.compile(r"</body\s*>", re.IGNORECASE)
-LINKS = ParserConfig(display_links=True)
+BLANK_LINES = re.compile(r"\n\s*\n\s*\n+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +52,20 @@ class Rendered:
     options: Mapping[str, str] = field(default_factory=dict)
 
 
+# Who reads a template in another language than theirs reads its dates in English, too.
+OWN_LANGUAGE = "en"
+
+
 def localised(content: Mapping[str, Any], language: str) -> Mapping[str, Any]:
     """Return ``content`` in ``language``: for ``de-AT`` what is there in it, else in ``de``, else as it was written."""
     languages = content.get("languages")
     if not languages or not language:
         return content
     wanted = language.strip().lower().replace("_", "-")
-    words = languages.get(wanted) or languages.get(wanted.partition("-")[0])
-    return {**content, **words} if words else content
+    for name in (wanted, wanted.partition("-")[0]):
+        if languages.get(name):
+            return {**content, **languages[name], "language": name}
+    return {**content, "language": OWN_LANGUAGE}
 
 
 def render(content: Mapping[str, Any], variables: Mapping[str, object], *, unsubscribe_link: bool = False) -> Rendered:
@@ -72,6 +75,8 @@ def render(content: Mapping[str, Any], variables: Mapping[str, object], *, unsub
     does one that shows no ``variables["postal_address"]``, where there is any.
     Missing variables are empty. Raises TemplateError; a hostile template does so within about a second.
     """
+    if content.get("language"):
+        variables = {**variables, "language": content["language"]}
     if content.get("channel", ChannelName.EMAIL) != ChannelName.EMAIL:
         return _plain(content, variables)
     missing: dict[str, None] = {}
@@ -100,7 +105,7 @@ def _run(name: str, content: Mapping[str, Any], variables: Mapping[str, object],
         # NUL has no place in a mail, and no database stores it.
         return liquid_engine.run(source, variables, missing, escape=escapes(name)).replace("\0", "") if source else ""
     except liquid_engine.Fault as fault:
-        raise TemplateError("html" if name == "compiled" else name, fault.line, fault.message) from fault
+        raise TemplateError("html" if name.startswith("compiled") else name, fault.line, fault.message) from fault
 
 
 def _html(content: Mapping[str, Any], variables: Mapping[str, object], missing: dict[str, None]) -> tuple[str, str]:
@@ -142,18 +147,12 @@ def _text_part(
 ) -> str:
     """Return the author's text, else one made from the HTML, within the layout's text where it has one."""
     written, frame = content.get("text"), content.get("layout_text")
-    text = _run("text", content, variables, missing) if written else _to_text(inner if frame else html)
+    if not written and content.get("compiled_text"):
+        # What the text lacks, the HTML has told of.
+        text = BLANK_LINES.sub("\n\n", _run("compiled_text", content, variables, {})).strip() + "\n"
+    else:
+        text = _run("text", content, variables, missing) if written else to_text(inner if frame else html)
     return _run("layout_text", content, {**variables, "content": text}, missing) if frame else text
-
-
-def _to_text(html: str) -> str:
-    if not html.strip():
-        return ""
-    try:
-        lines = [line.rstrip() for line in get_text(html, LINKS).splitlines()]
-    except LxmlError as error:
-        raise TemplateError("html", 0, f"no text part can be made from this HTML: {error}") from error
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() + "\n"
 
 
 def _links_to(url: str, html: str) -> bool:

@@ -7,10 +7,12 @@ one.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import random
 import threading
 import time
+from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -29,6 +31,9 @@ from messaging.states import Status
 
 logger = logging.getLogger(__name__)
 THREADS = 32
+FEWEST = 4
+# Calls a second that one process could make if they cost nothing but waiting.
+RATE = 500
 # Servers hang up on idle connections, and a request that meets such a moment is in doubt: better to connect anew.
 IDLE_SECONDS = 4.0
 
@@ -40,7 +45,40 @@ def hand_over(prepared: Sequence[Prepared]) -> list[Outcome]:
     # What stays here is not waited for.
     if len(prepared) < 2 or not any(KINDS[one.provider.kind].calls_out for one in prepared):
         return [_send(one) for one in prepared]
-    return list(pool().map(_send, prepared))
+    waiting, outcomes, spans = deque(enumerate(prepared)), dict[int, Outcome](), list[float]()
+
+    def send_waiting(_: int) -> None:
+        # Each thread takes the next one when it is free: a slow call holds up nobody but its thread.
+        while True:
+            try:
+                number, one = waiting.popleft()
+            except IndexError:
+                return
+            began = time.monotonic()
+            outcomes[number] = _send(one)
+            spans.append(time.monotonic() - began)
+
+    list(pool().map(send_waiting, range(min(_pace.threads, len(prepared)))))
+    _pace.learn(spans)
+    return [outcomes[number] for number in range(len(prepared))]
+
+
+class _Pace:
+    """How many threads are of use: as many as keep ``RATE`` calls a second under way, by how long a call takes.
+
+    More of them would only be in each other's way: that, too, makes calls long, so the quickest tell how long they are.
+    """
+
+    def __init__(self) -> None:
+        self.seconds = THREADS / RATE
+
+    @property
+    def threads(self) -> int:
+        return max(FEWEST, min(THREADS, math.ceil(self.seconds * RATE)))
+
+    def learn(self, spans: Sequence[float]) -> None:
+        quick = sorted(spans)[len(spans) // 8]
+        self.seconds += (quick - self.seconds) / 4
 
 
 def pool() -> ThreadPoolExecutor:
@@ -125,3 +163,6 @@ def _forget(provider: Provider) -> None:
 def _kept() -> dict[int, _Open]:
     kept: dict[int, _Open] = _mine.__dict__.setdefault("channels", {})
     return kept
+
+
+_pace = _Pace()

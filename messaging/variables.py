@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from django.conf import settings
+
 from events.models import Group, Profile
 
 # A word too many costs a look-up, nothing else.
@@ -68,4 +70,7 @@ def build(
         "groups": [group(found) for found in groups],
         "unsubscribe_url": unsubscribe_url,
         "postal_address": postal_address,
+        # How dates and numbers are written (events.liquid_local).
+        "language": profile.language,
+        "time_zone": profile.time_zone or settings.FALLBACK_TIME_ZONE,
     }

@@ -58,6 +58,8 @@ def compiled(content: Content) -> Content:
     for words in (done, *done.get("languages", {}).values()):
         if html := compiling.html_of(done | words):
             words["compiled"] = html
+        if words is done or {"html", "text"} & words.keys():
+            words["compiled_text"] = compiling.text_of(done | words)
     if feeds := sorted({name for text in texts(done) for name in FEED.findall(text)}):
         done["feeds"] = feeds
     return done

@@ -24,8 +24,9 @@ from requests import ConnectTimeout, RequestException
 from requests.exceptions import SSLError
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
-from messaging import credentials, deadlines
+from messaging import credentials
 from messaging.channels.base import Mail
+from messaging.channels.quick import QuickSession
 from messaging.errors import CredentialsError, SendError
 from messaging.kinds import KINDS
 from messaging.models import Provider
@@ -138,7 +139,7 @@ def open_backend(
 
 
 def read_environment_once(backend: BaseEmailBackend) -> None:
-    """Let a backend's session keep what the environment says of proxies and certificates.
+    """Give a backend a quick session, which keeps what the environment says of proxies and certificates.
 
     By itself it would go through the environment anew for each mail, which costs as much as the rest of the request.
     """
@@ -148,7 +149,7 @@ def read_environment_once(backend: BaseEmailBackend) -> None:
     found = session.merge_environment_settings(url, {}, None, None, None)
     session.proxies, session.verify, session.cert = found["proxies"], found["verify"], found["cert"]
     session.trust_env = False
-    deadlines.bound(session)
+    backend.session = QuickSession(session)  # type: ignore[attr-defined]
 
 
 def compose(mail: Mail, headers: Mapping[str, str]) -> Any:

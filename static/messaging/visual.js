@@ -17,6 +17,21 @@
     plugins: [preset],
     pluginsOpts: { [preset]: { resetDevices: true, fonts: {}, hideSelector: true } },
   });
+  // Its buttons are icons of a font from elsewhere: words say more.
+  const WORDS = {
+    "open-sm": "Style", "open-tm": "Settings", "open-layers": "Parts", "open-blocks": "Blocks",
+    "sw-visibility": "Borders", preview: "Preview", fullscreen: "Full screen", "export-template": "Code",
+    "mjml-import": "Import", "open-code": "Code", "canvas-clear": "Clear",
+  };
+  editor.on("load", () => {
+    editor.Panels.getPanels().forEach((panel) => panel.get("buttons").forEach((button) => {
+      if (/<svg/.test(button.get("label") || "")) return;
+      const word = WORDS[button.id] || button.id;
+      button.set({ className: "cbm-visual__word", label: word, attributes: { title: word, "aria-label": word } });
+    }));
+    const blocks = editor.Panels.getButton("views", "open-blocks");
+    if (blocks) blocks.set("active", true);
+  });
   editor.setComponents(decode.value);
   const form = document.getElementById("cbm-visual-form");
   let saved = false;

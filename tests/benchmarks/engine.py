@@ -44,9 +44,13 @@ class Engine:
 
 
 @contextmanager
-def started() -> Iterator[Engine]:
-    """Make a database with a template whose mails go to the mail service."""
-    with durable.postgres_server() as database, taker.started() as service, loaded.used_by_django(database.url):
+def started(milliseconds: int = 0) -> Iterator[Engine]:
+    """Make a database with a template whose mails go to the mail service, which answers after so many milliseconds."""
+    with (
+        durable.postgres_server() as database,
+        taker.started(milliseconds) as service,
+        loaded.used_by_django(database.url),
+    ):
         make_template()
         provider = Provider.objects.get()
         provider.kind, provider.settings = Provider.Kind.SENDGRID, {"api_url": service.url}

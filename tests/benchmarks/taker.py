@@ -1,7 +1,7 @@
 """A mail service that costs next to nothing: it accepts whatever is posted, in one thread of a process of its own.
 
-``started`` runs it; it prints its port. A GET is answered with when, by the machine's monotonic clock, mails were
-accepted since the last GET.
+It answers at once, or each call so many milliseconds after it came. ``started`` runs it; it prints its port. A GET is
+answered with when, by the machine's monotonic clock, mails were accepted since the last GET.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -39,9 +40,9 @@ class Taker:
 
 
 @contextmanager
-def started() -> Iterator[Taker]:
+def started(milliseconds: int = 0) -> Iterator[Taker]:
     """Run the service for as long as the block lasts."""
-    command = [sys.executable, "-m", "tests.benchmarks.taker"]
+    command = [sys.executable, "-m", "tests.benchmarks.taker", str(milliseconds)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as process:
         try:
             yield Taker(process)
@@ -49,13 +50,18 @@ def started() -> Iterator[Taker]:
             process.kill()
 
 
-def _serve(listener: socket.socket) -> None:
+def _serve(listener: socket.socket, delay: float) -> None:
     accepted: list[float] = []
+    # Answers that are not due yet; all wait equally long, so the first is the next.
+    waiting: deque[tuple[float, socket.socket, bytes]] = deque()
     taken = 0
     with selectors.DefaultSelector() as selector:
         selector.register(listener, selectors.EVENT_READ, bytearray())
         while True:
-            for key, _ in selector.select():
+            while waiting and waiting[0][0] <= time.monotonic():
+                _, client, answer = waiting.popleft()
+                client.sendall(answer)
+            for key, _ in selector.select(max(0.0, waiting[0][0] - time.monotonic()) if waiting else None):
                 client, heard = key.fileobj, key.data
                 assert isinstance(client, socket.socket)
                 if client is listener:
@@ -74,7 +80,10 @@ def _serve(listener: socket.socket) -> None:
                 elif _is_whole(heard):
                     accepted.append(time.monotonic())
                     taken += 1
-                    client.sendall(_ACCEPTED % taken)
+                    if delay:
+                        waiting.append((time.monotonic() + delay, client, _ACCEPTED % taken))
+                    else:
+                        client.sendall(_ACCEPTED % taken)
                     heard.clear()
 
 
@@ -87,4 +96,4 @@ def _is_whole(request: bytearray) -> bool:
 if __name__ == "__main__":
     with socket.create_server(("127.0.0.1", 0), backlog=128) as server:
         print(server.getsockname()[1], flush=True)
-        _serve(server)
+        _serve(server, int(sys.argv[1]) / 1000)
