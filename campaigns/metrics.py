@@ -25,6 +25,8 @@ DEEDS = {
     "delivered": Metric.DELIVERED,
     "opened": Metric.OPENED,
     "clicked": Metric.CLICKED,
+    "machine_opened": Metric.MACHINE_OPENED,
+    "machine_clicked": Metric.MACHINE_CLICKED,
     "bounced": Metric.BOUNCED,
     "complained": Metric.COMPLAINED,
     "unsubscribed": Metric.UNSUBSCRIBED,

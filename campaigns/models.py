@@ -677,6 +677,8 @@ class Metric(models.TextChoices):
     DELIVERED = "delivered", "Delivered"
     OPENED = "opened", "Opened"
     CLICKED = "clicked", "Clicked"
+    MACHINE_OPENED = "machine_opened", "Opened by programs"
+    MACHINE_CLICKED = "machine_clicked", "Clicked by programs"
     BOUNCED = "bounced", "Bounced"
     COMPLAINED = "complained", "Reported as spam"
     UNSUBSCRIBED = "unsubscribed", "Unsubscribed"

@@ -18,11 +18,11 @@ from django.db import connection, transaction
 
 from events import log
 from events.raw_json import storable
-from messaging import lists
+from messaging import lists, machines
 from messaging.lists import Left, Struck
 from messaging.locks import lock_messages
 from messaging.models import Message, Suppression
-from messaging.names import event
+from messaging.names import ChannelName, event
 from messaging.states import REPORTED, Status, after_report
 
 # Anymail's kinds that say more than that the provider has the message.
@@ -36,6 +36,9 @@ STATUSES = {
     "failed": Status.REJECTED,
     "complained": Status.COMPLAINED,
     "unsubscribed": Status.UNSUBSCRIBED,
+    # Whatever looked at it, it has arrived.
+    "machine_opened": Status.DELIVERED,
+    "machine_clicked": Status.DELIVERED,
 }
 # What the log is told of, and as what (see messaging.names).
 DEEDS = {
@@ -48,6 +51,8 @@ DEEDS = {
     "failed": "rejected",
     "complained": "complained",
     "unsubscribed": "unsubscribed",
+    "machine_opened": "machine_opened",
+    "machine_clicked": "machine_clicked",
 }
 # These are about the person, not about the message: they prove nothing about it.
 ABOUT_THE_PERSON = {"subscribed", "inbound", "inbound_failed", "unknown"}
@@ -60,16 +65,17 @@ SELECT id, provider_message_id FROM messaging_message
 WHERE provider_message_id = ANY(%(provider_ids)s) AND provider_message_id <> ''
 """
 KNOWN = """
-SELECT DISTINCT message_id, type, CASE type WHEN 'clicked' THEN url ELSE '' END
+SELECT DISTINCT message_id, CASE machine WHEN '' THEN type ELSE 'machine_' || type END,
+       CASE type WHEN 'clicked' THEN url ELSE '' END
 FROM messaging_deliveryevent WHERE message_id = ANY(%s)
 """
 STORE = """
 INSERT INTO messaging_deliveryevent
-    (message_id, type, event_key, timestamp, reason, description, mta_response, url, user_agent, raw)
-SELECT message_id, type, event_key, timestamp, reason, description, mta_response, url, user_agent, raw
+    (message_id, type, event_key, timestamp, reason, description, mta_response, url, user_agent, machine, raw)
+SELECT message_id, type, event_key, timestamp, reason, description, mta_response, url, user_agent, machine, raw
 FROM jsonb_to_recordset(%s::jsonb) AS r(
     message_id bigint, type text, event_key text, timestamp timestamptz, reason text, description text,
-    mta_response text, url text, user_agent text, raw jsonb)
+    mta_response text, url text, user_agent text, machine text, raw jsonb)
 ORDER BY event_key
 ON CONFLICT (event_key) DO NOTHING
 RETURNING event_key
@@ -106,8 +112,16 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
+    """``machine`` is why a program and no person did it, "" else."""
+
     report: Report
     message: Message
+    machine: str = ""
+
+    @property
+    def kind(self) -> str:
+        """What it counts as."""
+        return f"machine_{self.report.type}" if self.machine else self.report.type
 
 
 @transaction.atomic
@@ -122,7 +136,7 @@ def record(reports: Sequence[Report]) -> int:
     messages = lock_messages(set(ids.values()))
     # A message may have been erased between the two looks.
     ids = {name: pk for name, pk in ids.items() if pk in messages}
-    found = [_Found(report, messages[ids[key]]) for report in reports if (key := _key(report, ids)) is not None]
+    found = _judged([(report, messages[ids[key]]) for report in reports if (key := _key(report, ids)) is not None])
     known = _known(messages)
     new_keys = _store(found)
     fresh, seen = [], set()
@@ -163,6 +177,24 @@ def _key(report: Report, ids: Mapping[str, int]) -> str | None:
     return None
 
 
+def _judged(found: Sequence[tuple[Report, Message]]) -> list[_Found]:
+    """Tell what programs did from what people did."""
+    clicks: dict[int, list[tuple[float, str]]] = {}
+    for report, message in found:
+        if report.type == "clicked":
+            clicks.setdefault(message.pk, []).append((report.timestamp.timestamp(), report.url))
+    scanned = {pk for pk, moments in clicks.items() if machines.follows_all(moments)}
+    judged = []
+    for report, message in found:
+        said = bool(report.raw.get("sg_machine_open"))
+        own = report.event_key.startswith("own:") and message.channel == ChannelName.EMAIL
+        machine = machines.verdict(report.type, report.user_agent, said=said, own=own)
+        if not machine and report.type == "clicked" and message.pk in scanned:
+            machine = "all_links"
+        judged.append(_Found(report, message, machine))
+    return judged
+
+
 def _as_uuid(text: str) -> UUID | None:
     try:
         return UUID(text)
@@ -188,6 +220,7 @@ def _store(found: Sequence[_Found]) -> set[str]:
             "mta_response": one.report.mta_response,
             "url": one.report.url,
             "user_agent": one.report.user_agent,
+            "machine": one.machine,
             "raw": one.report.raw,
         }
         for one in found
@@ -203,7 +236,7 @@ def _moved(fresh: Sequence[_Found]) -> list[tuple[_Found, Status]]:
         if one.report.type not in ABOUT_THE_PERSON:
             first.setdefault(one.message.pk, one)
             status = statuses.get(one.message.pk, Status(one.message.status))
-            statuses[one.message.pk] = after_report(status, STATUSES.get(one.report.type, Status.SENT))
+            statuses[one.message.pk] = after_report(status, STATUSES.get(one.kind, Status.SENT))
     return [(one, statuses[pk]) for pk, one in first.items() if statuses[pk] != one.message.status]
 
 
@@ -249,18 +282,18 @@ def _news(fresh: Sequence[_Found], known: set[tuple[int, str, str]]) -> list[log
     kinds = {(pk, kind) for pk, kind, _ in known}
     entries = []
     for one in fresh:
-        report, message = one.report, one.message
-        mark = (message.pk, report.type, report.url if report.type == "clicked" else "")
-        if report.type not in DEEDS or mark in heard or message.is_aside:
+        report, message, kind = one.report, one.message, one.kind
+        mark = (message.pk, kind, report.url if report.type == "clicked" else "")
+        if kind not in DEEDS or mark in heard or message.is_aside:
             continue
         heard.add(mark)
         properties = message.news()
         properties |= {name: value for name in ("url", "reason") if (value := getattr(report, name))}
-        properties["first"] = (message.pk, report.type) not in kinds
-        kinds.add((message.pk, report.type))
-        entries.append(
-            log.Entry(message.profile_id, event(message.channel, DEEDS[report.type]), properties, report.timestamp)
-        )
+        if one.machine:
+            properties["machine"] = one.machine
+        properties["first"] = (message.pk, kind) not in kinds
+        kinds.add((message.pk, kind))
+        entries.append(log.Entry(message.profile_id, event(message.channel, DEEDS[kind]), properties, report.timestamp))
     return entries
 
 

@@ -28,6 +28,8 @@ DEEDS = {
     "skipped": ("had {} held back", "have {} held back"),
     "failed": ("had {} fail", "have {} fail"),
     "dismissed": ("dismissed {}", "dismiss {}"),
+    "machine_opened": ("had {} opened by a program", "have {} opened by a program"),
+    "machine_clicked": ("had links of {} followed by a program", "have links of {} followed by a program"),
 }
 NOUNS = {
     ChannelName.EMAIL: "an email",

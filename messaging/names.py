@@ -49,6 +49,9 @@ DEEDS: dict[str, str] = {
     "unsubscribed": "Unsubscribed",
     "dismissed": "Dismissed",
     "skipped": "Skipped",
+    # By programs and not by people: see messaging.machines.
+    "machine_opened": "Machine Opened",
+    "machine_clicked": "Machine Clicked",
 }
 
 

@@ -9,6 +9,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from uuid import uuid4
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection, transaction
@@ -129,6 +130,27 @@ def requeue(message: Message) -> None:
     fresh = {"reason": "", "detail": "", "attempts": 0, "due_at": Now(), "admitted_at": None, "held_since": None}
     _settle(message, {Status.UNKNOWN, Status.FAILED}, Status.QUEUED, fresh)
     nudges.nudge("messages")
+
+
+def copy(message: Message) -> Message:
+    """Queue what ``message`` said once more, as a message of its own: an operator's decision.
+
+    Everything that holds for a new message holds for it. Nudges "messages" on commit.
+    """
+    key = f"again:{message.public_id}:{uuid4()}"
+    draft = Draft(
+        key=key,
+        profile_id=message.profile_id,
+        template_version_id=message.template_version_id,
+        purpose=message.purpose,
+        provider_id=message.template_version.provider_id,
+        variables=message.variables,
+        is_test=message.is_test,
+        due_at=present.now(),
+        labels={name: value for name, value in message.labels.items() if name not in ("template", "topic")},
+    )
+    with transaction.atomic():
+        return Message.objects.get(pk=queue([draft])[key])
 
 
 def give_up(message: Message) -> None:

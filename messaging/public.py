@@ -102,16 +102,17 @@ def _sender(message: Message) -> str:
 
 
 def _report(request: HttpRequest, kind: str, public_id: UUID, url: str = "") -> None:
-    """Record what the recipient did. Programs that ask again within a minute are not counted again."""
+    """Record what the recipient did. The same program asking again within a minute is not counted again."""
     now = timezone.now()
-    link = hashlib.sha256(url.encode()).hexdigest()[:16] if url else ""
+    agent = request.headers.get("User-Agent", "")[:MAX_USER_AGENT]
+    link = hashlib.sha256(f"{url} {agent}".encode()).hexdigest()[:16]
     report = feedback.Report(
         kind,
         f"own:{kind}:{public_id}:{link}:{now:%Y%m%d%H%M}",
         now,
         message_public_id=str(public_id),
         url=url,
-        user_agent=request.headers.get("User-Agent", "")[:MAX_USER_AGENT],
+        user_agent=agent,
     )
     try:
         feedback.record([report])

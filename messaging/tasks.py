@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 from celery import shared_task
@@ -13,11 +14,27 @@ from messaging import approval, delivery, pacing, reconciling
 SLICE_SECONDS = 10.0
 
 
+# Two at a time use a process to the full: one waits for providers while the other writes. More would only be in each
+# other's way.
+_seats = threading.BoundedSemaphore(2)
+_came_late = threading.Event()
+
+
 @shared_task
 def deliver() -> None:
     nudges.begin("messages")
-    deadline = time.monotonic() + SLICE_SECONDS
-    delivery.deliver_due(deadline)
+    if not _seats.acquire(blocking=False):
+        # Whoever sits there looks once more before leaving, as what this one was woken for may have come too late.
+        _came_late.set()
+        return
+    try:
+        deadline = time.monotonic() + SLICE_SECONDS
+        delivery.deliver_due(deadline)
+        while _came_late.is_set() and time.monotonic() < deadline:
+            _came_late.clear()
+            delivery.deliver_due(deadline)
+    finally:
+        _seats.release()
     if time.monotonic() >= deadline:
         nudges.nudge("messages")
 

@@ -22,6 +22,8 @@ MAIL_COLUMNS = (
     (Metric.DELIVERED, Metric.SENT),
     (Metric.OPENED, Metric.DELIVERED),
     (Metric.CLICKED, Metric.DELIVERED),
+    (Metric.MACHINE_OPENED, Metric.DELIVERED),
+    (Metric.MACHINE_CLICKED, Metric.DELIVERED),
     (Metric.BOUNCED, Metric.SENT),
     (Metric.COMPLAINED, Metric.DELIVERED),
     (Metric.UNSUBSCRIBED, Metric.DELIVERED),

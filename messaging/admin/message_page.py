@@ -17,16 +17,18 @@ from django.views.decorators.http import require_POST
 from events.audit import Actor
 from messaging import approval, outbox, preview
 from messaging.admin import frames, journal, timeline, whereabouts
-from messaging.errors import TemplateError
+from messaging.errors import SendError, TemplateError
 from messaging.models import Message, MessageBody, SendingLimits
 from messaging.reasons import Reason
-from messaging.states import MOVES, IllegalMove, Status
+from messaging.states import MOVES, REPORTED, IllegalMove, Status
 
 if TYPE_CHECKING:
     from messaging.admin.messages import MessageAdmin
 
 OPERATE = "messaging.change_message"
 LONGEST_NOTE = 500
+# What has come to an end, one way or another, and may be said once more.
+COPIED = frozenset({*REPORTED, Status.SKIPPED}) - {Status.UNSUBSCRIBED, Status.COMPLAINED}
 
 
 def page(model_admin: MessageAdmin, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -54,6 +56,7 @@ def page(model_admin: MessageAdmin, request: HttpRequest, object_id: str) -> Htt
         "may_operate": request.user.has_perm(OPERATE),
         "can_send_again": status in (Status.UNKNOWN, Status.FAILED) and Status.QUEUED in MOVES[status],
         "can_leave": status == Status.UNKNOWN,
+        "can_copy": status in COPIED and not message.is_aside and request.user.has_perm(OPERATE),
         **(_draft(message) if status == Status.DRAFT else {}),
     }
     return TemplateResponse(request, "admin/messaging/message/page.html", context)
@@ -63,7 +66,7 @@ def _draft(message: Message) -> dict[str, Any]:
     """Return what a draft's page shows beside: the mail as it would go out now, and what would keep it back."""
     try:
         rendered = preview.of_message(message)
-    except TemplateError as error:
+    except (TemplateError, SendError) as error:
         return {"is_draft": True, "objection": f"{Reason.TEMPLATE_ERROR.label}: {error}"}
     return {
         "is_draft": True,
@@ -77,6 +80,21 @@ def _draft(message: Message) -> dict[str, Any]:
 def send_again(request: HttpRequest, message_id: int) -> HttpResponse:
     """Put a message back into the outbox, by the decision of an operator."""
     return _operate(request, message_id, outbox.requeue, "Sent again by hand.", "It is back in the outbox.")
+
+
+@require_POST
+def copy(request: HttpRequest, message_id: int) -> HttpResponse:
+    """Queue the same once more as a message of its own, by the decision of an operator."""
+    if not request.user.has_perm(OPERATE):
+        raise PermissionDenied
+    message = get_object_or_404(Message, pk=message_id)
+    if Status(message.status) not in COPIED or message.is_aside:
+        messages.warning(request, "Nothing was done: this message cannot be sent once more.")
+        return HttpResponseRedirect(reverse(f"{admin.site.name}:messaging_message_change", args=[message_id]))
+    made = outbox.copy(message)
+    journal.note(request, message, f"Sent once more by hand, as {made.public_id}.")
+    messages.success(request, "It is in the outbox once more: this is the new message.")
+    return HttpResponseRedirect(reverse(f"{admin.site.name}:messaging_message_change", args=[made.pk]))
 
 
 @require_POST

@@ -114,6 +114,7 @@ class MessageAdmin(ReadOnly, KeysetAdmin):
             path("mailbox/", view(mailbox.page), name="messaging_mailbox"),
             path("mailbox/list/", view(mailbox.newest), name="messaging_mailbox_list"),
             path("mailbox/<int:message_id>/seen/", view(mailbox.seen), name="messaging_mailbox_seen"),
+            path("<int:message_id>/copy/", view(message_page.copy), name="messaging_message_copy"),
             path("<int:message_id>/send-again/", view(message_page.send_again), name="messaging_message_send_again"),
             path("drafts/decide/", view(self.decide_all), name="messaging_message_decide_all"),
             path("<int:message_id>/approve/", view(message_page.approve), name="messaging_message_approve"),

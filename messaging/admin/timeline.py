@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from messaging import diagnosis, machines
 from messaging.admin import whereabouts
 from messaging.models import DeliveryEvent, Message
 from messaging.reasons import Reason
@@ -25,6 +26,7 @@ TYPES: dict[str, tuple[str, str]] = {
     "autoresponded": ("Answered automatically", "info"),
     "opened": ("Opened", "ok"),
     "clicked": ("Clicked", "ok"),
+    "dismissed": ("Dismissed", "info"),
     "complained": ("Reported as spam", "bad"),
     "unsubscribed": ("Unsubscribed", "warn"),
     "subscribed": ("Subscribed again", "info"),
@@ -109,8 +111,14 @@ def _why(message: Message) -> tuple[tuple[str, str], ...]:
 
 def _report(report: DeliveryEvent) -> Entry:
     title, tone = TYPES.get(report.type, (f"Reported: {report.type}", "muted"))
+    if report.machine:
+        title, tone = f"{title} by a program, not by the person", "muted"
+    what = diagnosis.of(f"{report.mta_response} {report.description}", report.reason) if tone == "bad" else None
     facts = _filled(
         [
+            ("Counted apart", machines.WORDS.get(report.machine, report.machine)),
+            ("What that means", f"{what.words} {what.advice}" if what else ""),
+            ("Code", what.code if what else ""),
             ("Reason", BOUNCES.get(report.reason, report.reason)),
             ("Description", report.description),
             ("The mail server said", report.mta_response),

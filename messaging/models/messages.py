@@ -289,7 +289,7 @@ class Message(models.Model):
     profile = models.ForeignKey(Profile, on_delete=models.DO_NOTHING, db_index=False, related_name="messages")
     template_version = models.ForeignKey(TemplateVersion, on_delete=models.PROTECT)
     purpose = models.CharField(max_length=20, choices=Purpose)
-    channel = models.CharField(max_length=20, default="email", db_default="email")
+    channel = models.CharField(max_length=20, choices=ChannelName.choices(), default="email", db_default="email")
     provider = models.ForeignKey(Provider, null=True, blank=True, on_delete=models.PROTECT, db_index=False)
     variables = models.JSONField(
         default=dict, help_text="What the sender knew: trigger, event, journey, campaign. The customer is read fresh."

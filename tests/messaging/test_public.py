@@ -131,7 +131,9 @@ def test_the_pixel_shows_also_for_what_is_gone(visitor: Client) -> None:
 def test_a_click_is_counted_once_a_link_and_leads_on(visitor: Client, message: Message) -> None:
     one, two = "https://acme.example/?a=1&b=2", "https://acme.example/two"
     for target in (one, one, two):
-        answer = visitor.get(path(links.click_url(message.public_id, target)))
+        answer = visitor.get(
+            path(links.click_url(message.public_id, target)), headers={"User-Agent": "Mozilla/5.0 (X11)"}
+        )
         assert (answer.status_code, answer["Location"]) == (302, target)
     message.refresh_from_db()
     assert message.status == Status.CLICKED
