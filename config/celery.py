@@ -33,6 +33,7 @@ app.conf.beat_schedule = {
     "make calls of campaigns": every(1.0, "campaigns.tasks.make_calls"),
     "send due messages": every(1.0, "messaging.tasks.deliver"),
     "settle interrupted messages": every(10.0, "messaging.tasks.recover"),
+    "report to other programs": every(2.0, "messaging.tasks.report"),
     "ask providers about what is in doubt": every(60.0, "messaging.tasks.reconcile"),
     "fold campaign figures": every(10.0, "campaigns.tasks.fold_counts"),
     "watch campaigns": every(30.0, "campaigns.tasks.watch_campaigns"),

@@ -206,6 +206,8 @@ CACHES = {"default": cache_from_broker(env.str("CACHE_URL", default=BROKER_URL))
 # Basic auth that providers must show on our webhook addresses: "user:password".
 WEBHOOK_SECRET: str = env.str("WEBHOOK_SECRET", default="")
 ANYMAIL: dict[str, Any] = {"WEBHOOK_SECRET": WEBHOOK_SECRET} if WEBHOOK_SECRET else {}
+# A domain of the sender's own for the links of mails, which leads here as BASE_URL does; empty: BASE_URL.
+TRACKING_URL: str = env.str("TRACKING_URL", default="").rstrip("/")
 # Who is told when something needs a look, and by which server; without one such mails are written to the log.
 ADMINS: list[tuple[str, str]] = [("", address) for address in env.list("ADMINS", default=[])]
 vars().update(env.email_url("EMAIL_URL", default="consolemail://"))

@@ -55,6 +55,9 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             Entry("Sending limits", "speed", "messaging_sendinglimits_changelist", "messaging.view_sendinglimits"),
             Entry("Frequency caps", "avg_pace", "messaging_frequencycap_changelist", "messaging.view_frequencycap"),
             Entry("Providers", "send", "messaging_provider_changelist", "messaging.view_provider"),
+            Entry(
+                "Reporting webhooks", "webhook", "messaging_reportendpoint_changelist", "messaging.view_reportendpoint"
+            ),
         ),
     ),
     (

@@ -34,6 +34,8 @@ WITHIN = re.compile(
 )
 # Filters and tags that write HTML, which would stand in the text as such.
 MADE_BY_LIQUID = re.compile(r"\|\s*(?:safe|newline_to_br)\b|\{%-?\s*(?:capture|tablerow|assign|echo|liquid|cycle)\b")
+TABLE_TAGS = re.compile(r"<(/?)(?:table|thead|tbody|tfoot|tr)\b[^>]*>", re.IGNORECASE)
+CELL_ENDS = re.compile(r"</?t[dh]\b[^>]*>", re.IGNORECASE)
 LONE_TAGS = re.compile(r"^[ \t]*((?:\{%[^\n]*?%\}[ \t]*)+)\n", re.MULTILINE)
 LINKS = ParserConfig(display_links=True)
 HAS_STYLES = re.compile(r"<style\b", re.IGNORECASE)
@@ -91,6 +93,9 @@ def text_of(content: Mapping[str, str]) -> str:
         kept.append(match[0])
         return f"lqx{len(kept) - 1}x"
 
+    if "{%" in html:
+        # Between rows and cells no text can stand, so tags of Liquid would be moved out of a table: a row becomes a line.
+        html = CELL_ENDS.sub(" ", TABLE_TAGS.sub(lambda match: f"<{match[1]}div>", html))
     # A line that holds tags alone would be an empty one.
     return LONE_TAGS.sub(r"\1", _unshield(to_text(LIQUID.sub(word, html)), kept))
 

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parseaddr
+from typing import Any
 
 from django.conf import settings
 from django.db.models import Case, When
@@ -324,7 +325,8 @@ def write(
     unsubscribe_url = links.unsubscribe_url(message.public_id)
     content = localised(version.content, profile.language)
     belongs_to, postal = situation.groups.get(profile.pk, ()), situation.limits.postal_address
-    known = variables.build(profile, message.variables, unsubscribe_url, belongs_to, postal)
+    view_url = links.view_url(message.public_id) if mentions_view(content) else ""
+    known = variables.build(profile, message.variables, unsubscribe_url, belongs_to, postal, view_url)
     if names := content.get("feeds"):
         known["feeds"] = situation.feeds.read(names, known)
     rendered = render(content, known, unsubscribe_link=marketing)
@@ -338,7 +340,7 @@ def write(
         from_email=sender,
         reply_to=message.variables.get("reply_to") or content.get("reply_to", ""),
         subject=rendered.subject,
-        html=_html(rendered, message, provider),
+        html=_html(rendered, message, provider, situation.limits),
         text=rendered.text,
         headers=_headers(message, sender, unsubscribe_url if marketing else ""),
     )
@@ -439,10 +441,20 @@ def _state(provider: Provider | None) -> ProviderState:
     return ProviderState.READY if provider.enabled else ProviderState.DISABLED
 
 
-def _html(rendered: Rendered, message: Message, provider: Provider) -> str:
-    if KINDS[provider.kind].tracks or not rendered.html:
-        return rendered.html
-    return links.track(rendered.html, message.public_id)
+def mentions_view(content: Mapping[str, Any]) -> bool:
+    """Return whether a template shows where it can be read in a browser: signing costs, and most do not."""
+    return any("view_in_browser_url" in text for text in content_texts(content))
+
+
+def _html(rendered: Rendered, message: Message, provider: Provider, limits: SendingLimits) -> str:
+    html = rendered.html
+    if html and limits.utm_source:
+        campaign = str(message.labels.get("campaign") or message.labels.get("template") or "")
+        tags = {"utm_source": limits.utm_source, "utm_medium": message.channel, "utm_campaign": campaign}
+        html = links.tagged(html, {name: text for name, text in tags.items() if text})
+    if KINDS[provider.kind].tracks or not html:
+        return html
+    return links.track(html, message.public_id)
 
 
 def _headers(message: Message, sender: str, unsubscribe_url: str) -> dict[str, str]:

@@ -18,7 +18,7 @@ from django.db import connection, transaction
 
 from events import log
 from events.raw_json import storable
-from messaging import lists, machines
+from messaging import lists, machines, reporting
 from messaging.lists import Left, Struck
 from messaging.locks import lock_messages
 from messaging.models import Message, Suppression
@@ -147,7 +147,7 @@ def record(reports: Sequence[Report]) -> int:
     moved = _moved(fresh)
     _execute(MOVE, [{"id": one.message.pk, "status": status, "sent_at": _sent_at(one)} for one, status in moved])
     _strike(fresh)
-    log.append([*_proofs(moved), *_news(fresh, known)])
+    reporting.tell([*_proofs(moved), *_news(fresh, known)])
     return len(fresh)
 
 

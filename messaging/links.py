@@ -9,7 +9,9 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Mapping
 from html import escape, unescape
+from urllib.parse import urlencode, urlsplit, urlunsplit
 from uuid import UUID
 
 from django.conf import settings
@@ -17,7 +19,7 @@ from django.core.signing import BadSignature, Signer
 
 # Not ":", which some programs cut an address at.
 SEPARATOR = "."
-UNSUBSCRIBE, OPEN, CLICK = "unsubscribe", "open", "click"
+UNSUBSCRIBE, OPEN, CLICK, VIEW = "unsubscribe", "open", "click", "view"
 
 LINK = re.compile(r"""(<a\b[^>]*?\shref\s*=\s*)(?:"(https?://[^"]*)"|'(https?://[^']*)')""", re.IGNORECASE)
 BODY_CLOSES = re.compile(r"</body\s*>", re.IGNORECASE)
@@ -28,12 +30,40 @@ def unsubscribe_url(public_id: UUID) -> str:
     return f"{settings.BASE_URL}/m/u/{_sign(UNSUBSCRIBE, _pack(public_id.bytes))}"
 
 
+def view_url(public_id: UUID) -> str:
+    """Return the address at which a mail can be read in a browser."""
+    return f"{tracking_base()}/m/v/{_sign(VIEW, _pack(public_id.bytes))}"
+
+
+def tracking_base() -> str:
+    """Return the address that links in mails go through: a domain of the sender's own looks better there."""
+    return settings.TRACKING_URL or settings.BASE_URL
+
+
+def tagged(html: str, tags: Mapping[str, str]) -> str:
+    """Add ``utm_source`` and the like to the links of a mail, for those who analyse where visitors come from.
+
+    Links that have such tags keep theirs, and our own are left alone.
+    """
+    own = (f"{tracking_base()}/m/", f"{settings.BASE_URL}/m/")
+
+    def with_tags(match: re.Match[str]) -> str:
+        target = unescape(match[2] or match[3])
+        parts = urlsplit(target)
+        if target.startswith(own) or "utm_" in parts.query:
+            return match[0]
+        query = "&".join(part for part in (parts.query, urlencode(tags)) if part)
+        return f'{match[1]}"{escape(urlunsplit(parts._replace(query=query)))}"'
+
+    return LINK.sub(with_tags, html)
+
+
 def open_url(public_id: UUID) -> str:
-    return f"{settings.BASE_URL}/m/o/{_sign(OPEN, _pack(public_id.bytes))}.gif"
+    return f"{tracking_base()}/m/o/{_sign(OPEN, _pack(public_id.bytes))}.gif"
 
 
 def click_url(public_id: UUID, target: str) -> str:
-    return f"{settings.BASE_URL}/m/c/{_sign(CLICK, _pack(public_id.bytes) + SEPARATOR + _pack(target.encode()))}"
+    return f"{tracking_base()}/m/c/{_sign(CLICK, _pack(public_id.bytes) + SEPARATOR + _pack(target.encode()))}"
 
 
 def read(kind: str, token: str) -> UUID | None:
@@ -51,7 +81,7 @@ def read_click(token: str) -> tuple[UUID, str] | None:
 
 def track(html: str, public_id: UUID) -> str:
     """Lead the links of a mail through ``click_url`` and put the open pixel at its end."""
-    own = f"{settings.BASE_URL}/m/"
+    own = (f"{tracking_base()}/m/", f"{settings.BASE_URL}/m/")
 
     def tracked(match: re.Match[str]) -> str:
         target = unescape(match[2] or match[3])

@@ -16,16 +16,23 @@ from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.html import escape
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
 from messaging import consent, feedback, links
+from messaging.admin import frames
 from messaging.models import Message, MessageBody, Unsubscription
 from messaging.preview import NOBODY
 
 logger = logging.getLogger(__name__)
 
+# What a mail may load, and that it may run nothing, send nothing and be nobody's page.
+VIEW_POLICY = (
+    "sandbox allow-popups allow-top-navigation-by-user-activation; default-src 'none'; img-src * data:; "
+    "media-src *; style-src * 'unsafe-inline'; font-src * data:; frame-ancestors 'none'"
+)
 PIXEL = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
 MAX_USER_AGENT = 500
 
@@ -58,6 +65,20 @@ def opened(request: HttpRequest, token: str) -> HttpResponse:
     if public_id and request.method == "GET":
         _report(request, "opened", public_id)
     return HttpResponse(PIXEL, content_type="image/gif")
+
+
+@never_cache
+@require_safe
+def view(request: HttpRequest, token: str) -> HttpResponse:
+    """Show a mail as it was sent, in a page that can run nothing. Whoever has the link has had the mail."""
+    public_id = links.read(links.VIEW, token)
+    if public_id == NOBODY:
+        return _page(request, {"state": "preview"})
+    body = MessageBody.objects.filter(message__public_id=public_id).first() if public_id else None
+    if body is None or not (body.html or body.text):
+        return _page(request, {"state": "unknown"}, 404)
+    content = frames.without_pixel(body.html) if body.html else f"<pre>{escape(body.text)}</pre>"
+    return HttpResponse(content, headers={"Content-Security-Policy": VIEW_POLICY, "X-Robots-Tag": "noindex"})
 
 
 @never_cache

@@ -15,6 +15,7 @@ from django.db import connection, transaction
 
 from events import log
 from events.raw_json import storable
+from messaging import reporting
 from messaging.composing import Outcome
 from messaging.locks import lock_messages
 from messaging.models import TEST_KEY, Message
@@ -57,13 +58,13 @@ def settle(outcomes: Sequence[Outcome]) -> list[Outcome]:
     counted = [outcome for outcome in outcomes if _counts(outcome, locked.get(outcome.message.pk))]
     _execute(UPDATE, [_changes(outcome, Status(locked[outcome.message.pk].status)) for outcome in counted])
     _execute(KEEP_BODIES, [_body(outcome) for outcome in counted if outcome.mail])
-    log.append([_entry(one, locked[one.message.pk]) for one in counted if _is_news(one, locked[one.message.pk])])
+    reporting.tell([_entry(one, locked[one.message.pk]) for one in counted if _is_news(one, locked[one.message.pk])])
     return counted
 
 
 def tell_skipped(messages: Iterable[Message], reason: Reason, at: datetime) -> None:
     """Tell the log that ``messages`` were not sent, in the transaction that says so. One statement beside theirs."""
-    log.append(
+    reporting.tell(
         [
             log.Entry(each.profile_id, event(each.channel, "skipped"), {**each.news(), "reason": reason}, at)
             for each in messages

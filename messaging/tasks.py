@@ -9,7 +9,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from events import nudges
-from messaging import approval, delivery, pacing, reconciling
+from messaging import approval, delivery, pacing, reconciling, reporting
 
 SLICE_SECONDS = 10.0
 
@@ -44,6 +44,11 @@ def recover() -> None:
     now = timezone.now()
     delivery.recover(now)
     approval.expire(now)
+
+
+@shared_task
+def report() -> None:
+    reporting.post_due(timezone.now(), time.monotonic() + SLICE_SECONDS)
 
 
 @shared_task

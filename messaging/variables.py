@@ -53,6 +53,7 @@ def build(
     unsubscribe_url: str,
     groups: Sequence[Group] = (),
     postal_address: str = "",
+    view_url: str = "",
 ) -> dict[str, Any]:
     """Return all variables of a mail to ``profile``; ``known`` is ``Message.variables``, ``groups`` the present first.
 
@@ -70,6 +71,7 @@ def build(
         "groups": [group(found) for found in groups],
         "unsubscribe_url": unsubscribe_url,
         "postal_address": postal_address,
+        "view_in_browser_url": view_url,
         # How dates and numbers are written (events.liquid_local).
         "language": profile.language,
         "time_zone": profile.time_zone or settings.FALLBACK_TIME_ZONE,

@@ -10,6 +10,8 @@ import re
 
 from django.conf import settings
 
+from messaging import links
+
 POLICY = "default-src 'none'; img-src * data:; media-src *; style-src * 'unsafe-inline'; font-src * data:"
 
 # Before whatever the mail begins with: a parser puts these into the head, also when a doctype follows.
@@ -41,5 +43,10 @@ def document(html: str, *, dark: bool = False, pictures: bool = True) -> str:
 
 def without_tracking(html: str) -> str:
     """Return ``document`` without our own open pixel: looking at a mail in the console is no open."""
-    own = re.escape(f"{settings.BASE_URL}/m/")
-    return document(re.sub(rf"<img\b[^>]*\bsrc=[\"']?{own}[^>]*>", "", html, flags=re.IGNORECASE))
+    return document(without_pixel(html))
+
+
+def without_pixel(html: str) -> str:
+    """Return ``html`` without our own open pixel."""
+    own = "|".join(re.escape(f"{base}/m/") for base in {settings.BASE_URL, links.tracking_base()})
+    return re.sub(rf"<img\b[^>]*\bsrc=[\"']?(?:{own})[^>]*>", "", html, flags=re.IGNORECASE)

@@ -33,7 +33,8 @@ def always() -> Group:
     """Return what every mail has."""
     link = Variable("unsubscribe_url", "{{ unsubscribe_url }}", "the person's own unsubscribe address")
     address = Variable("postal_address", "{{ postal_address }}", "your postal address, from Sending limits")
-    return Group("In every mail", (link, address))
+    view = Variable("view_in_browser_url", "{{ view_in_browser_url }}", "where the mail can be read in a browser")
+    return Group("In every mail", (link, address, view))
 
 
 def group(title: str, root: str, values: Mapping[str, object]) -> Group:

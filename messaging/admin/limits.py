@@ -44,6 +44,7 @@ class LimitsForm(forms.ModelForm):  # type: ignore[type-arg]
             "quiet_spares_urgent",
             "quiet_spares_transactional",
             "postal_address",
+            "utm_source",
         )
         widgets = {
             "postal_address": forms.Textarea({"rows": 3, "autocomplete": "off"}),

@@ -18,6 +18,7 @@ from messaging.models.messages import (
     Topic,
     Unsubscription,
 )
+from messaging.models.reporting import Report, ReportEndpoint
 
 __all__ = [
     "TEST_KEY",
@@ -31,6 +32,8 @@ __all__ = [
     "Priority",
     "Provider",
     "Purpose",
+    "Report",
+    "ReportEndpoint",
     "SendingLimits",
     "Snippet",
     "Subscription",

@@ -47,6 +47,15 @@ class SendingLimits(models.Model):
         help_text="Of whoever sends. Marketing mails that do not show it have it at their end, as the law of many "
         "countries asks for. Templates can show it as {{ postal_address }}.",
     )
+    utm_source = models.CharField(
+        max_length=60,
+        blank=True,
+        default="",
+        db_default="",
+        verbose_name="tag links with utm_source",
+        help_text="Such as newsletter: links of mails get it as utm_source, with utm_medium and, as utm_campaign, the "
+        "campaign. Links that have such tags keep theirs. Empty: no tags.",
+    )
     changed_by = models.CharField(max_length=254, blank=True, default="", db_default="")
     changed_at = models.DateTimeField(db_default=Now())
 

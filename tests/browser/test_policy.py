@@ -25,7 +25,7 @@ from campaigns.demo import seed
 from campaigns.models import Call, Campaign, Finding, Journey, Parked, Safeguards
 from events.models import AuditEntry, ComputedTrait, Import, KeepFor, Segment, Violation
 from events.models import Group as Company
-from messaging.models import Feed, FrequencyCap, SendingLimits, Snippet, Suppression, Unsubscription
+from messaging.models import Feed, FrequencyCap, ReportEndpoint, SendingLimits, Snippet, Suppression, Unsubscription
 from tests.browser.visiting import OPTIONS
 from tests.factories import make_event, make_message, make_profile, make_source, make_topic, planned
 
@@ -93,6 +93,7 @@ def make_one_of_each() -> None:
     Company.objects.create(key="acme", traits={"name": "Acme"})
     planned("Signed Up")
     make_topic()
+    ReportEndpoint.objects.create(name="CRM", url="https://crm.example/hooks")
     Snippet.objects.create(slug="footer", content="Acme")
     Feed.objects.create(slug="offers", url="https://shop.example/offers")
     make_message(ada, html="<p style='color: red'>Hello Ada</p>")
