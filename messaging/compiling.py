@@ -94,7 +94,7 @@ def text_of(content: Mapping[str, str]) -> str:
         return f"lqx{len(kept) - 1}x"
 
     if "{%" in html:
-        # Between rows and cells no text can stand, so tags of Liquid would be moved out of a table: a row becomes a line.
+        # Between rows and cells no text can stand, so Liquid would be moved out of a table: a row becomes a line.
         html = CELL_ENDS.sub(" ", TABLE_TAGS.sub(lambda match: f"<{match[1]}div>", html))
     # A line that holds tags alone would be an empty one.
     return LONE_TAGS.sub(r"\1", _unshield(to_text(LIQUID.sub(word, html)), kept))

@@ -43,13 +43,17 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Mishap:
-    """What happens to a call instead of, or before, the answer. ``takes`` says whether the mail counts as taken."""
+    """What happens to a call instead of, or before, the answer. ``takes`` says whether the mail counts as taken.
+
+    ``drips``: the answer comes letter by letter, so many seconds apart.
+    """
 
     status: int = 0
     body: Any = None
     seconds: float = 0.0
     hang_up: bool = False
     takes: bool = False
+    drips: float = 0.0
 
 
 class Service:
@@ -204,9 +208,23 @@ class _Handler(BaseHTTPRequestHandler):
         if mishap.hang_up:
             self.close_connection = True
             return
+        if mishap.drips:
+            self._drip(mishap.drips)
+            return
         if mishap.status:
             status, answer, extra = mishap.status, mishap.body, {}
         self._write(status, answer, extra)
+
+    def _drip(self, seconds: float) -> None:
+        """Answer so slowly that no wait of the caller is ever over, and no answer either."""
+        self.close_connection = True
+        try:
+            for letter in b"HTTP/1.1 202 Accepted\r\nX-Nothing: " + b"x" * 10_000:
+                self.wfile.write(bytes([letter]))
+                self.wfile.flush()
+                time.sleep(seconds)
+        except OSError:
+            return
 
     def _write(self, status: int, answer: Any, extra: dict[str, str]) -> None:
         content = b"" if answer is None else json.dumps(answer).encode()
