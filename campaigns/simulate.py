@@ -25,7 +25,7 @@ from events import ingest, present
 from events.computed import turning as computed
 from events.models import Event, Identity, Profile, Source
 from events.segments import turning as segments
-from messaging import caps, delivery
+from messaging import caps, delivery, feeds
 from messaging.models import Message, MessageBody, Provider, SendingLimits
 from messaging.reasons import Reason
 from messaging.states import LABELS, Status
@@ -135,7 +135,7 @@ def simulate(run: Run) -> Simulated:
     known = run.who if isinstance(run.who, Profile) else None
     if run.live and run.campaign.live_version is None:
         raise SimulationError("the campaign was never published: try its draft out")
-    with world.of_person(run.campaign, known), present.at(run.start):
+    with world.of_person(run.campaign, known), present.at(run.start), feeds.offline():
         return _World(run, known).run()
 
 
@@ -146,7 +146,9 @@ class _World:
         self.run_ = run
         self.campaign = Campaign.objects.select_related("live_version").get(pk=run.campaign.pk)
         # Whatever carries the mails in earnest, here they stay; and nothing is held.
-        Provider.objects.update(kind=Provider.Kind.MAILBOX)
+        Provider.objects.update(
+            kind=Provider.Kind.MAILBOX, fallback=None, per_second=None, domain_limits={}, warm_up_from=None
+        )
         SendingLimits.objects.update(mode=SendingLimits.Mode.NORMAL, redirect_to="")
         self.source = Source.objects.create(name=f"Tried out {uuid.uuid4()}", site_id=uuid.uuid4().hex)
         self.call = _call_of(known, run.start)

@@ -17,6 +17,7 @@ from campaigns.admin import findings, links, newcomer
 from campaigns.models import Campaign, Journey, Metric, Parked
 from events import counts
 from events.models import Event, Pending
+from messaging import names
 from messaging.models import Message
 from messaging.states import Status
 
@@ -27,12 +28,8 @@ COUNTED_TROUBLES = 99
 COUNTED_DRAFTS = 999
 CAMPAIGNS_SHOWN = 8
 EVENTS_SHOWN = 10
-MAIL_FIGURES = (
-    ("Sent", "Email Sent"),
-    ("Delivered", "Email Delivered"),
-    ("Opened", "Email Opened"),
-    ("Bounced", "Email Bounced"),
-)
+# Of all channels together.
+MAIL_FIGURES = tuple((deed.capitalize(), names.events(deed)) for deed in ("sent", "delivered", "opened", "bounced"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +114,7 @@ def _traffic(now: datetime) -> dict[str, Any]:
     return {
         "events_hour": received[this_hour],
         "events_day": sum(received.values()),
-        "mails": [(label, mails[name]) for label, name in MAIL_FIGURES],
+        "mails": [(label, sum(mails[name] for name in every)) for label, every in MAIL_FIGURES],
         "chart": json.dumps(_chart([(f"{hour:%H}:00", received[hour]) for hour in hours])),
     }
 

@@ -10,7 +10,7 @@ from django.db.models import Count
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminURLInputWidget
 
 from events import encryption
 from events.admin_in_turn import InTurnAdmin
@@ -27,6 +27,8 @@ class EndpointForm(forms.ModelForm):  # type: ignore[type-arg]
         widget=UnfoldAdminCheckboxSelectMultipleWidget(),
         help_text="Nothing chosen: of everything.",
     )
+
+    url = forms.URLField(label="Address", assume_scheme="https", widget=UnfoldAdminURLInputWidget())
 
     class Meta:
         model = ReportEndpoint
