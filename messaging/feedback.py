@@ -188,7 +188,9 @@ def _judged(found: Sequence[tuple[Report, Message]]) -> list[_Found]:
     for report, message in found:
         said = bool(report.raw.get("sg_machine_open"))
         own = report.event_key.startswith("own:") and message.channel == ChannelName.EMAIL
-        machine = machines.verdict(report.type, report.user_agent, said=said, own=own)
+        # Within an application nobody reads for somebody else.
+        is_mail = message.channel != ChannelName.IN_APP
+        machine = machines.verdict(report.type, report.user_agent, said=said, own=own) if is_mail else ""
         if not machine and report.type == "clicked" and message.pk in scanned:
             machine = "all_links"
         judged.append(_Found(report, message, machine))
