@@ -45,6 +45,8 @@ ACCOUNT = (
     "webhook_key",
     "api_url",
 )
+# The others reach people inside of an application, programs and teams: there is nobody to answer to.
+WITH_SENDER = (ChannelName.EMAIL, ChannelName.SMS, ChannelName.PUSH)
 PACE = ("fallback", "per_second", "limits", "warm_up_from", "warm_up_first")
 
 
@@ -57,7 +59,9 @@ class ProviderAdmin(ModelAdmin):
     search_fields = ("name",)
     empty_help = "A provider carries messages. Add one above; the built-in mailbox needs no account."
     show_facets = admin.ShowFacets.NEVER
-    conditional_fields = {name: shown_for(name) for name in ACCOUNT}
+    conditional_fields = {name: shown_for(name) for name in ACCOUNT} | {
+        "from_email": " || ".join(f"kind == '{name}'" for name, kind in KINDS.items() if kind.channel in WITH_SENDER)
+    }
 
     @admin.display(description="Connection")
     def works(self, provider: Provider) -> SafeString:
