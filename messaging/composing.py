@@ -22,6 +22,7 @@ from events.clock import zone_of
 from events.models import Device, Group, Profile
 from messaging import feeds, links, lists, policy, retry, subscriptions, variables
 from messaging.caps import Cap
+from messaging.carriers import allowed_today, rest_key
 from messaging.channels.base import Mail
 from messaging.errors import SendError, TemplateError
 from messaging.kinds import KINDS
@@ -44,7 +45,6 @@ from messaging.reasons import Reason
 from messaging.rendering import Rendered, localised, render
 from messaging.states import Status
 from messaging.versions import texts as content_texts
-from messaging.warming import allowed_today
 
 logger = logging.getLogger(__name__)
 
@@ -228,6 +228,8 @@ def prepare(message: Message, situation: Situation) -> Prepared | Outcome | PutO
         # One message must not take its batch down again and again: it is set aside with what is known.
         logger.exception("message %s could not be written", message.public_id)
         return Outcome(message, Status.FAILED, present.now(), Reason.TEMPLATE_ERROR, repr(error))
+    if message.channel == ChannelName.WEBHOOK and (waits := _rests(message, provider, situation, mail.address)):
+        return waits
     if message.channel == ChannelName.EMAIL:
         mail = redirected(mail, situation.limits.target)
     elif situation.limits.target:
@@ -244,9 +246,9 @@ def _again(message: Message, error: SendError) -> Outcome:
     return Outcome(message, Status.FAILED, now, Reason.FEED_UNREACHABLE, str(error))
 
 
-def _rests(message: Message, provider: Provider, situation: Situation) -> PutOff | None:
-    """Put a message off while its provider is left alone. Webhooks rest by host: see ``pacing.rest_key``."""
-    row = situation.paces.get(f"rest:{provider.pk}")
+def _rests(message: Message, provider: Provider, situation: Situation, address: str = "") -> PutOff | None:
+    """Put a message off while its provider is left alone; of webhooks each host by itself, once it is known."""
+    row = situation.paces.get(rest_key(provider, address) if address else f"rest:{provider.pk}")
     if row is None or row.next_at <= present.now():
         return None
     return PutOff(message, row.next_at, Reason.PROVIDER_RESTS, f"{provider} has failed {row.used} times in a row")

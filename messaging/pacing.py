@@ -15,16 +15,14 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from urllib.parse import urlsplit
 
 from django.db import transaction
 
+from messaging.carriers import allowed_today
 from messaging.composing import Outcome, Prepared, PutOff
-from messaging.models import Pace, Priority, Provider
-from messaging.names import ChannelName
+from messaging.models import Pace, Priority
 from messaging.reasons import Reason
 from messaging.states import Status
-from messaging.warming import allowed_today
 
 # How far ahead of its pace a provider may be used, and how far what is urgent may go beyond that.
 AHEAD = timedelta(seconds=1)
@@ -53,12 +51,6 @@ class Paced:
 
     going: list[Prepared] = field(default_factory=list)
     waiting: list[PutOff] = field(default_factory=list)
-
-
-def rest_key(provider: Provider, address: str) -> str:
-    """Return under which name a provider rests: of webhooks each host by itself."""
-    host = f":{urlsplit(address).netloc}" if provider.channel == ChannelName.WEBHOOK else ""
-    return f"rest:{provider.pk}{host}"[:300]
 
 
 def keep_pace(ready: Sequence[Prepared], now: datetime) -> Paced:

@@ -116,3 +116,5 @@ def _failed(endpoint: ReportEndpoint, problem: str, now: datetime) -> None:
         "enabled": now - since < GIVES_UP_AFTER,
     }
     ReportEndpoint.objects.filter(pk=endpoint.pk).update(**changes)
+    if not changes["enabled"]:
+        Report.objects.filter(endpoint=endpoint).delete()

@@ -20,7 +20,8 @@ from functools import cache
 from typing import Any
 
 from events import present
-from messaging import deadlines, pacing, retry
+from messaging import deadlines, retry
+from messaging.carriers import rest_key
 from messaging.channels import open_channel
 from messaging.channels.base import Channel
 from messaging.composing import Outcome, Prepared
@@ -108,7 +109,7 @@ def _send(prepared: Prepared) -> Outcome:
         provider=prepared.provider,
         provider_message_id=taken_as,
         mail=prepared.mail,
-        rest_key=pacing.rest_key(prepared.provider, prepared.mail.address),
+        rest_key=rest_key(prepared.provider, prepared.mail.address),
     )
 
 
@@ -123,7 +124,7 @@ def _failed(prepared: Prepared, error: SendError) -> Outcome:
         takes_once=KINDS[prepared.provider.kind].takes_once,
     )
     blame: dict[str, Any] = {
-        "rest_key": pacing.rest_key(prepared.provider, prepared.mail.address),
+        "rest_key": rest_key(prepared.provider, prepared.mail.address),
         "is_failing": not error.permanent,
         "rest_for": error.after,
         "provider": prepared.provider,

@@ -83,17 +83,19 @@ def texts(content: Mapping[str, Any]) -> Iterator[str]:
 
 
 def freeze(template: Template, *, note: str = "", by: str = "") -> TemplateVersion:
-    """Return the version that equals ``template``, a new one when there is none. Locks the template's row.
+    """Return the version that equals ``template``, a new one when there is none, for which its row is locked.
 
     Raises TemplateError when its MJML or styles cannot be compiled.
     """
+    template = Template.objects.select_related("layout").get(pk=template.pk)
+    versions = TemplateVersion.objects.filter(template=template)
+    if found := versions.filter(content_hash=_digest(template, compiled(content_of(template)))).first():
+        return found
     with transaction.atomic():
         template = Template.objects.select_for_update(of=("self",)).select_related("layout").get(pk=template.pk)
         content = compiled(content_of(template))
         digest = _digest(template, content)
-        versions = TemplateVersion.objects.filter(template=template)
-        found = versions.filter(content_hash=digest).first()
-        if found:
+        if found := versions.filter(content_hash=digest).first():
             return found
         last = versions.aggregate(last=Max("number"))["last"] or 0
         return TemplateVersion.objects.create(

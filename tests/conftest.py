@@ -81,7 +81,7 @@ def browser_path() -> str:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Let each process of a run begin with its share of the slow files, so that none is left alone with them at the end.
+    """Let each process of a run begin with its share of the slow files: none is left alone with them at the end.
 
     pytest-xdist gives each an equal part of the list, and what one has not begun another may take from its end.
     """

@@ -21,7 +21,6 @@ from messaging.caps import About, Cap, Drop, Hold, Pause, Sent, Waiting
 from messaging.models import FrequencyCap, Message, Priority, Purpose, SendingLimits, Template, TemplateVersion
 from messaging.reasons import Reason
 
-EMAIL = "email"
 BATCH = 1_000
 
 
@@ -75,7 +74,7 @@ def _refused(people: Mapping[int, Profile], templates: Mapping[int, Template]) -
             purpose=template.purpose,
             topic_id=template.topic_id,
             provider_id=template.provider_id,
-            content={},
+            content={"channel": template.channel},
         )
         for template in templates.values()
     ]
@@ -128,7 +127,7 @@ def _of_person(
         if (later := _quiet_until(person, template, rules, now)) is not None:
             heapq.heappush(queue, (later, number, mail, first))
             continue
-        about = About(EMAIL, template.topic_id)
+        about = About(template.channel, template.topic_id)
         match _verdict(about, template, sent, rules, now, first, number):
             case Drop(late=late):
                 found.append(replace(mail, at=now, reason=Reason.CAP_WAITED if late else Reason.CAP_FULL))

@@ -22,7 +22,6 @@ from messaging.models import FrequencyCap, Purpose, Template
 
 # Of a workflow with many branches so many ways through it are looked at.
 WAYS = 64
-EMAIL = "email"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +68,8 @@ def warnings(workflow: Workflow, draft: dict[str, Any]) -> Iterator[Finding]:
     """Yield the caps that do not let through all that one person would get. Two statements."""
     caps = FrequencyCap.binding()
     sends = {step.template for step in workflow.by_id.values() if isinstance(step, Send)}
-    marketing = dict(Template.objects.filter(pk__in=sends, purpose=Purpose.MARKETING).values_list("pk", "topic_id"))
+    rows = Template.objects.filter(pk__in=sends, purpose=Purpose.MARKETING).values_list("pk", "channel", "topic_id")
+    marketing = {pk: About(channel, topic) for pk, channel, topic in rows}
     for cap in caps:
         if cap.spares_urgent and workflow.priority == "urgent":
             continue
@@ -107,13 +107,9 @@ def _own(step: dict[str, Any]) -> dict[str, Any]:
     return {**step, "paths": inner}
 
 
-def _within(mails: Sequence[Mail], marketing: Mapping[int, int | None], cap: Cap) -> int:
+def _within(mails: Sequence[Mail], marketing: Mapping[int, About], cap: Cap) -> int:
     """Return how many of the mails that count for ``cap`` may come within its window."""
-    times = [
-        mail.after
-        for mail in mails
-        if mail.template in marketing and cap.covers(About(EMAIL, marketing[mail.template]))
-    ]
+    times = [mail.after for mail in mails if mail.template in marketing and cap.covers(marketing[mail.template])]
     return max((sum(first <= at < first + cap.window for at in times) for first in times), default=0)
 
 

@@ -107,6 +107,8 @@ class FeedForm(forms.ModelForm):  # type: ignore[type-arg]
         url: str = self.cleaned_data["url"].strip()
         if not url.startswith(("https://", "http://")):
             raise ValidationError("The address has to begin with https:// or http://.")
+        if "{" in url.partition("://")[2].partition("/")[0]:
+            raise ValidationError("Liquid may stand behind the host only: what is sent there is not for everybody.")
         try:
             liquid_engine.parse(url, False)
         except liquid_engine.Fault as fault:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
+from datetime import UTC
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -21,11 +22,12 @@ from django.views.decorators.http import require_POST
 from messaging import composing, connection, limits, policy, verification
 from messaging.admin import journal
 from messaging.admin.provider_form import stored
+from messaging.carriers import allowed_today
 from messaging.channels import open_channel
 from messaging.channels.base import Mail
 from messaging.errors import SendError
 from messaging.kinds import KINDS
-from messaging.models import Provider, SendingLimits
+from messaging.models import Pace, Provider, SendingLimits
 from messaging.names import ChannelName
 
 PERMISSION = "messaging.change_provider"
@@ -63,7 +65,19 @@ def context(request: HttpRequest, provider: Provider) -> dict[str, Any]:
         "trial_label": TRIALS.get(provider.channel, ""),
         "needs_address": provider.channel != ChannelName.CHAT,
         "check_now": "check" in request.GET,
+        "rest": Pace.objects.filter(key=f"rest:{provider.pk}", used__gt=0, next_at__gt=timezone.now()).first(),
+        "today": _today(provider),
     }
+
+
+def _today(provider: Provider) -> tuple[int, int] | None:
+    """Return what a warming provider has sent today and what it may; None where it is warm."""
+    today = timezone.now().astimezone(UTC).date()
+    allowed = allowed_today(provider, today)
+    if allowed is None:
+        return None
+    row = Pace.objects.filter(key=f"day:{provider.pk}:{today}").first()
+    return (row.used if row else 0), allowed
 
 
 def webhook(provider: Provider) -> Webhook | None:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from messaging import approval
 from messaging.limits import banner
 from messaging.models import Message, Provider, SendingLimits
+from messaging.names import ChannelName
 from messaging.reasons import Reason
 from messaging.states import LABELS, Status
 
@@ -50,6 +51,14 @@ PLAIN: dict[Status, tuple[str, str]] = {
 }
 
 
+# What no mail server had to do with.
+OTHERS: dict[Status, tuple[str, str]] = {
+    Status.DELIVERED: ("It has arrived", "Nothing more has been told of it so far."),
+    Status.OPENED: ("The person has seen it", ""),
+    Status.BOUNCED: ("It could not be delivered", "The number, or the device, did not take it."),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Whereabouts:
     """``moment`` is the instant that matters most, ``moment_label`` says of what."""
@@ -76,6 +85,8 @@ def describe(message: Message, now: datetime, limits: SendingLimits | None = Non
     if special:
         return special(message, now)
     headline, explanation = PLAIN[status]
+    if message.channel != ChannelName.EMAIL:
+        headline, explanation = OTHERS.get(status, (headline, explanation))
     return Whereabouts(TONES[status], headline, explanation, "Since", message.updated_at)
 
 
@@ -88,6 +99,9 @@ PARTICULAR = frozenset(
         Reason.CAP_WAITED,
         Reason.REFUSED,
         Reason.NOT_APPROVED,
+        Reason.PACED,
+        Reason.PROVIDER_RESTS,
+        Reason.WARMING_UP,
     }
 )
 

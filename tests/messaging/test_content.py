@@ -355,3 +355,27 @@ def test_a_preview_shows_what_a_version_would_be(ada: Profile) -> None:
     template = make_template(markup="mjml", html=MJML)
     assert "<table" in preview.preview(template, ada, None).html
     assert make_version(template).content["compiled"].count("{% for") == 1
+
+
+# --- Tests of a template on other channels ---------------------------------------------------------------------------
+
+
+def test_a_test_goes_where_its_channel_goes(admin_client: Client, ada: Profile) -> None:
+    make_provider(kind="mailbox", is_default=True)
+    make_provider(kind="in_app", is_default=True)
+    rows = {"translations-TOTAL_FORMS": "0", "translations-INITIAL_FORMS": "0"}
+
+    def said(template: Template, address: str = "") -> str:
+        form = {"name": template.name, "channel": template.channel, "purpose": template.purpose, **rows}
+        form |= {"subject": template.subject, "text": template.text, "html": "", "layout": "", "from_email": ""}
+        form |= {"preheader": "", "reply_to": "", "profile": ada.pk, "event": "", "address": address}
+        return admin_client.post(f"{TEMPLATES}{template.pk}/test/", form).content.decode()
+
+    text = make_template(channel="sms", subject="", html="", text="Hi")
+    assert "Write the number" in said(text, "ada@example.com")
+    assert "on its way" in said(text, "0043 660 1234567")
+    card = make_template(channel="in_app", html="")
+    assert "choose a test person" in said(card)
+    Profile.objects.update(is_test=True)
+    assert "on its way" in said(card)
+    assert set(Message.objects.values_list("channel", "address")) == {("sms", "+436601234567"), ("in_app", "in_app")}

@@ -11,8 +11,8 @@ import time_machine
 from django.utils import timezone
 
 from messaging import delivery, reconciling
+from messaging.carriers import allowed_today
 from messaging.models import Message, Pace, Priority, Provider, Purpose
-from messaging.warming import allowed_today
 from tests.factories import make_message, make_profile, make_provider, make_version
 from tests.fakes import FakePostmark, FakeSendGrid, Mishap
 from tests.messaging.services import postmark_provider, sendgrid_provider

@@ -201,6 +201,20 @@ def test_a_webhook_that_is_down_is_called_again_with_the_same_id(service: Anythi
     assert [call.headers["webhook-id"] for call in service.calls] == [str(message.public_id)] * 2
 
 
+def test_one_host_that_is_down_holds_up_no_other(service: Anything, ada: Profile) -> None:
+    provider("webhook", {})
+    service.status = 503
+    down = template("webhook", text="{}", options={"url": service.url})
+    for _ in range(5):
+        deliver(ada, down)
+    calls = len(service.calls)
+    assert deliver(ada, down).reason == "provider_rests"
+    assert len(service.calls) == calls
+    service.status = 200
+    other = service.url.replace("127.0.0.1", "localhost")
+    assert deliver(ada, template("webhook", text="{}", options={"url": other})).status == "sent"
+
+
 def test_what_a_webhook_is_called_with_has_to_be_json(service: Anything, ada: Profile) -> None:
     provider("webhook", {})
     message = deliver(ada, template("webhook", text='{"a": }', options={"url": service.url}))
