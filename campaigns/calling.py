@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import hmac
 import json
 import random
 import time
@@ -29,6 +28,7 @@ from campaigns.models import Call, Campaign, Journey
 from events import nudges, present, raw_json
 from events.models import Profile
 from messaging import retry
+from messaging.channels import webhook
 
 BATCH = 16
 LEASE = timedelta(minutes=2)
@@ -184,14 +184,7 @@ def _own_headers(call: Call, body: bytes) -> dict[str, str]:
 
 def signature(call_id: str, body: bytes) -> dict[str, str]:
     """Return the headers that say what was sent, when and by whom, as Standard Webhooks has it."""
-    at = str(int(time.time()))
-    signed = hmac.digest(_key(), b".".join([call_id.encode(), at.encode(), body]), "sha256")
-    return {
-        "webhook-id": call_id,
-        "webhook-timestamp": at,
-        "webhook-signature": f"v1,{base64.b64encode(signed).decode()}",
-        "User-Agent": "Cuebird",
-    }
+    return {**webhook.signed(_key(), call_id, int(time.time()), body), "User-Agent": "Cuebird"}
 
 
 def _key() -> bytes:
