@@ -120,7 +120,7 @@ def _campaign_names() -> Iterator[tuple[str, str]]:
         yield from every()
 
 
-CHOICES = tuple((deed, plain.format("a message")) for deed, (_, plain) in DEEDS.items())
+CHOICES = tuple((deed, past.format("a message")) for deed, (past, _) in DEEDS.items())
 FORM = Form(
     "Message",
     (

@@ -78,29 +78,3 @@ def browser_path() -> str:
     path = find_browser()
     assert path is not None, "mark the test with `browser`"
     return path
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Let each process of a run begin with its share of the slow files: none is left alone with them at the end.
-
-    pytest-xdist gives each an equal part of the list, and what one has not begun another may take from its end.
-    """
-    count = int(getattr(config, "workerinput", {}).get("workercount", 1))
-    if count < 2:
-        return
-    slow: dict[str, list[pytest.Item]] = {}
-    quick: list[pytest.Item] = []
-    for item in items:
-        if any(item.get_closest_marker(name) for name in ("slow", "race", "browser")):
-            slow.setdefault(item.nodeid.partition("::")[0], []).append(item)
-        else:
-            quick.append(item)
-    parts: list[list[pytest.Item]] = [[] for _ in range(count)]
-    for tests in sorted(slow.values(), key=len, reverse=True):
-        min(parts, key=len).extend(tests)
-    share = -(-len(items) // count)
-    for part in parts:
-        missing = max(0, share - len(part))
-        part += quick[:missing]
-        del quick[:missing]
-    items[:] = [item for part in parts for item in part] + quick

@@ -410,11 +410,11 @@ def test_a_rule_is_one_line_and_shows_what_it_can_do_without_only_when_asked(dri
         assert typed(page)["all"][1] == {"message": "opened", "within": "7d"}
         link = message.get_by_role("button", name="with a link that contains")
         expect(link).to_have_count(0)
-        message.get_by_label("what happened").select_option(label="clicked in an email")
+        message.get_by_label("what happened").select_option(label="clicked in a message")
         link.press("Enter")
         message.get_by_label("with a link that contains", exact=True).fill("/pricing")
         assert typed(page)["all"][1] == {"message": "clicked", "link": "/pricing", "within": "7d"}
-        message.get_by_label("what happened").select_option(label="opened an email")
+        message.get_by_label("what happened").select_option(label="opened a message")
         assert typed(page)["all"][1] == {"message": "opened", "within": "7d"}
         message.get_by_role("button", name="Without “in the last”").press("Enter")
         expect(message.get_by_role("button", name="in the last")).to_be_focused()

@@ -38,7 +38,14 @@ FORMS: dict[str, tuple[str, type[Any], dict[str, Any], str]] = {
     "template": (
         "/admin/messaging/template/add/",
         Template,
-        {"name": "Thanks", "purpose": "marketing", "subject": "Hi", "html": "<p>Hello</p>"},
+        {
+            "name": "Thanks",
+            "purpose": "marketing",
+            "subject": "Hi",
+            "html": "<p>Hello</p>",
+            "translations-TOTAL_FORMS": "0",
+            "translations-INITIAL_FORMS": "0",
+        },
         "already exists",
     ),
     "gathered": (

@@ -118,6 +118,7 @@ def test_a_computed_trait_that_a_template_begins_to_show_stays(browser: Client) 
     row = ComputedTrait(name="orders", function="count", event="Bought")
     computed_keeping.save(row, Actor("test"))
     said = {"name": "Thanks", "purpose": "marketing", "subject": "{{ customer.orders }}", "html": "<p>Hello</p>"}
+    said |= {"translations-TOTAL_FORMS": "0", "translations-INITIAL_FORMS": "0"}
 
     def write() -> None:
         assert browser.post("/admin/messaging/template/add/", said).status_code == 302
