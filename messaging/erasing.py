@@ -14,6 +14,7 @@ from django.db import connection
 
 from messaging import lists
 from messaging.models import TEST_KEY, DeliveryEvent, Message, Suppression
+from messaging.policy import plain_number
 
 # Sorted as everywhere: people (held by the caller), then their messages by id.
 HOLD_MESSAGES = "SELECT id FROM messaging_message WHERE profile_id = ANY(%(ids)s) ORDER BY id FOR UPDATE"
@@ -25,22 +26,29 @@ SELECT DISTINCT address, bool_or(has_left) AS has_left FROM (
     WHERE p.id = ANY(%(ids)s) AND NOT p.is_sandbox
     UNION ALL
     SELECT lower(m.address), false FROM messaging_message m JOIN events_profile p ON p.id = m.profile_id
-    WHERE m.id = ANY(%(messages)s) AND m.key NOT LIKE %(test_keys)s AND NOT m.redirected AND NOT p.is_sandbox
+    WHERE m.id = ANY(%(messages)s) AND m.channel = 'email' AND m.key NOT LIKE %(test_keys)s AND NOT m.redirected
+      AND NOT p.is_sandbox
 ) AS known
 WHERE address <> '' AND NOT EXISTS (
     SELECT FROM events_profile other WHERE lower(other.email) = known.address AND other.id <> ALL(%(ids)s))
 GROUP BY address
 """
 
+# A digest keeps off whoever has the number, so it matters not whether somebody else has it, too.
+NUMBERS = """
+SELECT phone FROM events_profile WHERE id = ANY(%(ids)s) AND phone <> '' AND NOT is_sandbox
+UNION SELECT address FROM messaging_message WHERE id = ANY(%(messages)s) AND channel = 'sms' AND address <> ''
+"""
+
 DISGUISE = """
-WITH known AS (SELECT * FROM jsonb_to_recordset(%(addresses)s) AS r(address text, disguise text)),
+WITH known AS (SELECT * FROM jsonb_to_recordset(%(addresses)s) AS r(channel text, address text, disguise text)),
 taken AS (
     DELETE FROM messaging_suppression s USING known
-    WHERE s.channel = 'email' AND s.address = known.address
-    RETURNING known.disguise, s.cause, s.created_at
+    WHERE s.channel = known.channel AND s.address = known.address
+    RETURNING s.channel, known.disguise, s.cause, s.created_at
 )
 INSERT INTO messaging_suppression (channel, address, cause, detail, created_at)
-SELECT 'email', disguise, cause, '', created_at FROM taken ORDER BY disguise
+SELECT channel, disguise, cause, '', created_at FROM taken ORDER BY channel, disguise
 ON CONFLICT (channel, address) DO UPDATE SET cause = excluded.cause
 """
 
@@ -56,6 +64,7 @@ DELETE = [
     "DELETE FROM messaging_unsubscription WHERE profile_id = ANY(%(ids)s)",
     "DELETE FROM messaging_subscription WHERE profile_id = ANY(%(ids)s)",
     "UPDATE messaging_unsubscription SET message_id = NULL WHERE message_id = ANY(%(messages)s)",
+    "DELETE FROM messaging_report WHERE (body #>> '{data,profile_id}')::bigint = ANY(%(ids)s)",
     "DELETE FROM messaging_deliveryevent WHERE message_id = ANY(%(messages)s)",
     "DELETE FROM messaging_messagebody WHERE message_id = ANY(%(messages)s)",
     "DELETE FROM messaging_message WHERE id = ANY(%(messages)s)",
@@ -72,15 +81,18 @@ def follow_erasure(sender: object, profile_ids: Sequence[int], **kwargs: Any) ->
         cursor.execute(HOLD_MESSAGES, parameters)
         parameters["messages"] = [pk for (pk,) in cursor.fetchall()]
         cursor.execute(ADDRESSES, parameters)
-        rows = [
-            {"address": address, "disguise": lists.disguise(address), "has_left": has_left}
-            for address, has_left in cursor.fetchall()
-        ]
+        rows = [_row("email", address, has_left) for address, has_left in cursor.fetchall()]
+        cursor.execute(NUMBERS, parameters)
+        rows += [_row("sms", number) for number in {plain_number(phone) for (phone,) in cursor.fetchall()}]
         known = {"addresses": json.dumps(rows), "cause": Suppression.Cause.LEFT}
         cursor.execute(DISGUISE, known)
         cursor.execute(REMEMBER_LEFT, known)
         for statement in DELETE:
             cursor.execute(statement, parameters)
+
+
+def _row(channel: str, address: str, has_left: bool = False) -> dict[str, object]:
+    return {"channel": channel, "address": address, "disguise": lists.disguise(address), "has_left": has_left}
 
 
 def weigh(sender: object, profile_id: int, **kwargs: Any) -> list[tuple[str, int]]:

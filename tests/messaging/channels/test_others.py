@@ -17,6 +17,8 @@ from django.test import Client
 from pytest_django import Settings
 from standardwebhooks import Webhook as Verifier
 
+from events import privacy
+from events.audit import Actor
 from events.models import Device, Profile, SourceKey
 from messaging import connection, credentials, delivery, lists, outbox, twilio
 from messaging.channels import webhook
@@ -166,6 +168,16 @@ def test_twilio_reports_deliveries_and_dead_numbers(account: Provider, ada: Prof
     # The same person's mailbox is another address.
     make_provider(is_default=True)
     assert deliver(ada, make_template()).status == "delivered"
+
+
+def test_who_answered_stop_and_is_erased_stays_away_and_leaves_no_number(account: Provider, ada: Profile) -> None:
+    form = {"From": "+436601234567", "Body": "STOP"}
+    twilio_post(f"/webhooks/twilio/{account.pk}/inbound/", form)
+    privacy.erase([ada.pk], Actor("test"))
+    row = Suppression.objects.get()
+    assert (row.channel, row.cause, "436" in row.address) == ("sms", "left", False)
+    again = make_profile(phone="+43 660 1234567")
+    assert deliver(again, template("sms", text="Hi", purpose="marketing")).reason == "unsubscribed"
 
 
 # --- Webhooks and chat -----------------------------------------------------------------------------------------------
