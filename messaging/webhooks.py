@@ -39,6 +39,7 @@ UNPROTECTED = (
     "and put https://user:password@ before this address at the provider."
 )
 MAX_KEY = 120
+MAX_BODY = 32 * 1024 * 1024
 # What an event of a provider can be that anymail's reading of it does not expect.
 UNREADABLE = (AnymailConfigurationError, ArithmeticError, AttributeError, KeyError, OSError, TypeError, ValueError)
 
@@ -56,6 +57,12 @@ class Gathering:
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if not self.basic_auth and not self.webhook_verification_key and not self.is_signed:
             return HttpResponseForbidden(UNPROTECTED, content_type="text/plain")
+        # More than anything else here takes: a provider that was away for a while posts thousands of events at once.
+        body = request.read(MAX_BODY + 1)
+        if len(body) > MAX_BODY:
+            text = f"At most {MAX_BODY // 1024 // 1024} MB of reports can be taken in one post."
+            return HttpResponse(text, status=413, content_type="text/plain")
+        request._body = body
         response: HttpResponse = super().dispatch(request, *args, **kwargs)  # type: ignore[misc]
         return response
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import hmac
 import json
 import random
 from pathlib import Path
@@ -16,9 +18,10 @@ from django.test import Client
 from pytest_django import Settings
 
 from events.models import Event
+from messaging import credentials
 from messaging.models import DeliveryEvent, Message, Suppression, Unsubscription
 from messaging.states import Status
-from tests.factories import make_message
+from tests.factories import make_message, make_provider
 
 pytestmark = pytest.mark.django_db
 SENDGRID, POSTMARK = "/webhooks/anymail/sendgrid/tracking/", "/webhooks/anymail/postmark/tracking/"
@@ -254,3 +257,64 @@ def test_sendgrids_signature_is_checked(client: Client, message: Message, settin
 def test_a_body_that_is_no_json_is_refused(client: Client, address: str, body: str) -> None:
     answer = client.post(address, body, content_type="application/json", headers=AUTH)
     assert answer.status_code == 400 and "not JSON" in answer.content.decode()
+
+
+def test_ten_thousand_events_in_one_post(client: Client, message: Message) -> None:
+    (event,) = sendgrid(message, "open")[:1]
+    events = [{**event, "sg_event_id": uuid4().hex, "filler": "x" * 300} for _ in range(10_000)]
+    body = json.dumps(events)
+    assert len(body) > 5 * 1024 * 1024
+    assert post(client, SENDGRID, body) == 200
+    assert DeliveryEvent.objects.count() == 10_000
+    assert post(client, SENDGRID, body) == 200
+    assert DeliveryEvent.objects.count() == 10_000
+    assert [name for name in news(message) if name == "Email Opened"] == ["Email Opened"]
+
+
+# --- Other services --------------------------------------------------------------------------------------------------
+
+
+def test_other_services_report_to_an_address_of_their_account(client: Client, settings: Settings) -> None:
+    account = make_provider(kind="brevo")
+    message = make_message(status=Status.SENT, address="ada@example.com", provider=account)
+    said = {
+        "event": "hard_bounce",
+        "email": "ada@example.com",
+        "message-id": "<x@brevo>",
+        "ts_event": 1_750_000_000,
+        "reason": "550 5.1.1 user unknown",
+        "X-Mailin-custom": json.dumps({"message_id": str(message.public_id)}),
+    }
+    url = f"/webhooks/anymail/brevo/{account.pk}/tracking/"
+    assert post(client, url, said, {"Authorization": "Basic eDp5"}) == 400
+    assert post(client, url, said) == 200
+    assert status(message) == Status.BOUNCED
+    assert Suppression.objects.count() == 1
+    assert post(client, f"/webhooks/anymail/mailgun/{account.pk}/tracking/", said) == 404
+    settings.ANYMAIL = {}
+    assert post(client, url, said, {}) == 403
+
+
+def test_a_service_that_signs_is_believed_by_its_key_alone(client: Client, settings: Settings) -> None:
+    settings.ANYMAIL = {}
+    account = make_provider(kind="mailgun", settings={"sender_domain": "mg.acme.example"})
+    url = f"/webhooks/anymail/mailgun/{account.pk}/tracking/"
+    assert post(client, url, {}, {}) == 403
+    credentials.store(account, {"api_key": "key", "webhook_secret": "signing"})
+    account.save()
+    message = make_message(status=Status.SENT, address="ada@example.com", provider=account)
+    signed = {"timestamp": "1750000000", "token": "abc"}
+    digest = hmac.new(b"signing", (signed["timestamp"] + signed["token"]).encode(), hashlib.sha256).hexdigest()
+    data = {
+        "event": "delivered",
+        "id": "e1",
+        "timestamp": 1_750_000_000.5,
+        "recipient": "ada@example.com",
+        "message": {"headers": {"message-id": "x@mg"}},
+        "user-variables": {"message_id": str(message.public_id)},
+    }
+    assert post(client, url, {"signature": {**signed, "signature": digest}, "event-data": data}, {}) == 200
+    assert status(message) == Status.DELIVERED
+    wrong = {"signature": {**signed, "signature": "0" * 64}, "event-data": {**data, "event": "complained", "id": "e2"}}
+    assert post(client, url, wrong, {}) == 400
+    assert status(message) == Status.DELIVERED
