@@ -82,7 +82,10 @@ def choice(request: HttpRequest) -> HttpResponse:
 def choice_context(request: HttpRequest, values: QueryDict) -> dict[str, Any]:
     """Return the context of ``editor/choice.html``: person, events, and the variables they offer."""
     profile, event = chosen(request, values)
-    events = people.recent_events(profile) if profile.pk else []
+    named = values.get("named", "").strip()[:200]
+    events = people.recent_events(profile, named) if profile.pk else []
+    if named and event and not event.name.lower().startswith(named.lower()):
+        event = events[0] if events else None
     if event is None and "event" not in values:
         event = events[0] if events else None
     if event and event.pk not in {known.pk for known in events}:
@@ -97,6 +100,7 @@ def choice_context(request: HttpRequest, values: QueryDict) -> dict[str, Any]:
         "profile": profile,
         "event": event,
         "events": events,
+        "named": named,
         "groups": groups,
         "may_choose": request.user.has_perm(VIEW_PEOPLE),
     }

@@ -35,9 +35,11 @@ def newest() -> Profile | None:
     return next(iter(beginning_with("")), None)
 
 
-def recent_events(profile: Profile) -> list[Event]:
-    """Return the newest events of ``profile`` that a source sent in and that have a name."""
+def recent_events(profile: Profile, named: str = "") -> list[Event]:
+    """Return the newest events of ``profile`` that a source sent in, whose name begins with ``named`` in any case."""
     events = Event.objects.filter(profile=profile, source__isnull=False).exclude(name="")
+    if named and "\0" not in named:
+        events = events.filter(name__istartswith=named)
     return list(events.only("timestamp", "name", "properties", "type").order_by("-timestamp", "-id")[:RECENT_EVENTS])
 
 

@@ -281,3 +281,16 @@ def staff_without_rights() -> Client:
     client = Client()
     client.force_login(User.objects.create_user("nobody", is_staff=True))
     return client
+
+
+def test_any_past_event_is_found_by_its_name(admin_client: Client, ada: Profile, source: Source) -> None:
+    make_event(ada, "Order Completed", {"total": 9}, source=source)
+    for _ in range(30):
+        make_event(ada, "Visited Pricing Page", source=source)
+    url = f"{TEMPLATES}choice/"
+    assert "Order Completed" not in admin_client.get(url, {"profile": ada.pk}).content.decode()
+    found = admin_client.get(url, {"profile": ada.pk, "named": "order"}).content.decode()
+    assert "Order Completed" in found and "trigger.total" in found
+    assert "Visited Pricing Page" not in found
+    none = admin_client.get(url, {"profile": ada.pk, "named": "nothing"}).content.decode()
+    assert "begins with “nothing”" in none
