@@ -10,6 +10,8 @@
     height: "calc(100vh - 220px)",
     fromElement: false,
     storageManager: false,
+    // Its own dragging works with fingers as well.
+    nativeDnD: false,
     telemetry: false,
     cssIcons: "",
     noticeOnUnload: false,

@@ -27,7 +27,7 @@ from tests.messaging.services import sendgrid_provider
 from tests.stack import ROOT, database_url
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.race]
-MESSAGES = int(os.environ.get("CHAOS_MESSAGES", "1000"))
+MESSAGES = int(os.environ.get("CHAOS_MESSAGES", "500"))
 MISHAPS = (
     Mishap(status=429),
     Mishap(status=500),
