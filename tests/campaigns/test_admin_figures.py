@@ -61,6 +61,8 @@ def test_a_mail_shows_its_figures_and_their_shares(browser: Client) -> None:
         (Metric.BOUNCED, 100),
         (Metric.COMPLAINED, 9),
         (Metric.UNSUBSCRIBED, 18),
+        (Metric.MACHINE_OPENED, 45),
+        (Metric.MACHINE_CLICKED, 9),
         (Metric.SKIPPED, 240),
         (Metric.FAILED, 10),
     ):
@@ -68,7 +70,8 @@ def test_a_mail_shows_its_figures_and_their_shares(browser: Client) -> None:
     count(version, Metric.VISITED, 7, "wait")
     html = page(browser, campaign)
     assert cells(html, "Say hello") == [
-        "1,250", "1,000", "900 90.0 %", "450 50.0 %", "90 10.0 %", "100 10.0 %", "9 1.0 %", "18 2.0 %", "240", "10",
+        "1,250", "1,000", "900 90.0 %", "450 50.0 %", "90 10.0 %", "45 5.0 %", "9 1.0 %", "100 10.0 %", "9 1.0 %",
+        "18 2.0 %", "240", "10",
     ]  # fmt: skip
     assert cells(html, "Wait") == ["7", ""]
 
