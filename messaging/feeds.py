@@ -111,13 +111,13 @@ def fetch(feed: Feed, url: str) -> Answer:
             response = _session().get(url, headers=headers, timeout=TIMEOUT, stream=True)
             body = outward.body_of(response, MAX_ANSWER)
     except (RequestException, ValueError) as error:
-        return Answer(problem=f"{type(error).__name__}: {error}"[:300])
+        return Answer(problem=outward.words(error))
     if response.status_code != 200:
-        return Answer(problem=f"it answered {response.status_code}")
+        return Answer(problem=f"It answered {response.status_code}")
     try:
         return Answer(json.loads(body))
     except ValueError as error:
-        return Answer(problem=f"its answer is no JSON: {error}"[:300])
+        return Answer(problem=f"Its answer is no JSON: {error}"[:300])
 
 
 def _session() -> Session:

@@ -40,7 +40,7 @@ def _check(url: str) -> Checked:
             answer = session.get(url, timeout=TIMEOUT, stream=True)
             answer.close()
     except (RequestException, ValueError) as error:
-        return Checked(url, False, f"no answer ({type(error).__name__})")
+        return Checked(url, False, f"no answer: {outward.words(error)}")
     if 300 <= answer.status_code < 400:
         return Checked(url, True, f"leads on to {answer.headers.get('Location', 'another address')[:200]}")
     return Checked(url, answer.ok, "answers" if answer.ok else f"answers with error {answer.status_code}")

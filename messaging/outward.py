@@ -10,6 +10,7 @@ from contextlib import closing
 from django.conf import settings
 from requests import RequestException, Response, Session
 from requests_hardened import Config, Manager
+from requests_hardened.ip_filter import InvalidIPAddress
 
 from messaging import deadlines
 from messaging.errors import SendError
@@ -18,6 +19,10 @@ from messaging.errors import SendError
 TIMEOUT = (5.0, 20.0)
 MAX_ANSWER = 512 * 1024
 MAX_DETAIL = 2000
+PRIVATE = (
+    "The address leads into a private network, where nothing is called. If it should be, the operator of this "
+    "installation sets CALLS_TO_PRIVATE_ADDRESSES."
+)
 # An account that is refused is put right by its operator, not by losing what waits to be sent.
 TRY_LATER = {401, 403, 408, 425, 429}
 
@@ -69,4 +74,9 @@ def failed(error: RequestException) -> SendError:
     """Say what a request that got no answer means: whether the other side may have taken it."""
     from messaging.channels.email import fault
 
-    return fault(error)
+    return SendError(PRIVATE, permanent=True) if isinstance(error, InvalidIPAddress) else fault(error)
+
+
+def words(error: Exception) -> str:
+    """Say for people why nothing was answered."""
+    return PRIVATE if isinstance(error, InvalidIPAddress) else f"{type(error).__name__}: {error}"[:300]

@@ -100,8 +100,10 @@ def _post(session: Any, endpoint: ReportEndpoint, rows: Sequence[Report], now: d
     try:
         with deadlines.watched():
             outward.checked(session.post(endpoint.url, data=body, headers=headers))
-    except (SendError, RequestException) as error:
-        return str(error)[:500] or type(error).__name__
+    except SendError as error:
+        return str(error)[:500]
+    except RequestException as error:
+        return outward.words(error)
     return ""
 
 
