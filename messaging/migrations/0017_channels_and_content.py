@@ -409,9 +409,4 @@ class Migration(migrations.Migration):
             model_name="templatetranslation",
             constraint=models.UniqueConstraint(fields=("template", "language"), name="template_translation_language"),
         ),
-        # Bodies are compressed from half a kilobyte on, and not only from two.
-        migrations.RunSQL(
-            "ALTER TABLE messaging_messagebody SET (toast_tuple_target = 512)",
-            "ALTER TABLE messaging_messagebody RESET (toast_tuple_target)",
-        ),
     ]
