@@ -88,16 +88,11 @@ def text_of(content: Mapping[str, str]) -> str:
     if MADE_BY_LIQUID.search(html):
         return ""
     kept: list[str] = []
-
-    def word(match: re.Match[str]) -> str:
-        kept.append(match[0])
-        return f"lqx{len(kept) - 1}x"
-
     if "{%" in html:
         # Between rows and cells no text can stand, so Liquid would be moved out of a table: a row becomes a line.
         html = CELL_ENDS.sub(" ", TABLE_TAGS.sub(lambda match: f"<{match[1]}div>", html))
     # A line that holds tags alone would be an empty one.
-    return LONE_TAGS.sub(r"\1", _unshield(to_text(LIQUID.sub(word, html)), kept))
+    return LONE_TAGS.sub(r"\1", _unshield(to_text(_worded(html, kept)), kept))
 
 
 def to_text(html: str) -> str:
@@ -141,18 +136,23 @@ def _inliner() -> css_inline.CSSInliner:
 
 def _shield(html: str, kept: list[str]) -> str:
     """Replace the tags of Liquid: by comments where HTML may have any, by words elsewhere."""
-
-    def word(match: re.Match[str]) -> str:
-        kept.append(match[0])
-        return f"lqx{len(kept) - 1}x"
-
     # Tags of Liquid may hold what looks like HTML, so they become words before places are told apart.
-    worded = LIQUID.sub(word, html)
+    worded = _worded(html, kept)
     pieces, at = [], 0
     for place in WITHIN.finditer(worded):
         pieces += [re.sub(r"lqx\d+x", r"<!--\g<0>-->", worded[at : place.start()]), place[0]]
         at = place.end()
     return "".join(pieces) + re.sub(r"lqx\d+x", r"<!--\g<0>-->", worded[at:])
+
+
+def _worded(html: str, kept: list[str]) -> str:
+    """Replace the tags of Liquid by words, and keep them in ``kept``."""
+
+    def word(match: re.Match[str]) -> str:
+        kept.append(match[0])
+        return f"lqx{len(kept) - 1}x"
+
+    return LIQUID.sub(word, html)
 
 
 def _unshield(html: str, kept: list[str]) -> str:

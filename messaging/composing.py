@@ -248,8 +248,8 @@ def _again(message: Message, error: SendError) -> Outcome:
 
 def _rests(message: Message, provider: Provider, situation: Situation, address: str = "") -> PutOff | None:
     """Put a message off while its provider is left alone; of webhooks each host by itself, once it is known."""
-    row = situation.paces.get(rest_key(provider, address) if address else f"rest:{provider.pk}")
-    if row is None or row.next_at <= present.now():
+    row = _rest(provider, situation, address)
+    if row is None:
         return None
     return PutOff(message, row.next_at, Reason.PROVIDER_RESTS, f"{provider} has failed {row.used} times in a row")
 
@@ -386,7 +386,7 @@ def address_of(message: Message, profile: Profile) -> str:
 def _carrier(message: Message, profile: Profile, situation: Situation) -> Provider | None:
     """Return who carries a message. What is written for a sandbox person stays here, whatever was chosen, and so does
     what is no mail while everything goes to the test address."""
-    if profile.is_sandbox or (situation.limits.target and message.channel != ChannelName.EMAIL):
+    if _stays_here(message, profile, situation):
         return situation.mailbox
     chosen = situation.providers.get(message.provider_id) if message.provider_id else None
     if not message.provider_id:
@@ -397,18 +397,24 @@ def _carrier(message: Message, profile: Profile, situation: Situation) -> Provid
 def _stand_in(provider: Provider | None, situation: Situation) -> Provider | None:
     """Return who carries messages in a provider's place: while it is switched off, rests, or has sent enough today."""
     stand_in = situation.providers.get(provider.fallback_id) if provider and provider.fallback_id else None
-    if provider is None or stand_in is None or not stand_in.enabled or _is_resting(stand_in, situation):
+    if provider is None or stand_in is None or not stand_in.enabled or _rest(stand_in, situation):
         return None
     today = present.now().astimezone(UTC).date()
     used = situation.paces.get(f"day:{provider.pk}:{today}")
     allowed = allowed_today(provider, today)
     is_full = allowed is not None and used is not None and used.used >= allowed
-    return stand_in if not provider.enabled or is_full or _is_resting(provider, situation) else None
+    return stand_in if not provider.enabled or is_full or _rest(provider, situation) else None
 
 
-def _is_resting(provider: Provider, situation: Situation) -> bool:
-    row = situation.paces.get(f"rest:{provider.pk}")
-    return row is not None and row.next_at > present.now()
+def _rest(provider: Provider, situation: Situation, address: str = "") -> Pace | None:
+    """Return the row by which a provider, or one host of webhooks, rests now; None where it does not."""
+    row = situation.paces.get(rest_key(provider, address) if address else f"rest:{provider.pk}")
+    return row if row and row.next_at > present.now() else None
+
+
+def _stays_here(message: Message, profile: Profile, situation: Situation) -> bool:
+    """Return whether the mailbox takes it: of a sandbox person, or no mail while mail goes to the test address."""
+    return profile.is_sandbox or bool(situation.limits.target and message.channel != ChannelName.EMAIL)
 
 
 def _facts(
@@ -421,7 +427,6 @@ def _facts(
     if situation.limits.target:
         # The test address, if mail is redirected to it, has to take mail as well.
         places.add((ChannelName.EMAIL.value, situation.limits.target.lower()))
-    stays_here = profile.is_sandbox or (situation.limits.target and message.channel != ChannelName.EMAIL)
     if message.channel == ChannelName.PUSH and not situation.devices.get(profile.pk):
         address = ""
     return policy.Facts(
@@ -432,7 +437,9 @@ def _facts(
         and message.channel not in TO_NO_PERSON
         and (profile.pk in situation.unsubscribed or not places.isdisjoint(situation.left)),
         purpose=message.purpose,
-        provider=ProviderState.NO_MAILBOX if stays_here and provider is None else _state(provider),
+        provider=ProviderState.NO_MAILBOX
+        if provider is None and _stays_here(message, profile, situation)
+        else _state(provider),
         topic=situation.topics.get(topic, TopicState.NONE) if topic else TopicState.NONE,
     )
 

@@ -80,7 +80,7 @@ def sendgrid(provider: Provider, secrets: Secrets) -> Check:
         return answer
     if answer.status_code in (401, 403):
         return Check(False, "SendGrid does not accept the API key. Make a new one under Settings → API Keys.")
-    scopes = _json(answer).get("scopes") if answer.ok else None
+    scopes = json_of(answer).get("scopes") if answer.ok else None
     if not isinstance(scopes, list):
         return _strange("SendGrid", answer)
     if "mail.send" not in scopes:
@@ -97,7 +97,7 @@ def postmark(provider: Provider, secrets: Secrets) -> Check:
         return Check(
             False, "Postmark does not accept the token. Copy the server's API token (not the account's) from its page."
         )
-    name = _json(answer).get("Name") if answer.ok else None
+    name = json_of(answer).get("Name") if answer.ok else None
     if name is None:
         return _strange("Postmark", answer)
     return Check(True, f"Postmark accepts the token of the server “{name}”.")
@@ -154,7 +154,8 @@ def _get(provider: Provider, default: str, path: str, headers: Mapping[str, str]
         return Check(False, f"No connection to {url}: {error}")
 
 
-def _json(answer: requests.Response) -> dict[str, Any]:
+def json_of(answer: requests.Response) -> dict[str, Any]:
+    """Return the JSON object that was answered, an empty one where it is none."""
     try:
         body = answer.json()
     except ValueError:

@@ -12,9 +12,9 @@ from datetime import datetime
 
 from django.db import OperationalError, transaction
 
-from events import nudges, present
-from messaging import admission, claims, feedback, in_app_api, pacing, relevance, sending, settling
-from messaging.channels import push
+from events import devices, nudges, present
+from messaging import admission, claims, feedback, pacing, relevance, sending, settling
+from messaging.channels.base import gone
 from messaging.composing import Outcome, Prepared, PutOff, Situation, look, prepare
 from messaging.kinds import KINDS
 from messaging.models import Message, Provider
@@ -99,12 +99,9 @@ def _prepared(batch: Sequence[Message], situation: Situation) -> dict[Message, P
 def _call(ready: Sequence[Prepared], target: str) -> list[Prepared]:
     """Return those that may still go, once it is on record that their providers are called."""
     outside = {found.message: found for found in ready if KINDS[found.provider.kind].calls_out}
-    called = claims.call([_calling(found) for found in outside.values()], present.now(), target) if outside else set()
+    calling = [claims.Calling(found.message, found.mail.address, found.provider) for found in outside.values()]
+    called = claims.call(calling, present.now(), target) if outside else set()
     return [found for found in ready if found.message.pk in called or found.message not in outside]
-
-
-def _calling(found: Prepared) -> claims.Calling:
-    return claims.Calling(found.message, found.mail.address, found.provider)
 
 
 def _settle(outcomes: Sequence[Outcome]) -> None:
@@ -116,7 +113,7 @@ def _settle(outcomes: Sequence[Outcome]) -> None:
             with transaction.atomic():
                 counted = settling.settle(outcomes)
                 feedback.record([_delivered(outcome) for outcome in counted if _is_in_mailbox(outcome)])
-            in_app_api.forget([push.gone.popleft() for _ in range(len(push.gone))])
+            devices.forget([gone.popleft() for _ in range(len(gone))])
             return
         except OperationalError:
             # The mails are out: a lost connection or a deadlock must not leave them in doubt.

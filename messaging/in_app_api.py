@@ -23,7 +23,7 @@ from events.api.authentication import WriteKeyAuthentication
 from events.api.cors import AnyOriginView
 from events.api.refusal import Refusal
 from events.devices import Described
-from events.models import Device, Profile
+from events.models import Profile
 from messaging import feedback
 from messaging.models import DeliveryEvent, Message, Provider
 from messaging.names import ChannelName
@@ -151,12 +151,6 @@ def waiting(person: Profile) -> list[dict[str, str]]:
     )
     shown = [message for message in messages if message.pk not in done and not _is_old(message, now)]
     return [_as_shown(message) for message in shown[:SHOWN]]
-
-
-def forget(endpoints: list[str]) -> None:
-    """Forget browsers that no longer take messages. One statement, none for nothing."""
-    if endpoints:
-        Device.objects.filter(device_id__in=endpoints).delete()
 
 
 def _is_old(message: Message, now: Any) -> bool:

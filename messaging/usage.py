@@ -15,8 +15,6 @@ from messaging.models import Feed, Layout, Snippet, Template, TemplateTranslatio
 
 _finders: list[Callable[[Template], Iterator[Use]]] = []
 
-WRITTEN = ("subject", "preheader", "html", "text")
-
 
 def register(find: Callable[[Template], Iterator[Use]]) -> None:
     """Ask ``find`` as well where a template is used: this room knows of no campaigns."""
@@ -59,13 +57,13 @@ def mentioned(templates: Iterable[Template]) -> tuple[set[int], set[int]]:
 
 def _speaking(name: str) -> list[Use]:
     """Return the templates, and layouts, that speak of ``name`` in any language. Three statements."""
-    asked = Q(*[(f"{field}__contains", name) for field in WRITTEN], _connector=Q.OR)
+    asked = Q(*[(f"{field}__contains", name) for field in versions.TRANSLATED], _connector=Q.OR)
     translated = TemplateTranslation.objects.filter(asked).values("template")
     pattern = re.compile(rf"{re.escape(name)}(?![\w-])")
     uses = []
     for template in Template.objects.filter(asked | Q(pk__in=translated)).order_by("name"):
-        texts = [getattr(template, field) for field in WRITTEN]
-        texts += [getattr(row, field) for row in template.translations.all() for field in WRITTEN]
+        texts = [getattr(template, field) for field in versions.TRANSLATED]
+        texts += [getattr(row, field) for row in template.translations.all() for field in versions.TRANSLATED]
         if any(pattern.search(text) for text in texts):
             uses.append(Use("Template", template.name, reverse("admin:messaging_template_change", args=[template.pk])))
     for layout in Layout.objects.filter(Q(html__contains=name) | Q(text__contains=name)).order_by("name"):

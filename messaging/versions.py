@@ -26,7 +26,7 @@ def content_of(template: Template, translations: Mapping[str, Mapping[str, str]]
     """Return everything of ``template`` that rendering needs, in the keys of ``TemplateVersion.content``.
 
     ``translations`` by language are those of a template that is not stored. What is wrong with snippets or MJML is said
-    by ``rendering.problems``.
+    by ``checking.problems``.
     """
     layout = template.layout
     content: Content = {

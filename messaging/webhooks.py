@@ -12,6 +12,7 @@ import logging
 from collections.abc import Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from anymail.exceptions import AnymailConfigurationError, AnymailWebhookValidationFailure
@@ -135,6 +136,11 @@ CLASSES = {
 }
 
 
+@cache
+def _view_of(kind: str) -> Any:
+    return type("View", (Gathering, import_string(f"anymail.webhooks.{kind}.{CLASSES[kind]}")), {})
+
+
 @csrf_exempt
 def of_service(request: HttpRequest, kind: str, account: int) -> HttpResponse:
     """Take the reports of one account at a service of django-anymail's, signed with its key where it has one."""
@@ -142,11 +148,9 @@ def of_service(request: HttpRequest, kind: str, account: int) -> HttpResponse:
     name = KEY_NAMES.get(kind, "")
     secrets = credentials.reveal(provider)
     key = secrets.get("api_key" if name == "api_key" else "webhook_secret", "") if name else ""
-    view: Any = type(
-        "View", (Gathering, import_string(f"anymail.webhooks.{kind}.{CLASSES[kind]}")), {"is_signed": bool(key)}
-    )
+    view: Any = _view_of(kind)
     try:
-        made = view.as_view(**({name: key} if key else {}))
+        made = view.as_view(is_signed=bool(key), **({name: key} if key else {}))
         response: HttpResponse = made(request)
     except (AnymailConfigurationError, ImproperlyConfigured) as error:
         text = f"Enter the webhook signing key of “{provider}” on its page first: {error}"

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.contrib import messages
+from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
@@ -45,7 +45,7 @@ def page(request: HttpRequest, template_id: int) -> HttpResponse:
     wanted = request.GET.get("number", "")
     chosen = next((each for each in versions if str(each.number) == wanted), versions[0] if versions else None)
     context = {
-        **_context(request),
+        **admin.site.each_context(request),
         "title": f"Versions of {template}",
         "opts": Template._meta,
         "original": template,
@@ -125,9 +125,3 @@ def _lines(before: str, after: str) -> Iterator[tuple[str, str]]:
         if line.startswith(("---", "+++")):
             continue
         yield ("…", "") if line.startswith("@@") else (line[:1], line[1:])
-
-
-def _context(request: HttpRequest) -> dict[str, Any]:
-    from django.contrib import admin
-
-    return admin.site.each_context(request)

@@ -9,9 +9,9 @@ from django.http import QueryDict
 
 from messaging.models import Layout, Purpose, Template
 from messaging.names import ChannelName
+from messaging.versions import TRANSLATED
 
 WRITTEN = ("subject", "preheader", "html", "text", "from_email", "reply_to")
-TRANSLATED = ("subject", "preheader", "html", "text")
 # What the channels have besides; the form's fields are called so with "option_" before.
 OPTIONS = ("url", "button", "style", "position", "image", "icon", "days", "method", "headers")
 MOST_LANGUAGES = 50

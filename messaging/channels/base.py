@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from uuid import UUID
 
+from messaging import credentials
+from messaging.errors import CredentialsError, SendError
+from messaging.models import Provider
 from messaging.names import ChannelName
+
+# Browsers that no longer take messages, by device id, for whoever may touch the database: no channel does.
+gone: deque[str] = deque(maxlen=1000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +23,7 @@ class Mail:
 
     ``subject`` is the title of a push or in-app message, ``options`` is what its channel has besides (``url``,
     ``style`` …), ``devices`` are those that a push goes to. ``redirected``: ``address`` is the test address, and
-    subject and headers name the person's own. ``untracked``: nobody counts opens and clicks.
+    subject and headers name the person's own.
     """
 
     public_id: UUID
@@ -28,7 +35,6 @@ class Mail:
     text: str
     headers: Mapping[str, str] = field(default_factory=dict)
     redirected: bool = False
-    untracked: bool = False
     channel: str = ChannelName.EMAIL
     options: Mapping[str, str] = field(default_factory=dict)
     devices: Sequence[Mapping[str, Any]] = ()
@@ -42,3 +48,13 @@ class Channel(Protocol):
 
     def close(self) -> None:
         """Give connections back; the channel is not used afterwards."""
+
+
+def revealed(provider: Provider) -> dict[str, str]:
+    """Return the provider's secrets. Raises SendError, not permanent, when one that is needed is missing."""
+    try:
+        if lacking := credentials.missing(provider):
+            raise SendError(f"The provider “{provider}” has no {lacking[0]}.", permanent=False)
+        return credentials.reveal(provider)
+    except CredentialsError as error:
+        raise SendError(str(error), permanent=False) from error

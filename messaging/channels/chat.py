@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from requests import RequestException
-
 from messaging import outward
-from messaging.channels.base import Mail
-from messaging.channels.sms import revealed
+from messaging.channels.base import Mail, revealed
 from messaging.models import Provider
 
 
@@ -18,10 +15,7 @@ class Chat:
         self.session = outward.session()
 
     def send(self, mail: Mail) -> str:
-        try:
-            outward.checked(self.session.post(self.url, json={"text": mail.text}))
-        except RequestException as error:
-            raise outward.failed(error) from error
+        outward.call(self.session, "POST", self.url, json={"text": mail.text})
         return ""
 
     def close(self) -> None:

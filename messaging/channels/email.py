@@ -19,10 +19,7 @@ from anymail.exceptions import (
 from django.core.mail import EmailMultiAlternatives
 from django.core.mail.backends.base import BaseEmailBackend
 from django.utils.module_loading import import_string
-from requests import ConnectionError as ConnectionFailed
-from requests import ConnectTimeout, RequestException
-from requests.exceptions import SSLError
-from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+from requests import RequestException
 
 from messaging import credentials
 from messaging.channels.base import Mail
@@ -30,11 +27,8 @@ from messaging.channels.quick import QuickSession
 from messaging.errors import CredentialsError, SendError
 from messaging.kinds import KINDS
 from messaging.models import Provider
-from messaging.outward import retry_after
+from messaging.outward import MAX_DETAIL, TIMEOUT, retry_after, unanswered
 
-# To connect, and to answer; in seconds.
-TIMEOUT = (5.0, 20.0)
-MAX_DETAIL = 2000
 # A refused key or account (401, 403) is put right by the operator, not by losing what waits to be sent.
 TRY_LATER = {401, 403, 408, 429}
 
@@ -99,7 +93,7 @@ class Service:
         # What webhooks echo, so that a report finds its message whatever became of the answer to this call.
         message.metadata = {"message_id": str(mail.public_id)}
         if self.kind.tracks:
-            message.track_opens = message.track_clicks = not mail.untracked
+            message.track_opens = message.track_clicks = True
         if self.kind.takes_once:
             self.backend.session.headers["Idempotency-Key"] = str(mail.public_id)  # type: ignore[attr-defined]
         try:
@@ -171,7 +165,7 @@ def fault(error: Exception) -> SendError:
     """Say what an error of anymail means: try again, or not, or nobody knows whether the mail is out."""
     text = (_words_of_refusal(error) or str(error).strip() or type(error).__name__)[:MAX_DETAIL]
     if isinstance(error, RequestException) and getattr(error, "status_code", None) is None:
-        return SendError(text, permanent=False, outcome_unknown=not _before_the_request(error))
+        return unanswered(error)
     if isinstance(error, AnymailRequestsAPIError):
         code = error.status_code
         # Accepted, but the answer makes no sense: it may well be out.
@@ -191,17 +185,3 @@ def _words_of_refusal(error: Exception) -> str:
         return str(answer.json()["Message"])
     except (KeyError, TypeError, ValueError):
         return str(answer.text)
-
-
-def _before_the_request(error: Exception) -> bool:
-    """Return whether the connection was never made, so that nothing can have been taken."""
-    if isinstance(error, ConnectTimeout | SSLError):
-        return True
-    causes, cause = [], error.__cause__ if error.__cause__ is not None else error
-    while isinstance(cause, BaseException) and cause not in causes:
-        causes.append(cause)
-        reason = getattr(cause, "reason", None) or next(iter(cause.args), None)
-        cause = reason if isinstance(reason, BaseException) else cause.__context__  # type: ignore[assignment]
-    return isinstance(error, ConnectionFailed) and any(
-        isinstance(cause, NewConnectionError | ConnectTimeoutError) for cause in causes
-    )

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import base64
 import json
-from collections import deque
 from email.utils import parseaddr
 from typing import Any
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from py_vapid import Vapid
+from py_vapid.utils import b64urlencode
 from pywebpush import WebPusher, WebPushException
 from requests import RequestException
 
 from events.models import Device
 from messaging import credentials, outward
-from messaging.channels.base import Mail
-from messaging.channels.sms import revealed
+from messaging.channels.base import Mail, gone, revealed
 from messaging.connection import Check
 from messaging.errors import SendError
 from messaging.models import Provider
 
 # How long a push service keeps a message for a browser that is not running, in seconds: four weeks, its usual most.
 KEEP = 28 * 86400
-# Browsers that no longer take messages, for whoever may touch the database: no channel does.
-gone: deque[str] = deque(maxlen=1000)
 # The browser has gone, or its permission has been taken back.
 GONE = {404, 410}
 
@@ -86,7 +82,7 @@ def keys() -> tuple[str, str]:
     private = ec.generate_private_key(ec.SECP256R1())
     number = private.private_numbers().private_value.to_bytes(32, "big")
     point = private.public_key().public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
-    return _text(number), _text(point)
+    return b64urlencode(number), b64urlencode(point)
 
 
 def check(provider: Provider, secrets: dict[str, str]) -> Check:
@@ -100,7 +96,3 @@ def check(provider: Provider, secrets: dict[str, str]) -> Check:
     return Check(
         True, f"Ready. {count} browser{'' if count == 1 else 's'} may be pushed to so far; see docs/browser.md."
     )
-
-
-def _text(value: bytes) -> str:
-    return base64.urlsafe_b64encode(value).decode().rstrip("=")

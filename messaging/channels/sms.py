@@ -8,15 +8,12 @@ from typing import Any
 from django.conf import settings
 from requests import RequestException
 
-from messaging import credentials, outward
-from messaging.channels.base import Mail
-from messaging.connection import Check
-from messaging.errors import CredentialsError, SendError
+from messaging import outward
+from messaging.channels.base import Mail, revealed
+from messaging.connection import Check, json_of
 from messaging.models import Provider
 
 TWILIO = "https://api.twilio.com/2010-04-01/Accounts/"
-# Twilio's code for somebody who has answered STOP: it does not deliver to them either.
-STOPPED = 21610
 GATEWAY_BODY = '{"to": "{to}", "from": "{from}", "text": "{text}"}'
 
 
@@ -24,7 +21,7 @@ class Twilio:
     """An account at Twilio. The sender is a phone number, a name, or a messaging service (``MG…``)."""
 
     def __init__(self, provider: Provider) -> None:
-        self.provider, known = provider, revealed(provider)
+        known = revealed(provider)
         self.session = outward.session()
         self.session.auth = (known["account_sid"], known["auth_token"])
         base = str(provider.settings.get("api_url") or TWILIO)
@@ -39,11 +36,7 @@ class Twilio:
             # Its reports come back under our id, so that they find the message whatever became of this call.
             "StatusCallback": f"{settings.BASE_URL}/webhooks/twilio/status/{mail.public_id}/",
         }
-        try:
-            answer = outward.checked(self.session.post(self.url, data=form))
-        except RequestException as error:
-            raise outward.failed(error) from error
-        return str(_json(answer.text).get("sid", ""))
+        return str(json_of(outward.call(self.session, "POST", self.url, data=form)).get("sid", ""))
 
     def close(self) -> None:
         self.session.close()
@@ -53,7 +46,7 @@ class Gateway:
     """A gateway of one's own choice: a POST of JSON, the shape of which is a setting."""
 
     def __init__(self, provider: Provider) -> None:
-        self.provider, known = provider, revealed(provider)
+        self.url, known = provider.settings["gateway_url"], revealed(provider)
         self.session = outward.session()
         if known.get("gateway_token"):
             self.session.headers["Authorization"] = f"Bearer {known['gateway_token']}"
@@ -62,13 +55,7 @@ class Gateway:
     def send(self, mail: Mail) -> str:
         values = {"to": mail.address, "from": mail.from_email, "text": mail.text, "id": str(mail.public_id)}
         headers = {"Idempotency-Key": str(mail.public_id)}
-        try:
-            answer = self.session.post(
-                self.provider.settings["gateway_url"], json=filled(self.shape, values), headers=headers
-            )
-        except RequestException as error:
-            raise outward.failed(error) from error
-        said = _json(outward.checked(answer).text)
+        said = json_of(outward.call(self.session, "POST", self.url, json=filled(self.shape, values), headers=headers))
         return str(said.get("id") or said.get("message_id") or said.get("messageId") or "")
 
     def close(self) -> None:
@@ -107,25 +94,7 @@ def check_twilio(provider: Provider, secrets: dict[str, str]) -> Check:
         channel.close()
     if answer.status_code in (401, 403, 404):
         return Check(False, "Twilio does not accept this account: copy Account SID and Auth Token from its console.")
-    name = _json(answer.text).get("friendly_name") if answer.ok else None
+    name = json_of(answer).get("friendly_name") if answer.ok else None
     if name is None:
         return Check(False, f"Twilio answered {answer.status_code}, which is not what was expected.")
     return Check(True, f"Twilio accepts the account “{name}”.")
-
-
-def revealed(provider: Provider) -> dict[str, str]:
-    """Return the provider's secrets. Raises SendError, not permanent, when one that is needed is missing."""
-    try:
-        if lacking := credentials.missing(provider):
-            raise SendError(f"The provider “{provider}” has no {lacking[0]}.", permanent=False)
-        return credentials.reveal(provider)
-    except CredentialsError as error:
-        raise SendError(str(error), permanent=False) from error
-
-
-def _json(text: str) -> dict[str, Any]:
-    try:
-        found = json.loads(text)
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}

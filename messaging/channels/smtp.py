@@ -11,9 +11,10 @@ from django.core.mail.backends.smtp import EmailBackend
 
 from messaging import deadlines
 from messaging.channels.base import Mail
-from messaging.channels.email import MAX_DETAIL, Options, compose, open_backend
+from messaging.channels.email import Options, compose, open_backend
 from messaging.errors import SendError
 from messaging.models import Provider
+from messaging.outward import MAX_DETAIL
 
 TIMEOUT = 20
 DEFAULT_PORTS = {"tls": 465, "starttls": 587, "none": 25}

@@ -12,11 +12,8 @@ import hmac
 import secrets
 import time
 
-from requests import RequestException
-
 from messaging import outward
-from messaging.channels.base import Mail
-from messaging.channels.sms import revealed
+from messaging.channels.base import Mail, revealed
 from messaging.models import Provider
 
 PREFIX = "whsec_"
@@ -35,10 +32,7 @@ class Webhook:
         headers = {"Content-Type": "application/json", **headers_of(mail.options.get("headers", ""))}
         headers |= signed(self.key, str(mail.public_id), int(time.time()), body)
         method = mail.options.get("method") or "POST"
-        try:
-            outward.checked(self.session.request(method, mail.address, data=body or None, headers=headers))
-        except RequestException as error:
-            raise outward.failed(error) from error
+        outward.call(self.session, method, mail.address, data=body or None, headers=headers)
         return str(mail.public_id)
 
     def close(self) -> None:
