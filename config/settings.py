@@ -208,6 +208,10 @@ WEBHOOK_SECRET: str = env.str("WEBHOOK_SECRET", default="")
 ANYMAIL: dict[str, Any] = {"WEBHOOK_SECRET": WEBHOOK_SECRET} if WEBHOOK_SECRET else {}
 # A domain of the sender's own for the links of mails, which leads here as BASE_URL does; empty: BASE_URL.
 TRACKING_URL: str = env.str("TRACKING_URL", default="").rstrip("/")
+# The postal address that marketing mails show, unless another one is set under Sending limits; \\n begins a line.
+POSTAL_ADDRESS: str = env.str("POSTAL_ADDRESS", default="").replace("\\n", "\n").strip()
+# Name servers to ask about sending domains, such as 9.9.9.9 or 127.0.0.1:5353; empty: this machine's own.
+DNS_SERVERS: list[str] = env.list("DNS_SERVERS", default=[])
 # Who is told when something needs a look, and by which server; without one such mails are written to the log.
 ADMINS: list[tuple[str, str]] = [("", address) for address in env.list("ADMINS", default=[])]
 vars().update(env.email_url("EMAIL_URL", default="consolemail://"))

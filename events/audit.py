@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 # What there is to be noted, in words.
 ACTIONS: dict[str, str] = {
     "look": "Opened their page",
+    "read": "Read messages to them",
     "export": "Exported everything about them",
     "merge": "Merged another person into them",
     "erase": "Erased them",
@@ -35,8 +36,13 @@ ACTIONS: dict[str, str] = {
     "computed": "Changed a computed trait",
     "members": "Changed who is in a list",
     "subscriptions": "Changed who is subscribed to a topic",
+    "consents": "Changed what somebody has consented to",
+    "suppressions": "Changed which addresses are not written to",
     "limits": "Changed what may be sent",
     "code": "Applied campaigns from files",
+    "pages": "Changed the look of public pages",
+    "domains": "Changed a sending domain",
+    "holds": "Let held marketing go on",
     "drafts": "Approved or refused drafts of messages",
     "retention": "Changed how long things are kept",
 }

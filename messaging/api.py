@@ -17,7 +17,7 @@ from events.api.openapi import PERIOD, Shape
 from events.api.shapes import DELIVERY, TEXT
 from events.audit import Actor
 from events.transfers.exports import Period
-from messaging import exports, topics_api
+from messaging import consent_api, exports, topics_api
 from messaging.models import DeliveryEvent, Message
 
 MAX_EVENTS = 1000
@@ -83,6 +83,7 @@ def _entry(event: DeliveryEvent) -> dict[str, object]:
 
 urlpatterns: list[URLPattern] = [
     *topics_api.urlpatterns,
+    *consent_api.urlpatterns,
     re_path(r"^exports/messages\.(?P<file_format>csv|ndjson)$", ExportView.as_view(), name="export_messages"),
     re_path(r"^deliveries/(?P<message_id>.+?)/?$", DeliveryView.as_view(), name="delivery"),
 ]

@@ -7,18 +7,22 @@ What was only claimed cannot be out; what was called may be.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import time
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection
+from django.db.models.functions import Now
 
 from messaging import caps, lists, subscriptions
 from messaging.composing import PutOff
 from messaging.kinds import KINDS
-from messaging.models import TEST_KEY, Message, Provider
+from messaging.models import TEST_KEY, Message, Provider, Purpose
+from messaging.readers import NOBODY, Reader
 from messaging.retry import MAX_ATTEMPTS
+from messaging.states import Status
 
 # Longer than a batch can take: two rounds of calls that run into their timeouts, or templates that use up their budget.
 LEASE = timedelta(seconds=90)
@@ -48,6 +52,13 @@ FROM picked WHERE m.id = picked.id
 RETURNING m.*
 """
 
+# Those whose consent a message needs, and who refuse it: its person, of a test whoever has the address.
+REFUSES = f"""
+    SELECT FROM unnest(coalesce(held.readers, ARRAY[m.profile_id])) AS reader(id)
+    WHERE EXISTS (SELECT FROM messaging_unsubscription u WHERE u.profile_id = reader.id)
+       OR EXISTS (SELECT FROM messaging_templateversion v JOIN messaging_topic t ON t.id = v.topic_id
+                  WHERE v.id = m.template_version_id AND {subscriptions.refuses("reader.id", "m.channel")})"""
+
 # The last look before the calls: consent and suppression once more, whether the lease is still ours, and whether mail
 # still goes where it went when the batch was written.
 CALL = f"""
@@ -55,20 +66,35 @@ UPDATE messaging_message m
 SET called_at = %(now)s, lease_until = %(lease)s, address = held.address, updated_at = %(now)s,
     redirected = %(target)s <> '', provider_id = coalesce(held.provider_id, m.provider_id)
 FROM jsonb_to_recordset(%(rows)s::jsonb)
-    AS held(id bigint, lease_until timestamptz, address text, disguise text, provider_id bigint)
+    AS held(id bigint, lease_until timestamptz, address text, disguise text, provider_id bigint, readers bigint[],
+            is_colleague boolean)
 WHERE m.id = held.id AND m.status = 'sending' AND m.lease_until = held.lease_until
   AND NOT {HELD} AND %(target)s = coalesce(
       (SELECT redirect_to FROM messaging_sendinglimits WHERE mode = 'redirect'), '')
   AND NOT EXISTS (
       SELECT FROM messaging_suppression s
       WHERE s.channel = m.channel AND s.address IN (lower(held.address), held.disguise)
-        AND (s.cause <> 'left' OR m.purpose = 'marketing' AND m.key NOT LIKE %(test_keys)s))
-  AND (m.purpose <> 'marketing' OR m.key LIKE %(test_keys)s
-       OR NOT EXISTS (SELECT FROM messaging_unsubscription u WHERE u.profile_id = m.profile_id))
-  AND (m.purpose <> 'marketing' OR m.key LIKE %(test_keys)s OR NOT EXISTS (
-      SELECT FROM messaging_templateversion v JOIN messaging_topic t ON t.id = v.topic_id
-      WHERE v.id = m.template_version_id AND {subscriptions.refuses("m.profile_id", "m.channel")}))
+        AND (s.cause <> 'left' OR m.purpose = 'marketing' AND NOT held.is_colleague))
+  AND (m.purpose <> 'marketing' OR NOT EXISTS ({REFUSES}))
 RETURNING m.id
+"""
+
+STILL_GO = f"""
+SELECT m.id FROM messaging_message m CROSS JOIN LATERAL (SELECT NULL::bigint[] AS readers) AS held
+WHERE m.id = ANY(%(ids)s) AND m.status = 'sending'
+  AND (m.purpose <> 'marketing' OR m.key LIKE '{TEST_KEY}%%' OR NOT EXISTS ({REFUSES}))
+"""
+
+HOLD_PEOPLE = "SELECT id FROM events_profile WHERE id = ANY(%s) ORDER BY id FOR UPDATE"
+CALL_BACK = """
+WITH held AS MATERIALIZED (
+    SELECT id, status FROM messaging_message
+    WHERE profile_id = ANY(%(people)s) AND purpose = 'marketing'
+      AND (status = 'queued' OR status = 'sending' AND called_at IS NULL)
+    ORDER BY id FOR UPDATE
+)
+UPDATE messaging_message m SET status = 'queued', lease_until = NULL, attempts = m.attempts - 1, admitted_at = NULL
+FROM held WHERE m.id = held.id AND held.status = 'sending'
 """
 
 # Not counted as tries: nothing was tried.
@@ -116,11 +142,12 @@ def claim(now: datetime, limit: int) -> list[Message]:
 
 @dataclass(frozen=True, slots=True)
 class Calling:
-    """A message that is about to be handed over, where it goes, and by whom."""
+    """A message that is about to be handed over, where it goes, by whom, and whose consent it needs."""
 
     message: Message
     address: str
     provider: Provider
+    reader: Reader = NOBODY
 
 
 def call(calling: Sequence[Calling], now: datetime, target: str = "") -> set[int]:
@@ -137,6 +164,9 @@ def call(calling: Sequence[Calling], now: datetime, target: str = "") -> set[int
             "disguise": lists.disguise(one.address),
             # Where the same call again does no harm, it has to be the same provider's.
             "provider_id": one.provider.pk if KINDS[one.provider.kind].takes_once else None,
+            # A person may have become another one since: the row knows.
+            "readers": one.reader.ids if one.message.key.startswith(TEST_KEY) else None,
+            "is_colleague": one.reader.is_colleague,
         }
         for one in calling
     ]
@@ -145,7 +175,6 @@ def call(calling: Sequence[Calling], now: datetime, target: str = "") -> set[int
         "now": now,
         "lease": lease,
         "rows": json.dumps(rows),
-        "test_keys": f"{TEST_KEY}%",
         "target": target,
     }
     with connection.cursor() as cursor:
@@ -155,6 +184,42 @@ def call(calling: Sequence[Calling], now: datetime, target: str = "") -> set[int
         if one.message.pk in called:
             one.message.lease_until = lease
     return called
+
+
+def still_go(messages: Sequence[Message]) -> set[int]:
+    """Return which of these called messages still may go: a call may begin long after it was noted. One statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(STILL_GO, {"ids": [message.pk for message in messages]})
+        return {pk for (pk,) in cursor.fetchall()}
+
+
+def call_back(profile_ids: Collection[int]) -> None:
+    """Take marketing back from workers that have claimed it and not called yet, in the caller's transaction.
+
+    Whoever says that people refuse marketing calls this in the same transaction. It holds the people against new
+    messages and the messages against claims, so that no worker goes by what was true before. Two statements.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(HOLD_PEOPLE, [sorted(profile_ids)])
+        cursor.execute(CALL_BACK, {"people": list(profile_ids)})
+
+
+def let_finish(profile_id: int, seconds: float = 3.0) -> None:
+    """Wait until no provider is being called with marketing for a person, so that what they are told is true.
+
+    To be called after the transaction in which they refused it. A provider that takes longer is not waited for: what
+    is handed over so late is looked at once more (``still_go``).
+    """
+    deadline = time.monotonic() + seconds
+    under_way = Message.objects.filter(
+        profile=profile_id,
+        purpose=Purpose.MARKETING,
+        status=Status.SENDING,
+        called_at__isnull=False,
+        lease_until__gt=Now(),
+    )
+    while under_way.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
 
 
 def release(messages: Sequence[Message]) -> None:

@@ -20,7 +20,7 @@ from django.db.models import Case, When
 from events import groups, present
 from events.clock import zone_of
 from events.models import Device, Group, Profile
-from messaging import feeds, links, lists, policy, retry, subscriptions, variables
+from messaging import feeds, holds, links, lists, permission, policy, readers, retry, subscriptions, variables
 from messaging.caps import Cap
 from messaging.carriers import allowed_today, rest_key
 from messaging.channels.base import Mail
@@ -37,12 +37,11 @@ from messaging.models import (
     SendingLimits,
     Suppression,
     TemplateVersion,
-    Unsubscription,
 )
 from messaging.names import TO_NO_PERSON, ChannelName
 from messaging.policy import ProviderState, TopicState
 from messaging.reasons import Reason
-from messaging.rendering import Rendered, localised, render
+from messaging.rendering import Rendered, localised, render, shows_address, shows_link
 from messaging.states import Status
 from messaging.versions import texts as content_texts
 
@@ -50,6 +49,7 @@ logger = logging.getLogger(__name__)
 
 # Whom a redirected mail was for: a header that programs can sort by, and the subject for people.
 RECIPIENT = "X-Cuebird-Recipient"
+UNSUBSCRIBE = "List-Unsubscribe"
 
 
 # A channel and an address on it.
@@ -58,11 +58,12 @@ Place = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A message that may go: the mail and who carries it."""
+    """A message that may go: the mail, who carries it, and whose consent it needs."""
 
     message: Message
     mail: Mail
     provider: Provider
+    reader: readers.Reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ class Outcome:
 class PutOff:
     """A claimed message that goes back into the queue untried, until ``until``, and why.
 
-    ``held_since``: a cap holds it, since now unless it did already.
+    ``held_since``: it waits for room or for somebody, since now unless it did already.
     """
 
     message: Message
@@ -103,10 +104,10 @@ class PutOff:
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """Everything a batch needs to know, read in eight statements, and in one more each for groups, topics and devices.
+    """Everything a batch needs to know, read in nine statements, and in one more each for groups, topics and devices.
 
-    ``defaults`` are the default providers by channel; ``suppressed`` and ``left`` hold channel and address. ``feeds``
-    are answers that templates read, by what they are asked with.
+    ``defaults`` are the default providers by channel; ``suppressed`` and ``left`` hold channel and address. ``readers``
+    are whose consent tests need, by address. ``feeds`` are answers that templates read, by what they are asked with.
     """
 
     people: dict[int, Profile]
@@ -116,7 +117,9 @@ class Situation:
     mailbox: Provider | None
     suppressed: frozenset[Place]
     left: frozenset[Place]
-    unsubscribed: frozenset[int]
+    standings: dict[int, permission.Standing]
+    readers: dict[str, readers.Reader]
+    held: holds.Held
     groups: dict[int, list[Group]]
     topics: dict[subscriptions.Pair, TopicState]
     limits: SendingLimits
@@ -131,8 +134,9 @@ def look(
     versions: dict[int, TemplateVersion] | None = None,
     people: dict[int, Profile] | None = None,
 ) -> Situation:
-    """Read what is true about a batch right now. Eight statements, and one more each where a template speaks of groups
-    and where it is about a topic. ``versions`` and ``people`` are those of the messages, where they are at hand.
+    """Read what is true about a batch right now. Nine statements, and one more each where a template speaks of groups,
+    where it is about a topic, and two where it is only tried out. ``versions`` and ``people`` are those of the
+    messages, where they are at hand.
     """
     people = people or Profile.objects.in_bulk({message.profile_id for message in messages})
     versions = versions or TemplateVersion.objects.in_bulk({message.template_version_id for message in messages})
@@ -145,7 +149,8 @@ def look(
     }
     limits = SendingLimits.current()
     causes = _causes(places | {(ChannelName.EMAIL.value, limits.target.lower())})
-    unsubscribed = Unsubscription.objects.filter(profile__in=people)
+    testing = readers.of_tests(messages, limits.test_addresses)
+    asked = {pk for reader in testing.values() for pk in reader.ids}
     return Situation(
         people=people,
         versions=versions,
@@ -154,9 +159,18 @@ def look(
         mailbox=next((provider for provider in providers.values() if _is_mailbox(provider)), None),
         suppressed=frozenset(place for place, cause in causes.items() if cause != Suppression.Cause.LEFT),
         left=frozenset(place for place, cause in causes.items() if cause == Suppression.Cause.LEFT),
-        unsubscribed=frozenset(unsubscribed.values_list("profile_id", flat=True)),
+        standings=permission.standings({*people, *asked}, present.now()),
+        readers=testing,
+        held=holds.current(),
         groups=_groups(messages, versions),
-        topics=subscriptions.states([asked for message in messages if (asked := _topic(message, versions))]),
+        topics=subscriptions.states(
+            [
+                (reader, topic, message.channel)
+                for message in messages
+                if (topic := versions[message.template_version_id].topic_id)
+                for reader in _reader(message, testing).ids
+            ]
+        ),
         limits=limits,
         caps=FrequencyCap.binding(),
         devices=devices,
@@ -165,10 +179,11 @@ def look(
     )
 
 
-def _topic(message: Message, versions: Mapping[int, TemplateVersion]) -> subscriptions.Pair | None:
-    """Return what is to be asked about the message's topic, None where it is about none."""
-    topic = versions[message.template_version_id].topic_id
-    return (message.profile_id, topic, message.channel) if topic else None
+def _reader(message: Message, testing: Mapping[str, readers.Reader]) -> readers.Reader:
+    """Return whose consent a message needs: its person's, of a test that of whoever has the address."""
+    if message.key.startswith(TEST_KEY):
+        return testing.get(message.address.lower(), readers.NOBODY)
+    return readers.Reader((message.profile_id,))
 
 
 def _groups(messages: Sequence[Message], versions: Mapping[int, TemplateVersion]) -> dict[int, list[Group]]:
@@ -211,7 +226,7 @@ def prepare(message: Message, situation: Situation) -> Prepared | Outcome | PutO
     address = address_of(message, profile)
     verdict = policy.decide(_facts(message, profile, address, provider, situation))
     if verdict.reason is not None:
-        return Outcome(message, Status.SKIPPED, present.now(), verdict.reason)
+        return _kept_back(message, verdict, provider, address, situation)
     assert provider is not None
     if waits := _rests(message, provider, situation):
         return waits
@@ -230,11 +245,39 @@ def prepare(message: Message, situation: Situation) -> Prepared | Outcome | PutO
         return Outcome(message, Status.FAILED, present.now(), Reason.TEMPLATE_ERROR, repr(error))
     if message.channel == ChannelName.WEBHOOK and (waits := _rests(message, provider, situation, mail.address)):
         return waits
+    verdict = policy.look_over(_written(message, mail, situation.limits))
+    if verdict.reason is not None:
+        return Outcome(message, Status.SKIPPED, present.now(), verdict.reason)
     if message.channel == ChannelName.EMAIL:
         mail = redirected(mail, situation.limits.target)
     elif situation.limits.target:
         mail = replace(mail, redirected=True)
-    return Prepared(message, mail, provider)
+    return Prepared(message, mail, provider, _reader(message, situation.readers))
+
+
+def _kept_back(
+    message: Message, verdict: policy.Verdict, provider: Provider | None, address: str, situation: Situation
+) -> Outcome | PutOff:
+    """Return what becomes of a message that may not go: skipped, or put off while somebody puts things right."""
+    assert verdict.reason is not None
+    now = present.now()
+    if not verdict.waits or now - (message.held_since or now) > holds.PATIENCE:
+        return Outcome(message, Status.SKIPPED, now, verdict.reason)
+    version = situation.versions[message.template_version_id]
+    words = situation.held.because(provider, sender_of(message, version.content, provider), address)
+    return PutOff(message, now + holds.LOOK_AGAIN, verdict.reason, words, held_since=now)
+
+
+def _written(message: Message, mail: Mail, limits: SendingLimits) -> policy.Written:
+    """Return what a finished mail shows. Only of marketing mails it is looked for."""
+    if message.purpose != Purpose.MARKETING or message.channel != ChannelName.EMAIL:
+        return policy.Written(message.purpose, message.channel, True, True)
+    return policy.Written(
+        message.purpose,
+        message.channel,
+        has_unsubscribe_link=shows_link(mail.headers.get(UNSUBSCRIBE, "")[1:-1], mail.html, mail.text),
+        has_postal_address=shows_address(limits.postal, mail.html, mail.text),
+    )
 
 
 def _again(message: Message, error: SendError) -> Outcome:
@@ -326,14 +369,14 @@ def write(
     marketing = message.purpose == Purpose.MARKETING
     unsubscribe_url = links.unsubscribe_url(message.public_id)
     content = localised(version.content, profile.language)
-    belongs_to, postal = situation.groups.get(profile.pk, ()), situation.limits.postal_address
-    view_url = links.view_url(message.public_id) if mentions_view(content) else ""
-    known = variables.build(profile, message.variables, unsubscribe_url, belongs_to, postal, view_url)
+    belongs_to, postal = situation.groups.get(profile.pk, ()), situation.limits.postal
+    view_url = links.view_url(message.public_id) if mentions(content, "view_in_browser_url") else ""
+    preferences_url = links.preferences_url(message.public_id) if mentions(content, "preferences_url") else ""
+    known = variables.build(profile, message.variables, unsubscribe_url, belongs_to, postal, view_url, preferences_url)
     if names := content.get("feeds"):
         known["feeds"] = situation.feeds.read(names, known)
     rendered = render(content, known, unsubscribe_link=marketing)
-    sender = message.variables.get("from_email") or content.get("from_email") or provider.from_email
-    sender = sender or settings.DEFAULT_FROM_EMAIL
+    sender = sender_of(message, content, provider)
     if message.channel != ChannelName.EMAIL:
         return _other(message, rendered, sender, address, situation)
     return Mail(
@@ -342,10 +385,17 @@ def write(
         from_email=sender,
         reply_to=message.variables.get("reply_to") or content.get("reply_to", ""),
         subject=rendered.subject,
-        html=_html(rendered, message, provider, situation.limits),
+        html=_html(rendered, message, provider, situation),
         text=rendered.text,
         headers=_headers(message, sender, unsubscribe_url if marketing else ""),
+        tracked=not _is_untracked(message, situation),
     )
+
+
+def sender_of(message: Message, content: Mapping[str, Any], provider: Provider | None) -> str:
+    """Return who a message is from: as it says itself, else its template, its provider, the settings."""
+    sender: str = message.variables.get("from_email") or content.get("from_email") or ""
+    return sender or (provider.from_email if provider else "") or settings.DEFAULT_FROM_EMAIL
 
 
 def _other(message: Message, rendered: Rendered, sender: str, address: str, situation: Situation) -> Mail:
@@ -420,28 +470,53 @@ def _stays_here(message: Message, profile: Profile, situation: Situation) -> boo
 def _facts(
     message: Message, profile: Profile, address: str, provider: Provider | None, situation: Situation
 ) -> policy.Facts:
-    # The author who tries a template out is not the person it is written for.
-    is_test = message.key.startswith(TEST_KEY)
-    topic = None if is_test else _topic(message, situation.versions)
+    reader = _reader(message, situation.readers)
     places = {(message.channel, address.lower())} if address else set()
     if situation.limits.target:
         # The test address, if mail is redirected to it, has to take mail as well.
         places.add((ChannelName.EMAIL.value, situation.limits.target.lower()))
     if message.channel == ChannelName.PUSH and not situation.devices.get(profile.pk):
         address = ""
+    version = situation.versions[message.template_version_id]
+    sender = sender_of(message, version.content, provider)
+    said = [situation.standings.get(pk, permission.SAID_NOTHING) for pk in reader.ids]
     return policy.Facts(
         channel=message.channel,
         address=address,
         suppressed=not places.isdisjoint(situation.suppressed),
-        unsubscribed=not is_test
+        unsubscribed=not reader.is_colleague
         and message.channel not in TO_NO_PERSON
-        and (profile.pk in situation.unsubscribed or not places.isdisjoint(situation.left)),
+        and (any(one.unsubscribed for one in said) or not places.isdisjoint(situation.left)),
         purpose=message.purpose,
         provider=ProviderState.NO_MAILBOX
         if provider is None and _stays_here(message, profile, situation)
         else _state(provider),
-        topic=situation.topics.get(topic, TopicState.NONE) if topic else TopicState.NONE,
+        topic=_topic_state(reader, version.topic_id, message.channel, situation),
+        consent=_consent(said, message.channel),
+        needs_consent=situation.limits.needs_consent and not reader.is_colleague,
+        has_postal_address=bool(situation.limits.postal.strip()),
+        domain_fails=situation.held.domain_fails(provider, sender),
+        is_held=situation.held.holds(provider, sender, address),
     )
+
+
+def _topic_state(reader: readers.Reader, topic_id: int | None, channel: str, situation: Situation) -> TopicState:
+    """Return what those whose consent is asked say of the topic; of several the one who wants least."""
+    if topic_id is None:
+        return TopicState.NONE
+    states = {situation.topics.get((pk, topic_id, channel), TopicState.NONE) for pk in reader.ids}
+    return next((state for state in (TopicState.LEFT, TopicState.NOT_JOINED) if state in states), TopicState.OPEN)
+
+
+def _consent(said: Sequence[permission.Standing], channel: str) -> policy.ConsentState:
+    """Return what is on record of those whose consent is asked; of several what was ended counts most."""
+    states = {one.consent(channel) for one in said}
+    order = (policy.ConsentState.ENDED, policy.ConsentState.GIVEN)
+    return next((state for state in order if state in states), policy.ConsentState.NOT_SAID)
+
+
+def _is_untracked(message: Message, situation: Situation) -> bool:
+    return situation.standings.get(message.profile_id, permission.SAID_NOTHING).untracked
 
 
 def _state(provider: Provider | None) -> ProviderState:
@@ -450,18 +525,18 @@ def _state(provider: Provider | None) -> ProviderState:
     return ProviderState.READY if provider.enabled else ProviderState.DISABLED
 
 
-def mentions_view(content: Mapping[str, Any]) -> bool:
-    """Return whether a template shows where it can be read in a browser: signing costs, and most do not."""
-    return any("view_in_browser_url" in text for text in content_texts(content))
+def mentions(content: Mapping[str, Any], name: str) -> bool:
+    """Return whether a template shows the link of this name: signing costs, and most show none but one."""
+    return any(name in text for text in content_texts(content))
 
 
-def _html(rendered: Rendered, message: Message, provider: Provider, limits: SendingLimits) -> str:
-    html = rendered.html
+def _html(rendered: Rendered, message: Message, provider: Provider, situation: Situation) -> str:
+    html, limits = rendered.html, situation.limits
     if html and limits.utm_source:
         campaign = str(message.labels.get("campaign") or message.labels.get("template") or "")
         tags = {"utm_source": limits.utm_source, "utm_medium": message.channel, "utm_campaign": campaign}
         html = links.tagged(html, {name: text for name, text in tags.items() if text})
-    if KINDS[provider.kind].tracks or not html:
+    if KINDS[provider.kind].tracks or not html or _is_untracked(message, situation):
         return html
     return links.track(html, message.public_id)
 
@@ -471,6 +546,6 @@ def _headers(message: Message, sender: str, unsubscribe_url: str) -> dict[str, s
     domain = parseaddr(sender)[1].rpartition("@")[2] or "localhost"
     headers = {"Message-ID": f"<{message.public_id}@{domain}>"}
     if unsubscribe_url:
-        headers["List-Unsubscribe"] = f"<{unsubscribe_url}>"
+        headers[UNSUBSCRIBE] = f"<{unsubscribe_url}>"
         headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     return headers

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from django.db import transaction
 
 from events import log, present
 from events.models import Profile
-from messaging import feedback, lists, subscriptions
-from messaging.models import Message, Subscription, Suppression, Topic, Unsubscription
+from messaging import claims, feedback, lists, optin, permission, subscriptions
+from messaging.models import Consent, Message, Subscription, Suppression, Topic, Unsubscription
+from messaging.permission import Given
+from messaging.subscriptions import Said
 
 
 @transaction.atomic
 def unsubscribe(profile_id: int, method: str, message: Message | None = None) -> bool:
     """Send a person no more marketing; return whether that is new. ``method`` as in ``Unsubscription.method``.
 
-    With ``message`` its status and history say so as well. A test message unsubscribes nobody.
+    With ``message`` its status and history say so as well. A test message unsubscribes nobody. What waits is stopped
+    (``claims.call_back``); before the person is told, ``claims.let_finish`` waits for what is being handed over.
     """
     if message is not None and message.is_aside:
         return False
     now = present.now()
+    claims.call_back([profile_id])
     new = bool(lists.unsubscribe([lists.Left(profile_id, method, message.pk if message else None)]))
     if message is not None:
         key = f"own:unsubscribed:{message.public_id}:{now.timestamp():.6f}"
@@ -63,14 +67,15 @@ def heed_topics(topics: Mapping[int, Mapping[str, bool]], **kwargs: Any) -> None
     """Follow what an application says of people's topics, in its transaction; topics that nobody knows say nothing."""
     known = _topics_by_name({name for wanted in topics.values() for name in wanted})
     subscriptions.note(
-        subscriptions.Said(profile_id, known[name], STATES[wants], Subscription.Source.APPLICATION)
+        Said(profile_id, known[name], STATES[wants], Subscription.Source.APPLICATION)
         for profile_id, wanted in topics.items()
         for name, wants in wanted.items()
         if name in known
     )
 
 
-STATES = {True: Subscription.State.SUBSCRIBED, False: Subscription.State.UNSUBSCRIBED}
+SUBSCRIBED = Subscription.State.SUBSCRIBED.value
+STATES = {True: SUBSCRIBED, False: Subscription.State.UNSUBSCRIBED.value}
 
 
 def _topics_by_name(names: Collection[str]) -> dict[str, int]:
@@ -81,14 +86,46 @@ def _topics_by_name(names: Collection[str]) -> dict[str, int]:
     return {name: found[name] for name in names if name in found}
 
 
+@transaction.atomic
+def choose(profile_id: int, said: Sequence[Said]) -> int:
+    """Note what a person says of topics, and stop what waits for them; return how much of it is new."""
+    claims.call_back([profile_id])
+    return subscriptions.note(said)
+
+
+@transaction.atomic
+def confirm(subscription_id: int) -> Subscription | None:
+    """Subscribe who has asked to, now that they have confirmed it; None when there is nothing to be confirmed any more.
+
+    It is a consent as well, and lets in again whoever had unsubscribed from everything: the page says so.
+    """
+    asked = optin.waiting(subscription_id, present.now())
+    if asked is None:
+        return None
+    words = f"Confirmed by the mail that was sent when they asked on {asked.at:%Y-%m-%d at %H:%M} UTC"
+    basis = f"{asked.basis}. {words}" if asked.basis else words
+    page = Subscription.Source.PAGE.value
+    said = Said(asked.profile_id, asked.topic_id, SUBSCRIBED, page, asked.channel, basis, confirmed=True)
+    if not subscriptions.note([said]):
+        return None
+    resubscribe(asked.profile_id)
+    detail = f"{words}: {asked.topic.name}"
+    permission.note([Given(asked.profile_id, Consent.Basis.CONFIRMED, page, asked.channel, detail)])
+    return asked
+
+
 def suppress(
-    address: str, cause: str = Suppression.Cause.MANUAL, detail: str = "", message: Message | None = None
+    address: str,
+    cause: str = Suppression.Cause.MANUAL,
+    detail: str = "",
+    message: Message | None = None,
+    channel: str = "email",
 ) -> None:
     """Write no more to ``address``, whoever it belongs to; one that is struck off already keeps its first cause."""
-    lists.suppress([lists.Struck(address, cause, detail, message.pk if message else None)])
+    lists.suppress([lists.Struck(address, cause, detail, message.pk if message else None, channel)])
 
 
-def unsuppress(address: str) -> bool:
-    """Allow mail to ``address`` again; return whether it was struck off."""
-    deleted, _ = Suppression.objects.filter(channel="email", address__in=lists.forms(address)).delete()
+def unsuppress(address: str, channel: str = "email") -> bool:
+    """Allow messages to ``address`` again; return whether it was struck off."""
+    deleted, _ = Suppression.objects.filter(channel=channel, address__in=lists.forms(address)).delete()
     return bool(deleted)

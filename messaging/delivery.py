@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from datetime import datetime
 
-from django.db import OperationalError, transaction
+from django.db import OperationalError, connection, transaction
 
 from events import devices, nudges, present
 from messaging import admission, claims, feedback, pacing, relevance, sending, settling
@@ -79,13 +79,21 @@ def _send(batch: Sequence[Message]) -> None:
     waiting += paced.waiting
     claims.put_off(waiting)
     going = _call(paced.going, situation.limits.target)
-    done = {one.message for one in waiting} | {one.message for one in outcomes} | {one.message for one in going}
+    called = sending.hand_over(going, _still_goes)
+    done = {one.message for one in waiting} | {one.message for one in (*outcomes, *called)}
     again = [message for message in batch if message not in done]
     if again:
         claims.release(again)
-    called = sending.hand_over(going)
     _settle([*outcomes, *called])
     pacing.note(called, situation.paces, present.now())
+
+
+def _still_goes(one: Prepared) -> bool:
+    """Look once more at a message whose turn came late. In a thread of its own, which keeps no connection."""
+    try:
+        return bool(claims.still_go([one.message]))
+    finally:
+        connection.close()
 
 
 def _prepared(batch: Sequence[Message], situation: Situation) -> dict[Message, Prepared | Outcome | PutOff | None]:
@@ -99,7 +107,9 @@ def _prepared(batch: Sequence[Message], situation: Situation) -> dict[Message, P
 def _call(ready: Sequence[Prepared], target: str) -> list[Prepared]:
     """Return those that may still go, once it is on record that their providers are called."""
     outside = {found.message: found for found in ready if KINDS[found.provider.kind].calls_out}
-    calling = [claims.Calling(found.message, found.mail.address, found.provider) for found in outside.values()]
+    calling = [
+        claims.Calling(found.message, found.mail.address, found.provider, found.reader) for found in outside.values()
+    ]
     called = claims.call(calling, present.now(), target) if outside else set()
     return [found for found in ready if found.message.pk in called or found.message not in outside]
 

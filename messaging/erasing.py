@@ -63,6 +63,8 @@ DELETE = [
     "UPDATE messaging_suppression SET message_id = NULL, detail = '' WHERE message_id = ANY(%(messages)s)",
     "DELETE FROM messaging_unsubscription WHERE profile_id = ANY(%(ids)s)",
     "DELETE FROM messaging_subscription WHERE profile_id = ANY(%(ids)s)",
+    "DELETE FROM messaging_consent WHERE profile_id = ANY(%(ids)s)",
+    "DELETE FROM messaging_trackingrefusal WHERE profile_id = ANY(%(ids)s)",
     "UPDATE messaging_unsubscription SET message_id = NULL WHERE message_id = ANY(%(messages)s)",
     "DELETE FROM messaging_report WHERE (body #>> '{data,profile_id}')::bigint = ANY(%(ids)s)",
     "DELETE FROM messaging_deliveryevent WHERE message_id = ANY(%(messages)s)",

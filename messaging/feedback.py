@@ -18,7 +18,7 @@ from django.db import connection, transaction
 
 from events import log
 from events.raw_json import storable
-from messaging import lists, machines, reporting
+from messaging import lists, machines, permission, reporting
 from messaging.lists import Left, Struck
 from messaging.locks import lock_messages
 from messaging.models import Message, Suppression
@@ -54,6 +54,7 @@ DEEDS = {
     "machine_opened": "machine_opened",
     "machine_clicked": "machine_clicked",
 }
+TRACKED = {"opened", "clicked"}
 # These are about the person, not about the message: they prove nothing about it.
 ABOUT_THE_PERSON = {"subscribed", "inbound", "inbound_failed", "unknown"}
 
@@ -136,7 +137,8 @@ def record(reports: Sequence[Report]) -> int:
     messages = lock_messages(set(ids.values()))
     # A message may have been erased between the two looks.
     ids = {name: pk for name, pk in ids.items() if pk in messages}
-    found = _judged([(report, messages[ids[key]]) for report in reports if (key := _key(report, ids)) is not None])
+    matched = [(report, messages[ids[key]]) for report in reports if (key := _key(report, ids)) is not None]
+    found = _judged(_allowed(matched))
     known = _known(messages)
     new_keys = _store(found)
     fresh, seen = [], set()
@@ -175,6 +177,17 @@ def _key(report: Report, ids: Mapping[str, int]) -> str | None:
             if spelling in ids:
                 return spelling
     return None
+
+
+def _allowed(found: Sequence[tuple[Report, Message]]) -> list[tuple[Report, Message]]:
+    """Leave out what people do not want to be recorded. One statement, none where nothing was opened or clicked."""
+    readers = {message.profile_id for report, message in found if report.type in TRACKED}
+    refusing = permission.untracked(readers) if readers else set()
+    return [
+        (report, message)
+        for report, message in found
+        if not (report.type in TRACKED and message.profile_id in refusing)
+    ]
 
 
 def _judged(found: Sequence[tuple[Report, Message]]) -> list[_Found]:

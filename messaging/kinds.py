@@ -18,7 +18,8 @@ class Kind:
     take messages. ``secrets`` maps names to labels, ``settings`` names what may be shown; both are fields of the form,
     and ``needs`` are those of ``settings`` that cannot be empty.
     ``calls_out``: it is somewhere else, so a call may fail or end in doubt. ``tracks``: it counts opens and clicks
-    itself; for the others the mail carries our own links and pixel. ``takes_once``: what bears the same id is taken
+    itself; for the others the mail carries our own links and pixel. ``switches``: each mail can say whether it is to
+    be tracked, else the account's settings hold for all. ``takes_once``: what bears the same id is taken
     once, so that after a doubt it may be handed over again. ``reports``: it calls our webhook.
     """
 
@@ -30,6 +31,7 @@ class Kind:
     needs: tuple[str, ...] = ()
     calls_out: bool = True
     tracks: bool = True
+    switches: bool = True
     takes_once: bool = False
     reports: bool = False
     checks: str = "messaging.connection.opens"
@@ -66,14 +68,16 @@ KINDS: dict[str, Kind] = {
         needs=("region",),
         tracks=False,
     ),
-    "brevo": _service("Brevo", KEY, takes_once=True),
-    "resend": _service("Resend", KEY, takes_once=True),
+    "brevo": _service("Brevo", KEY, takes_once=True, switches=False),
+    "resend": _service("Resend", KEY, takes_once=True, switches=False),
     "mailjet": _service("Mailjet", {**KEY, "secret_key": "Secret key"}),
     "mandrill": _service("Mandrill", KEY),
     "sparkpost": _service("SparkPost", KEY, "subaccount"),
     "mailersend": _service("MailerSend", TOKEN),
-    "mailtrap": _service("Mailtrap", TOKEN),
-    "scaleway": _service("Scaleway", {"secret_key": "Secret key"}, "project_id", "region", needs=("project_id",)),
+    "mailtrap": _service("Mailtrap", TOKEN, switches=False),
+    "scaleway": _service(
+        "Scaleway", {"secret_key": "Secret key"}, "project_id", "region", needs=("project_id",), switches=False
+    ),
     "postal": _service("Postal", KEY, needs=("api_url",), tracks=False),
     "unisender_go": _service("Unisender Go", KEY, needs=("api_url",)),
     "smtp": Kind(

@@ -20,6 +20,9 @@ from django.core.signing import BadSignature, Signer
 # Not ":", which some programs cut an address at.
 SEPARATOR = "."
 UNSUBSCRIBE, OPEN, CLICK, VIEW = "unsubscribe", "open", "click", "view"
+PREFERENCES, CONFIRM = "preferences", "confirm"
+# No packed id begins like this.
+PERSON = "~"
 
 LINK = re.compile(r"""(<a\b[^>]*?\shref\s*=\s*)(?:"(https?://[^"]*)"|'(https?://[^']*)')""", re.IGNORECASE)
 BODY_CLOSES = re.compile(r"</body\s*>", re.IGNORECASE)
@@ -28,6 +31,35 @@ BODY_CLOSES = re.compile(r"</body\s*>", re.IGNORECASE)
 def unsubscribe_url(public_id: UUID) -> str:
     """Return the address of the unsubscribe page, which takes the one-click POST of RFC 8058 as well."""
     return f"{settings.BASE_URL}/m/u/{_sign(UNSUBSCRIBE, _pack(public_id.bytes))}"
+
+
+def preferences_url(public_id: UUID) -> str:
+    """Return the address of the page on which the reader of a mail says what they want."""
+    return f"{settings.BASE_URL}/m/p/{_sign(PREFERENCES, _pack(public_id.bytes))}"
+
+
+def preferences_of(profile_id: int) -> str:
+    """Return the address of a person's preferences, for applications to show to whoever is logged in as them."""
+    return f"{settings.BASE_URL}/m/p/{_sign(PREFERENCES, f'{PERSON}{profile_id}')}"
+
+
+def read_preferences(token: str) -> UUID | int | None:
+    """Return the message, or the person, that a preferences token belongs to; None when it is not one of ours."""
+    value = _unsign(PREFERENCES, token)
+    if value and value.startswith(PERSON):
+        return int(value.removeprefix(PERSON))
+    return _message_of(value) if value else None
+
+
+def confirm_url(subscription_id: int) -> str:
+    """Return the address at which somebody confirms that they want to subscribe; 0 is nobody's."""
+    return f"{settings.BASE_URL}/m/d/{_sign(CONFIRM, str(subscription_id))}"
+
+
+def read_confirm(token: str) -> int | None:
+    """Return the subscription that a confirmation belongs to; None when it is not one of ours."""
+    value = _unsign(CONFIRM, token)
+    return int(value) if value else None
 
 
 def view_url(public_id: UUID) -> str:

@@ -21,6 +21,7 @@ SELECT DISTINCT ON (channel, address) channel, address, cause, detail, message_i
 FROM jsonb_to_recordset(%s::jsonb) AS r(channel text, address text, cause text, detail text, message_id bigint)
 ORDER BY channel, address
 ON CONFLICT (channel, address) DO NOTHING
+RETURNING id
 """
 # A row that was just inserted has no xmax.
 UNSUBSCRIBE = """
@@ -67,12 +68,17 @@ class Left:
     message_id: int | None = None
 
 
-def suppress(entries: Sequence[Struck]) -> None:
-    """Put addresses on the list; those already there keep their first cause. One statement."""
+def suppress(entries: Sequence[Struck]) -> int:
+    """Put addresses on the list; those already there keep their first cause. One statement.
+
+    Returns how many are new.
+    """
     rows = [{**asdict(entry), "address": entry.address.strip().lower()} for entry in entries]
-    if rows:
-        with connection.cursor() as cursor:
-            cursor.execute(SUPPRESS, [storable(json.dumps(rows).encode()).decode()])
+    if not rows:
+        return 0
+    with connection.cursor() as cursor:
+        cursor.execute(SUPPRESS, [storable(json.dumps(rows).encode()).decode()])
+        return len(cursor.fetchall())
 
 
 def unsubscribe(entries: Sequence[Left]) -> set[int]:

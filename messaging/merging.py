@@ -48,11 +48,23 @@ ORDER BY winner, topic_id, channel, source = 'application', id
 MOVE_SUBSCRIPTIONS = f"""
 UPDATE messaging_subscription s SET profile_id = pair.winner FROM {PAIRS} WHERE s.profile_id = pair.loser
 """
-STATEMENTS = (MOVE_MESSAGES, KEEP_UNSUBSCRIPTIONS, DROP_UNSUBSCRIPTIONS, LEAVE_AGAIN, MOVE_SUBSCRIPTIONS)
+MOVE_CONSENTS = f"UPDATE messaging_consent c SET profile_id = pair.winner FROM {PAIRS} WHERE c.profile_id = pair.loser"
+# Whoever did not want to be tracked on one side is not on either.
+KEEP_REFUSALS = f"""
+INSERT INTO messaging_trackingrefusal (profile_id, source, created_at)
+SELECT DISTINCT ON (pair.winner) pair.winner, t.source, t.created_at
+FROM messaging_trackingrefusal t JOIN {PAIRS} ON t.profile_id = pair.loser ORDER BY pair.winner, t.created_at
+ON CONFLICT (profile_id) DO NOTHING
+"""
+DROP_REFUSALS = "DELETE FROM messaging_trackingrefusal WHERE profile_id = ANY(%(losers)s)"
+STATEMENTS = (
+    *(MOVE_MESSAGES, KEEP_UNSUBSCRIPTIONS, DROP_UNSUBSCRIPTIONS, LEAVE_AGAIN, MOVE_SUBSCRIPTIONS),
+    *(MOVE_CONSENTS, KEEP_REFUSALS, DROP_REFUSALS),
+)
 
 
 def follow_merge(sender: object, pairs: Sequence[tuple[int, int]], **kwargs: Any) -> None:
-    """Re-point this room's rows from losers to winners, in the merging transaction. Five statements."""
+    """Re-point this room's rows from losers to winners, in the merging transaction. Eight statements."""
     parameters = {"losers": [loser for loser, _ in pairs], "winners": [winner for _, winner in pairs]}
     with connection.cursor() as cursor:
         for statement in STATEMENTS:

@@ -9,6 +9,7 @@ from enum import Enum, auto
 from messaging.reasons import Reason
 
 MARKETING = "marketing"
+EMAIL = "email"
 # RFC 5321: 64 characters before the @, 255 after it, and 254 altogether.
 MAX_ADDRESS = 254
 # What can be handed to a provider at all; whether the mailbox exists is the recipient's server's to say.
@@ -35,9 +36,23 @@ class TopicState(Enum):
     NOT_JOINED = auto()
 
 
+class ConsentState(Enum):
+    """What is on record of the person's consent to marketing on a channel."""
+
+    NOT_SAID = auto()
+    GIVEN = auto()
+    ENDED = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is true right now. ``suppressed`` is about the address, ``unsubscribed`` and ``topic`` about the person."""
+    """What is true right now. ``suppressed`` is about the address, ``unsubscribed``, ``topic`` and ``consent`` about
+    the person.
+
+    ``needs_consent``: marketing is for those only whose consent is on record. ``has_postal_address``: the sender's is
+    known. ``domain_fails``: the domain it would be sent from fails its checks. ``is_held``: marketing by this provider,
+    from this domain or to these mailboxes waits, as too much of it went wrong.
+    """
 
     address: str
     suppressed: bool
@@ -45,14 +60,30 @@ class Facts:
     purpose: str
     provider: ProviderState
     topic: TopicState = TopicState.NONE
-    channel: str = "email"
+    channel: str = EMAIL
+    consent: ConsentState = ConsentState.NOT_SAID
+    needs_consent: bool = False
+    has_postal_address: bool = True
+    domain_fails: bool = False
+    is_held: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a finished mail shows its reader."""
+
+    purpose: str
+    channel: str
+    has_unsubscribe_link: bool
+    has_postal_address: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Send, or skip for ``reason``."""
+    """Send, or not for ``reason``. ``waits``: it can be sent as soon as somebody has put that right."""
 
     reason: Reason | None = None
+    waits: bool = False
 
     @property
     def send(self) -> bool:
@@ -75,22 +106,51 @@ def decide(facts: Facts) -> Verdict:
         return skip(Reason.BAD_ADDRESS)
     if facts.suppressed:
         return skip(Reason.SUPPRESSED)
-    if facts.unsubscribed and facts.purpose == MARKETING:
-        return skip(Reason.UNSUBSCRIBED)
-    if facts.purpose == MARKETING and facts.topic in REFUSING:
-        return skip(REFUSING[facts.topic])
+    if facts.purpose == MARKETING and (refusal := _refusal(facts)):
+        return skip(refusal)
     if facts.provider is ProviderState.MISSING:
         return skip(Reason.NO_PROVIDER)
     if facts.provider is ProviderState.NO_MAILBOX:
         return skip(Reason.NO_MAILBOX)
     if facts.provider is ProviderState.DISABLED:
         return skip(Reason.PROVIDER_DISABLED)
-    return SEND
+    return _ask_sender(facts) if facts.purpose == MARKETING else SEND
+
+
+def _refusal(facts: Facts) -> Reason | None:
+    """Return why the person gets no marketing like this, None when they may."""
+    if facts.unsubscribed:
+        return Reason.UNSUBSCRIBED
+    if facts.topic in REFUSING:
+        return REFUSING[facts.topic]
+    if facts.consent is ConsentState.ENDED:
+        return Reason.CONSENT_ENDED
+    if facts.needs_consent and facts.consent is ConsentState.NOT_SAID:
+        return Reason.NO_CONSENT
+    return None
+
+
+def _ask_sender(facts: Facts) -> Verdict:
+    """Say whether the sender may send marketing at all, as things are."""
+    if facts.channel == EMAIL and not facts.has_postal_address:
+        return skip(Reason.NO_POSTAL_ADDRESS)
+    if facts.channel == EMAIL and facts.domain_fails:
+        return Verdict(Reason.DOMAIN_FAILS, waits=True)
+    return Verdict(Reason.HELD, waits=True) if facts.is_held else SEND
+
+
+def look_over(written: Written) -> Verdict:
+    """Say whether a finished mail may go: what is marketing shows how to leave, and who sends it."""
+    if written.purpose != MARKETING or written.channel != EMAIL:
+        return SEND
+    if not written.has_unsubscribe_link:
+        return skip(Reason.NO_UNSUBSCRIBE_LINK)
+    return SEND if written.has_postal_address else skip(Reason.NO_POSTAL_ADDRESS)
 
 
 def is_reachable(channel: str, address: str) -> bool:
     """Return whether ``address`` has the form that its channel needs."""
-    if channel == "email":
+    if channel == EMAIL:
         return is_address(address)
     return channel != "sms" or NUMBER.fullmatch(address) is not None
 

@@ -42,9 +42,9 @@ def preview(
 
 def _render(content: Mapping[str, Any], profile: Profile, variables_: Mapping[str, Any], purpose: str) -> Rendered:
     belongs_to = groups.of_people([profile.pk]).get(profile.pk, []) if profile.pk else []
-    postal = SendingLimits.current().postal_address
+    postal = SendingLimits.current().postal
     unsubscribe, view = links.unsubscribe_url(NOBODY), links.view_url(NOBODY)
-    known = variables.build(profile, variables_, unsubscribe, belongs_to, postal, view)
+    known = variables.build(profile, variables_, unsubscribe, belongs_to, postal, view, links.preferences_url(NOBODY))
     if names := content.get("feeds"):
         known["feeds"] = feeds.Reader(names).read(names, known)
     return render(content, known, unsubscribe_link=purpose == Purpose.MARKETING)

@@ -29,6 +29,7 @@ NEVER_ASKED = "never_asked"
 STATES = {
     Subscription.State.SUBSCRIBED.value: "has subscribed to",
     Subscription.State.UNSUBSCRIBED.value: "has unsubscribed from",
+    Subscription.State.PENDING.value: "has asked, without confirming it, for",
     NEVER_ASKED: "has never said anything about",
 }
 GLOBAL_EVENTS = frozenset({"Email Unsubscribed", "Email Resubscribed"})

@@ -13,7 +13,13 @@ class Reason(StrEnum):
     UNSUBSCRIBED = "unsubscribed"
     TOPIC_LEFT = "topic_left"
     TOPIC_NOT_JOINED = "topic_not_joined"
+    NO_CONSENT = "no_consent"
+    CONSENT_ENDED = "consent_ended"
     SUPPRESSED = "suppressed"
+    NO_POSTAL_ADDRESS = "no_postal_address"
+    NO_UNSUBSCRIBE_LINK = "no_unsubscribe_link"
+    DOMAIN_FAILS = "domain_fails"
+    HELD = "held"
     TEMPLATE_ERROR = "template_error"
     NO_PROVIDER = "no_provider"
     NO_MAILBOX = "no_mailbox"
@@ -56,7 +62,13 @@ LABELS: dict[Reason, str] = {
     Reason.UNSUBSCRIBED: "The person has unsubscribed",
     Reason.TOPIC_LEFT: "The person has unsubscribed from the message's topic",
     Reason.TOPIC_NOT_JOINED: "The message's topic is for subscribers only, and the person has not subscribed",
+    Reason.NO_CONSENT: "No consent of the person is on record",
+    Reason.CONSENT_ENDED: "The person's consent has ended",
     Reason.SUPPRESSED: "The address is on the suppression list",
+    Reason.NO_POSTAL_ADDRESS: "The sender's postal address is missing, which the law asks of marketing",
+    Reason.NO_UNSUBSCRIBE_LINK: "The mail shows no link to unsubscribe",
+    Reason.DOMAIN_FAILS: "Waits: the domain it is sent from fails its checks",
+    Reason.HELD: "Waits: too much went wrong with messages like it",
     Reason.TEMPLATE_ERROR: "The template could not be rendered",
     Reason.NO_PROVIDER: "No provider is set up: choose a default provider",
     Reason.NO_MAILBOX: "A sandbox person gets mail in the built-in mailbox only: add a provider of that kind",
@@ -91,6 +103,14 @@ ADVICE: dict[Reason, str] = {
     Reason.TOPIC_LEFT: "Nothing to do: other mails still go out. What was said when is on the person's page.",
     Reason.TOPIC_NOT_JOINED: "Nothing to do: mails about this topic are for subscribers only, as Topics has it.",
     Reason.UNSUBSCRIBED: "Nothing to do: marketing messages leave this person alone. Transactional ones still go out.",
+    Reason.NO_CONSENT: "Ask for it by a double opt-in, or note on the person's page what it rests on.",
+    Reason.CONSENT_ENDED: "Ask the person anew, by a message they need anyway or in your application.",
+    Reason.NO_POSTAL_ADDRESS: "Write it under Sending limits: what is sent from then on goes out.",
+    Reason.NO_UNSUBSCRIBE_LINK: "Take the link out of comments in the template, or leave it out: then it is added.",
+    Reason.DOMAIN_FAILS: "Deliverability says what to change in your DNS. It goes out by itself after that, "
+    "within three days.",
+    Reason.HELD: "Deliverability says what went wrong. It goes out once somebody lifts the hold there, within three "
+    "days.",
     Reason.SUPPRESSED: "If the mailbox works again, take the address off the suppression list.",
     Reason.TEMPLATE_ERROR: "Correct the template and publish the campaign again; the error stands below.",
     Reason.STOPPED: "Nothing to do: who stopped the journey stands in its history.",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from html import escape
+from html import escape, unescape
 from typing import Any
 
 from liquid import Markup
@@ -34,6 +34,9 @@ FOOTER_TEXT = "\n\nUnsubscribe: {url}\n"
 
 BODY_OPENS = re.compile(r"<body\b[^>]*>", re.IGNORECASE)
 BODY_CLOSES = re.compile(r"</body\s*>", re.IGNORECASE)
+# What no mail program shows.
+HIDDEN = re.compile(r"<!--.*?-->|<(style|script|head|title|template)\b.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
+HREF = re.compile(r"""<a\b[^>]*?\shref\s*=\s*(?:"([^"]*)"|'([^']*)')""", re.IGNORECASE)
 BLANK_LINES = re.compile(r"\n\s*\n\s*\n+")
 
 
@@ -90,7 +93,7 @@ def render(content: Mapping[str, Any], variables: Mapping[str, object], *, unsub
     if url and url not in text and (unsubscribe_link or _links_to(url, html)):
         text = text.rstrip() + FOOTER_TEXT.format(url=url)
     if unsubscribe_link:
-        html, text = _addressed(html, text, str(variables.get("postal_address") or "").split("\n"))
+        html, text = _addressed(html, text, str(variables.get("postal_address") or ""))
     return Rendered(subject, preheader, _with_preheader(html, preheader), text, tuple(missing))
 
 
@@ -156,16 +159,40 @@ def _text_part(
 
 
 def _links_to(url: str, html: str) -> bool:
-    return url in html or escape(url) in html
+    """Return whether a reader of ``html`` can follow a link to ``url``: not one in a comment, nor a bare address."""
+    if url not in html and escape(url) not in html:
+        return False
+    shown = HIDDEN.sub("", html)
+    return any(unescape(match[1] or match[2]).strip() == url for match in HREF.finditer(shown))
 
 
-def _addressed(html: str, text: str, lines: Sequence[str]) -> tuple[str, str]:
+def shows_link(url: str, html: str, text: str) -> bool:
+    """Return whether each part of a mail that there is leads to ``url``."""
+    return bool(url and (html or text)) and (not html or _links_to(url, html)) and (not text or url in text)
+
+
+def shows_address(address: str, html: str, text: str) -> bool:
+    """Return whether each part of a mail that there is shows every line of the sender's postal address."""
+    lines = _lines(address)
+    shown = HIDDEN.sub("", html)
+    return (
+        bool(lines)
+        and (not html or all(escape(line) in shown for line in lines))
+        and (not text or all(line in text for line in lines))
+    )
+
+
+def _lines(address: str) -> list[str]:
+    return [line.strip() for line in address.split("\n") if line.strip()]
+
+
+def _addressed(html: str, text: str, postal: str) -> tuple[str, str]:
     """Put the sender's postal address at the end of what does not show it."""
-    address = [line.strip() for line in lines if line.strip()]
+    address = _lines(postal)
     if not address:
         return html, text
     shown = "<br>".join(map(escape, address))
-    if html and not all(escape(line) in html for line in address):
+    if html and not shows_address(postal, html, ""):
         html = _before_end(html, ADDRESS_HTML.format(address=shown))
     if not all(line in text for line in address):
         text = text.rstrip() + "\n\n" + "\n".join(address) + "\n"

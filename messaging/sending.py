@@ -1,4 +1,4 @@
-"""Call the providers: many at a time, because each call is mostly waiting. No database is touched here.
+"""Call the providers: many at a time, because each call is mostly waiting. Nothing here touches the database.
 
 Each thread keeps one open channel per provider, so that a connection serves many mails; a changed provider gets a new
 one.
@@ -13,7 +13,7 @@ import random
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -37,16 +37,22 @@ FEWEST = 4
 RATE = 500
 # Servers hang up on idle connections, and a request that meets such a moment is in doubt: better to connect anew.
 IDLE_SECONDS = 4.0
+# After so long somebody may have been told that nothing more comes.
+LATE_SECONDS = 1.0
 
 _mine = threading.local()
 
 
-def hand_over(prepared: Sequence[Prepared]) -> list[Outcome]:
-    """Hand every mail to its provider and say how it went, in the given order."""
+def hand_over(prepared: Sequence[Prepared], still_goes: Callable[[Prepared], bool] = lambda one: True) -> list[Outcome]:
+    """Hand every mail to its provider and say how it went, in the given order.
+
+    Of what had to wait for ``LATE_SECONDS`` it is asked whether it ``still_goes``; what does not has no outcome.
+    """
     # What stays here is not waited for.
     if len(prepared) < 2 or not any(KINDS[one.provider.kind].calls_out for one in prepared):
         return [_send(one) for one in prepared]
     waiting, outcomes, spans = deque(enumerate(prepared)), dict[int, Outcome](), list[float]()
+    late = time.monotonic() + LATE_SECONDS
 
     def send_waiting(_: int) -> None:
         # Each thread takes the next one when it is free: a slow call holds up nobody but its thread.
@@ -56,12 +62,14 @@ def hand_over(prepared: Sequence[Prepared]) -> list[Outcome]:
             except IndexError:
                 return
             began = time.monotonic()
+            if began > late and not still_goes(one):
+                continue
             outcomes[number] = _send(one)
             spans.append(time.monotonic() - began)
 
     list(pool().map(send_waiting, range(min(_pace.threads, len(prepared)))))
     _pace.learn(spans)
-    return [outcomes[number] for number in range(len(prepared))]
+    return [outcomes[number] for number in range(len(prepared)) if number in outcomes]
 
 
 class _Pace:

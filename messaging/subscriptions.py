@@ -13,11 +13,13 @@ from dataclasses import asdict, dataclass
 from django.db import connection, transaction
 
 from events import log, people, present
+from messaging import optin
 from messaging.models import Subscription, Topic
 from messaging.policy import TopicState
 
-SUBSCRIBED, UNSUBSCRIBED = "Topic Subscribed", "Topic Unsubscribed"
-EVENTS = {Subscription.State.SUBSCRIBED.value: SUBSCRIBED, Subscription.State.UNSUBSCRIBED.value: UNSUBSCRIBED}
+SUBSCRIBED, UNSUBSCRIBED, REQUESTED = "Topic Subscribed", "Topic Unsubscribed", "Topic Subscription Requested"
+State = Subscription.State
+EVENTS = {State.SUBSCRIBED.value: SUBSCRIBED, State.UNSUBSCRIBED.value: UNSUBSCRIBED, State.PENDING.value: REQUESTED}
 ALL = Subscription.Channel.ALL.value
 
 
@@ -25,7 +27,8 @@ ALL = Subscription.Channel.ALL.value
 class Said:
     """What somebody says of a topic. ``state``, ``channel`` and ``source`` are values of ``Subscription``'s choices.
 
-    ``basis`` is what the consent rests on, in words.
+    ``basis`` is what the consent rests on, in words. ``confirmed``: the person has confirmed it by a mail; of others
+    who subscribe to a topic that wants that, it is noted that they have been asked.
     """
 
     profile_id: int
@@ -34,6 +37,7 @@ class Said:
     source: str
     channel: str = ALL
     basis: str = ""
+    confirmed: bool = False
 
 
 # Known already is what has been said of the channel, or of all, and by nothing since otherwise. An application sends
@@ -45,13 +49,13 @@ FROM jsonb_to_recordset(%s) AS r(
     profile_id bigint, topic_id bigint, channel text, state text, source text, basis text)
 JOIN events_profile p ON p.id = r.profile_id
 WHERE NOT coalesce((
-    SELECT bool_and(s.state = r.state) FROM messaging_subscription s
+    SELECT bool_and(s.state = r.state OR r.state = 'pending' AND s.state = 'subscribed') FROM messaging_subscription s
     WHERE s.profile_id = r.profile_id AND s.topic_id = r.topic_id
       AND (r.channel = 'all' OR s.channel IN ('all', r.channel))
       AND s.id >= (SELECT max(base.id) FROM messaging_subscription base
                    WHERE base.profile_id = r.profile_id AND base.topic_id = r.topic_id
                      AND base.channel IN ('all', r.channel))), false)
-  AND NOT (r.source = 'application' AND r.state = 'subscribed' AND EXISTS (
+  AND NOT (r.source = 'application' AND r.state <> 'unsubscribed' AND EXISTS (
     SELECT FROM messaging_subscription own
     WHERE own.profile_id = r.profile_id AND own.topic_id = r.topic_id
       AND own.state = 'unsubscribed' AND own.source <> 'application'
@@ -60,7 +64,7 @@ WHERE NOT coalesce((
                                AND back.state = 'subscribed'
                                AND (back.channel = own.channel OR back.channel = 'all')), 0)))
 ORDER BY r.profile_id, r.topic_id, r.channel
-RETURNING profile_id, topic_id, channel, state, source
+RETURNING id, profile_id, topic_id, channel, state, source
 """
 
 
@@ -73,31 +77,44 @@ def note(said: Iterable[Said]) -> int:
     last = {(one.profile_id, one.topic_id, one.channel): one for one in said}
     if not last:
         return 0
-    slugs = dict(Topic.objects.filter(pk__in={one.topic_id for one in last.values()}).values_list("pk", "slug"))
+    topics = Topic.objects.in_bulk({one.topic_id for one in last.values()})
+    rows = [_row(one, topics[one.topic_id]) for one in last.values() if one.topic_id in topics]
     with transaction.atomic(), connection.cursor() as cursor:
         people.hold(one.profile_id for one in last.values())
-        cursor.execute(NOTE, [json.dumps([asdict(one) for one in last.values()])])
+        cursor.execute(NOTE, [json.dumps(rows)])
         new = cursor.fetchall()
         now = present.now()
         log.append(
             [
                 log.Entry(
-                    profile_id, EVENTS[state], {"topic": slugs[topic_id], "channel": channel, "source": source}, now
+                    profile_id,
+                    EVENTS[state],
+                    {"topic": topics[topic_id].slug, "channel": channel, "source": source},
+                    now,
                 )
-                for profile_id, topic_id, channel, state, source in new
+                for _, profile_id, topic_id, channel, state, source in new
             ]
         )
+        optin.ask([pk for pk, _, _, _, state, _ in new if state == State.PENDING])
     return len(new)
+
+
+def _row(one: Said, topic: Topic) -> dict[str, object]:
+    """Return what is noted: of a topic that wants a confirmation that somebody has asked, as long as there is none."""
+    row = asdict(one)
+    if row.pop("confirmed") or one.state != State.SUBSCRIBED or topic.joining != Topic.Joining.CONFIRMED:
+        return row
+    return {**row, "state": State.PENDING}
 
 
 def subscribe(people: Collection[int], topic: Topic, source: str, channel: str = ALL, basis: str = "") -> int:
     """Subscribe ``people`` to ``topic``; return for how many that is new."""
-    return note(Said(pk, topic.pk, Subscription.State.SUBSCRIBED, source, channel, basis) for pk in people)
+    return note(Said(pk, topic.pk, State.SUBSCRIBED, source, channel, basis) for pk in people)
 
 
 def unsubscribe(people: Collection[int], topic: Topic, source: str, channel: str = ALL) -> int:
     """Have ``people`` leave ``topic``; return for how many that is new."""
-    return note(Said(pk, topic.pk, Subscription.State.UNSUBSCRIBED, source, channel) for pk in people)
+    return note(Said(pk, topic.pk, State.UNSUBSCRIBED, source, channel) for pk in people)
 
 
 def refuses(profile: str, channel: str) -> str:
@@ -109,7 +126,7 @@ def refuses(profile: str, channel: str) -> str:
         coalesce((SELECT s.state FROM messaging_subscription s
                   WHERE s.profile_id = {profile} AND s.topic_id = t.id AND s.channel IN ('all', {channel})
                   ORDER BY s.id DESC LIMIT 1),
-                 CASE t.joining WHEN 'opt_in' THEN 'unsubscribed' ELSE 'subscribed' END) = 'unsubscribed'"""
+                 CASE t.joining WHEN 'opt_out' THEN 'subscribed' ELSE 'unsubscribed' END) <> 'subscribed'"""
 
 
 STATES = """
@@ -135,9 +152,9 @@ def states(asked: Collection[Pair]) -> dict[Pair, TopicState]:
 
 
 def _state(joining: str, said: str | None) -> TopicState:
-    if said == Subscription.State.UNSUBSCRIBED:
+    if said == State.UNSUBSCRIBED:
         return TopicState.LEFT
-    if said is None and joining == Topic.Joining.OPT_IN:
+    if said == State.PENDING or (said is None and joining != Topic.Joining.OPT_OUT):
         return TopicState.NOT_JOINED
     return TopicState.OPEN
 

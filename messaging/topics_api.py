@@ -16,13 +16,21 @@ from events.api.refusal import Refusal
 from events.api.shapes import FLAG, OBJECT, TEXT, TIME, WHOLE, fields, listed, pages
 from events.audit import Actor
 from events.models import Profile
-from messaging import subscriptions
+from messaging import claims, consent, links, permission, subscriptions
 from messaging.models import Subscription, Topic, Unsubscription
 from messaging.policy import TopicState
 from messaging.subscriptions import Said
 
 MAX_IDS = 1_000
 STATES = {"subscribe": Subscription.State.SUBSCRIBED.value, "unsubscribe": Subscription.State.UNSUBSCRIBED.value}
+CHANGES: dict[str, type] = {
+    "topics": dict,
+    "channel": str,
+    "basis": str,
+    "confirmed": bool,
+    "marketing": bool,
+    "tracking": bool,
+}
 MAX_BASIS = 1_000
 # What a person gets mails about, in the words of the API.
 GETS = {TopicState.OPEN: True, TopicState.LEFT: False, TopicState.NOT_JOINED: False}
@@ -48,10 +56,20 @@ SUBSCRIPTIONS = fields(
     "marketing",
     "topics",
     marketing=FLAG,
+    tracking=FLAG,
+    preferences_url={**TEXT, "description": "Their own page, to be shown to whoever is logged in as them."},
     topics=listed(fields("topic", topic=TEXT, gets_email=FLAG, said=listed(SAID))),
 )
-CHANGE = fields("topics", topics=OBJECT, channel=CHANNEL, basis=TEXT)
-PEOPLE = fields(subscribe=listed(TEXT), unsubscribe=listed(TEXT), channel=CHANNEL, basis=TEXT)
+CONFIRMED = {**FLAG, "description": "They have confirmed it elsewhere: no mail asks them (double opt-in)."}
+CHANGE = fields(
+    topics=OBJECT,
+    channel=CHANNEL,
+    basis=TEXT,
+    confirmed=CONFIRMED,
+    marketing={**FLAG, "description": "false: they unsubscribe from everything; true: they come back."},
+    tracking={**FLAG, "description": "false: their opens and clicks are not recorded."},
+)
+PEOPLE = fields(subscribe=listed(TEXT), unsubscribe=listed(TEXT), channel=CHANNEL, basis=TEXT, confirmed=CONFIRMED)
 CHANGED = fields("subscribed", "unsubscribed", "unknown", subscribed=WHOLE, unsubscribed=WHOLE, unknown=listed(TEXT))
 
 
@@ -88,7 +106,7 @@ class PeopleView(ManagementView):
 
     def post(self, request: Request, slug: str) -> HttpResponse:
         topic = _find(slug)
-        said = read_body(request, {**dict.fromkeys(STATES, list), "channel": str, "basis": str})
+        said = read_body(request, {**dict.fromkeys(STATES, list), "channel": str, "basis": str, "confirmed": bool})
         wanted = {verb: names_of(said, verb) for verb in STATES}
         if sum(len(ids) for ids in wanted.values()) > MAX_IDS:
             raise Refusal("too_large", f"At most {MAX_IDS:,} people can be named at once.", "subscribe")
@@ -98,7 +116,9 @@ class PeopleView(ManagementView):
         for verb, state in STATES.items():
             ids = {found[name].pk for name in wanted[verb] if name in found}
             source = Subscription.Source.API.value
-            counts[state] = subscriptions.note(Said(pk, topic.pk, state, source, channel, basis) for pk in ids)
+            counts[state] = subscriptions.note(
+                Said(pk, topic.pk, state, source, channel, basis, said.get("confirmed") or False) for pk in ids
+            )
         audit.note(Actor.of_token(token_of(request)), "subscriptions", topic=topic.slug, number=len(found))
         unknown = [name for ids in wanted.values() for name in ids if name not in found]
         return respond({**counts, "unknown": unknown})
@@ -119,7 +139,7 @@ class SubscriptionsView(ManagementView):
 
     def post(self, request: Request, user_id: str) -> HttpResponse:
         profile = find_profile(user_id)
-        said = read_body(request, {"topics": dict, "channel": str, "basis": str})
+        said = read_body(request, CHANGES)
         wanted = said.get("topics") or {}
         known = dict(Topic.objects.filter(slug__in=wanted).values_list("slug", "pk"))
         channel, basis = _channel(said), _basis(said)
@@ -130,11 +150,25 @@ class SubscriptionsView(ManagementView):
                 states = " or ".join(Subscription.State.values)
                 raise Refusal("invalid_value", f"It has to be {states}.", f"topics.{slug}")
         source = Subscription.Source.API.value
-        subscriptions.note(
-            Said(profile.pk, known[slug], state, source, channel, basis) for slug, state in wanted.items()
+        confirmed = said.get("confirmed") or False
+        consent.choose(
+            profile.pk,
+            [Said(profile.pk, known[slug], state, source, channel, basis, confirmed) for slug, state in wanted.items()],
         )
+        _say_of_everything(profile, said)
+        claims.let_finish(profile.pk)
         audit.note(Actor.of_token(token_of(request)), "subscriptions", profile.pk, topics=sorted(wanted))
         return respond(_of_person(profile))
+
+
+def _say_of_everything(profile: Profile, said: dict[str, Any]) -> None:
+    """Do what is said of marketing as a whole, and of tracking."""
+    if said.get("marketing") is False:
+        consent.unsubscribe(profile.pk, "api")
+    elif said.get("marketing"):
+        consent.resubscribe(profile.pk)
+    if said.get("tracking") is not None:
+        permission.track(profile.pk, said["tracking"], Subscription.Source.API.value)
 
 
 def _channel(said: dict[str, Any]) -> str:
@@ -175,6 +209,8 @@ def _of_person(profile: Profile) -> dict[str, object]:
     states = subscriptions.states([(profile.pk, topic.pk, "email") for topic in topics])
     return {
         "marketing": not Unsubscription.objects.filter(pk=profile.pk).exists(),
+        "tracking": not permission.untracked([profile.pk]),
+        "preferences_url": links.preferences_of(profile.pk),
         "topics": [
             {
                 "topic": topic.slug,

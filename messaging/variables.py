@@ -54,6 +54,7 @@ def build(
     groups: Sequence[Group] = (),
     postal_address: str = "",
     view_url: str = "",
+    preferences_url: str = "",
 ) -> dict[str, Any]:
     """Return all variables of a mail to ``profile``; ``known`` is ``Message.variables``, ``groups`` the present first.
 
@@ -70,6 +71,7 @@ def build(
         "company": company(groups),
         "groups": [group(found) for found in groups],
         "unsubscribe_url": unsubscribe_url,
+        "preferences_url": preferences_url,
         "postal_address": postal_address,
         "view_in_browser_url": view_url,
         # How dates and numbers are written (events.liquid_local).

@@ -22,6 +22,9 @@ def pytest_configure(config: pytest.Config) -> None:
     With pytest-xdist, the processes share the controller's PostgreSQL, in which pytest-django gives each a
     database; a broker each has to itself.
     """
+    # What marketing mails show unless a test says otherwise; and no test asks the internet's name servers.
+    os.environ.setdefault("POSTAL_ADDRESS", "Acme Ltd, 1 Main Street, 1010 Vienna")
+    os.environ.setdefault("DNS_SERVERS", "127.0.0.1:9")
     servers = config.stash[SERVERS] = ExitStack()
     if not {"DATABASE_URL", "BROKER_URL"} <= os.environ.keys():
         if settings.configured:

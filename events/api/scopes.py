@@ -25,6 +25,8 @@ SCOPES: dict[str, str] = {
     "imports:write": "Import people and events",
     "topics:read": "Read topics and what people have said of them",
     "topics:write": "Subscribe people to topics, and unsubscribe them",
+    "consent:read": "Read consents, and addresses that are not written to",
+    "consent:write": "Note consents, and change which addresses are not written to",
     "messages:read": "Read what became of messages",
     "messages:write": "Send messages to people",
     "campaigns:read": "Read campaigns as files, and why somebody got one or not",

@@ -23,7 +23,7 @@ class Mail:
 
     ``subject`` is the title of a push or in-app message, ``options`` is what its channel has besides (``url``,
     ``style`` …), ``devices`` are those that a push goes to. ``redirected``: ``address`` is the test address, and
-    subject and headers name the person's own.
+    subject and headers name the person's own. ``tracked``: opens and clicks may be recorded.
     """
 
     public_id: UUID
@@ -38,6 +38,7 @@ class Mail:
     channel: str = ChannelName.EMAIL
     options: Mapping[str, str] = field(default_factory=dict)
     devices: Sequence[Mapping[str, Any]] = ()
+    tracked: bool = True
 
 
 class Channel(Protocol):

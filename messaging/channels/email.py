@@ -92,8 +92,8 @@ class Service:
         message = compose(mail, self.service.headers)
         # What webhooks echo, so that a report finds its message whatever became of the answer to this call.
         message.metadata = {"message_id": str(mail.public_id)}
-        if self.kind.tracks:
-            message.track_opens = message.track_clicks = True
+        if self.kind.tracks and self.kind.switches:
+            message.track_opens = message.track_clicks = mail.tracked
         if self.kind.takes_once:
             self.backend.session.headers["Idempotency-Key"] = str(mail.public_id)  # type: ignore[attr-defined]
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import ClassVar, Self
 
+from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F
@@ -26,6 +27,10 @@ class SendingLimits(models.Model):
         REDIRECT = "redirect", "Redirect: every message goes to one test address"
         HOLD = "hold", "Hold: nothing goes out"
 
+    class Consent(models.TextChoices):
+        EVERYBODY = "everybody", "Everybody, until they unsubscribe (as in the United States)"
+        CONSENTED = "consented", "Only those whose consent is on record (as in the European Union and Canada)"
+
     ONLY = 1
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=ONLY, editable=False)
@@ -46,6 +51,21 @@ class SendingLimits(models.Model):
         db_default="",
         help_text="Of whoever sends. Marketing mails that do not show it have it at their end, as the law of many "
         "countries asks for. Templates can show it as {{ postal_address }}.",
+    )
+    consent = models.CharField(
+        max_length=10,
+        choices=Consent,
+        default=Consent.EVERYBODY,
+        db_default="everybody",
+        verbose_name="who gets marketing",
+    )
+    test_addresses = models.TextField(
+        blank=True,
+        default="",
+        db_default="",
+        verbose_name="tests of templates may go to",
+        help_text="Addresses, or whole domains such as @acme.com, one a line, besides the users of this admin. Others "
+        "get a test of a marketing template only if they would get the message itself.",
     )
     utm_source = models.CharField(
         max_length=60,
@@ -91,6 +111,16 @@ class SendingLimits(models.Model):
         if self.quiet_start is None or self.quiet_end is None:
             return None
         return QuietHours(self.quiet_start, self.quiet_end, self.quiet_spares_urgent, self.quiet_spares_transactional)
+
+    @property
+    def needs_consent(self) -> bool:
+        """Whether marketing is for those only whose consent is on record."""
+        return self.consent == self.Consent.CONSENTED
+
+    @property
+    def postal(self) -> str:
+        """The postal address that marketing mails show: as it is set here, else as the installation has it."""
+        return self.postal_address.strip() or settings.POSTAL_ADDRESS
 
     @property
     def target(self) -> str:

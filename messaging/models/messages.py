@@ -117,6 +117,7 @@ class Topic(models.Model):
     class Joining(models.TextChoices):
         OPT_OUT = "opt_out", "Everybody, until they unsubscribe"
         OPT_IN = "opt_in", "Only those who have subscribed"
+        CONFIRMED = "confirmed", "Only those who have subscribed and confirmed it by a mail (double opt-in)"
 
     slug = models.SlugField(
         max_length=60,
@@ -127,7 +128,7 @@ class Topic(models.Model):
     name = models.CharField(max_length=100, unique=True)
     description = models.TextField(blank=True, help_text="What people get who subscribe, in words for them.")
     joining = models.CharField(
-        max_length=10, choices=Joining, default=Joining.OPT_OUT, db_default="opt_out", verbose_name="who gets it"
+        max_length=12, choices=Joining, default=Joining.OPT_OUT, db_default="opt_out", verbose_name="who gets it"
     )
     position = models.PositiveSmallIntegerField(default=0, db_default=0, help_text="Smaller numbers stand first.")
     archived = models.BooleanField(
@@ -151,6 +152,7 @@ class Subscription(models.Model):
     class State(models.TextChoices):
         SUBSCRIBED = "subscribed", "Subscribed"
         UNSUBSCRIBED = "unsubscribed", "Unsubscribed"
+        PENDING = "pending", "Asked to subscribe, not confirmed yet"
 
     class Channel(models.TextChoices):
         ALL = "all", "All channels"
@@ -423,7 +425,7 @@ class Suppression(models.Model):
         BOUNCE = "bounce", "The mailbox does not exist"
         COMPLAINT = "complaint", "The recipient reported a message as spam"
         MANUAL = "manual", "Added by hand"
-        LEFT = "left", "Had unsubscribed before being erased: gets no marketing"
+        LEFT = "left", "Has unsubscribed: gets no marketing"
 
     channel = models.CharField(max_length=20, default="email")
     address = models.TextField(help_text="In lower case; an erased person's as a digest, see messaging.lists.")
@@ -455,6 +457,7 @@ class Unsubscription(models.Model):
         choices=[
             ("one_click", "One-click button of the mail program"),
             ("page", "Unsubscribe page"),
+            ("api", "Management API"),
             ("provider", "Reported by the provider"),
             ("application", "Said by an application"),
             ("manual", "By hand"),

@@ -200,8 +200,10 @@ def test_every_table_that_leads_to_a_person_is_known_to_whoever_erases() -> None
             "events_pending",
             "events_segmentmember",
             "events_segmentturn",
+            "messaging_consent",
             "messaging_message",
             "messaging_subscription",
+            "messaging_trackingrefusal",
             "messaging_unsubscription",
         }
 

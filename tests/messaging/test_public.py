@@ -11,7 +11,7 @@ from events.models import Event
 from messaging import links
 from messaging.models import DeliveryEvent, Message, Unsubscription
 from messaging.preview import NOBODY
-from messaging.public import mask
+from messaging.public_pages import mask
 from messaging.states import Status
 from tests.factories import make_message, make_profile
 
@@ -100,7 +100,7 @@ def test_the_link_of_a_preview_or_a_test_unsubscribes_nobody(visitor: Client) ->
     test = make_message(key="test:1", address="author@acme.example")
     for public_id in (NOBODY, test.public_id):
         url = path(links.unsubscribe_url(public_id))
-        assert "nobody is unsubscribed" in visitor.get(url).content.decode()
+        assert "nothing is changed by it" in visitor.get(url).content.decode()
         assert visitor.post(url, ONE_CLICK).status_code == 200
     assert not Unsubscription.objects.exists()
 

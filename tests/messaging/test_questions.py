@@ -29,7 +29,7 @@ STATES = ("subscribed", "unsubscribed", "never_asked")
     [
         ({"topic": 3, "is": "subscribed"}, "topic", "must be the short name of a topic"),
         ({"topic": "a\x00", "is": "subscribed"}, "topic", "must be the short name of a topic"),
-        ({"topic": "newsletter"}, "is", "must be one of subscribed, unsubscribed, never_asked"),
+        ({"topic": "newsletter"}, "is", "must be one of subscribed, unsubscribed, pending, never_asked"),
         ({"topic": "newsletter", "is": True}, "is", "must be one of subscribed"),
         ({**NEWS, "channel": "pigeon"}, "channel", "must be one of email, sms"),
         ({**NEWS, "channel": ["email"]}, "channel", "must be one of email, sms"),

@@ -63,8 +63,10 @@ def test_a_person_is_shown_and_changed() -> None:
     assert shown == manage("subscriptions/a%2Fda/").json()
     (row,) = shown["topics"][0].pop("said")
     assert {**row, "at": ""} == {"channel": "email", "state": "unsubscribed", "source": "api", "basis": "", "at": ""}
+    assert shown.pop("preferences_url").startswith("http://127.0.0.1:8000/m/p/")
     assert shown == {
         "marketing": False,
+        "tracking": True,
         "topics": [
             {"topic": "newsletter", "gets_email": False},
             {"topic": "offers", "gets_email": False, "said": []},
