@@ -10,24 +10,26 @@ import os
 import random
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
+from django.utils import timezone
 
-from messaging import delivery, links, sending
+from messaging import claims, consent, delivery, links, sending
 from messaging.composing import Outcome, Prepared
 from messaging.models import Message, Unsubscription
 from messaging.states import Status
-from tests.factories import make_message, make_profile, make_provider, make_topic, make_version
-from tests.factories import make_template as new_template
+from tests.factories import make_message, make_profile, make_provider, make_template, make_topic, make_version
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 # CI has less patience: UNSUBSCRIBE_TRIES=1000 for the whole.
 TRIES = int(os.environ.get("UNSUBSCRIBE_TRIES", "150"))
-SLOW, LONGEST = 0.01, 0.05
+# Seconds: how long a provider takes, how long a mail waits for its turn, and how far apart the two begin.
+SLOW, IN_LINE, APART = 0.01, 0.08, 0.03
 
 
 @dataclass
@@ -46,8 +48,15 @@ class Calls:
 def test_nothing_slips_through_after_the_answer(monkeypatch: pytest.MonkeyPatch, how: str) -> None:
     calls = Calls()
     monkeypatch.setattr(sending, "_send", calls.take)
+    hand_over = sending.hand_over
+
+    def wait_for_their_turn(*args: Any) -> list[Outcome]:
+        time.sleep(random.uniform(0, IN_LINE))
+        return hand_over(*args)
+
+    monkeypatch.setattr(sending, "hand_over", wait_for_their_turn)
     provider = make_provider(kind="smtp", settings={"host": "127.0.0.1"}, is_default=True)
-    version = make_version(new_template(topic=make_topic()))
+    version = make_version(make_template(topic=make_topic()))
     slipped, stopped, sent = [], 0, 0
     for number in range(TRIES if how == "one_click" else TRIES // 5):
         ada = make_profile(f"{how}-{number}", traits={"email": f"p{number}@example.com"})
@@ -76,6 +85,7 @@ def test_nothing_slips_through_after_the_answer(monkeypatch: pytest.MonkeyPatch,
 
 
 def _work() -> None:
+    time.sleep(random.uniform(0, APART))
     try:
         delivery.deliver_due(time.monotonic() + 20)
     finally:
@@ -91,7 +101,7 @@ def _leave(message: Message, how: str, answered: list[float]) -> None:
         said = {"do": "leave_topic"}
     elif how == "preferences":
         url, said = links.preferences_url(message.public_id), {"do": "leave"}
-    time.sleep(random.uniform(0, LONGEST))
+    time.sleep(random.uniform(0, APART))
     try:
         answer = Client().post(url[url.index("/m/") :], said)
         answered.append(time.monotonic())
@@ -126,3 +136,28 @@ def test_a_call_that_begins_late_is_looked_at_once_more(monkeypatch: pytest.Monk
     assert late.pk not in calls.began
     assert (late.status, late.reason) == (Status.SKIPPED, "unsubscribed")
     assert Message.objects.filter(pk__in=[one.pk for one in others[:-1]], status=Status.SENT).count() == 7
+
+
+def test_a_call_that_begins_while_somebody_leaves_waits_and_finds_its_message_taken_back() -> None:
+    """Without that, the call would go by what was true before: nobody sees what is not committed yet."""
+    ada = make_profile(traits={"email": "ada@example.com"})
+    provider = make_provider(kind="smtp", settings={"host": "127.0.0.1"}, is_default=True)
+    make_message(ada, provider=provider)
+    (claimed,) = claims.claim(timezone.now(), 10)
+    calling = [claims.Calling(claimed, ada.email, provider)]
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            consent.unsubscribe(ada.pk, "page")
+            called = pool.submit(_call, calling)
+            time.sleep(0.3)
+            assert not called.done(), "it waits for whoever leaves"
+        assert called.result(timeout=20) == set()
+    claimed.refresh_from_db()
+    assert (claimed.status, claimed.lease_until, claimed.attempts) == (Status.QUEUED, None, 0)
+
+
+def _call(calling: list[claims.Calling]) -> set[int]:
+    try:
+        return claims.call(calling, timezone.now())
+    finally:
+        connection.close()
