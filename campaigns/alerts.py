@@ -22,6 +22,7 @@ from django.utils import timezone
 from campaigns import calling, outgoing
 from campaigns.models import Finding, Safeguards
 from campaigns.watch import CALM
+from messaging.models import SendingDomain
 
 logger = logging.getLogger(__name__)
 LEASE = timedelta(minutes=3)
@@ -36,6 +37,10 @@ ADVICE = {
     Kind.PARKED: "Read the error, and let them try again.",
     Kind.PARKED_BY_CAMPAIGN: "Mend the condition, and let the events try again.",
     Kind.HALTED: "Find out why, and resume the campaign by hand.",
+    Kind.HELD: "Look at the newest campaigns and at who was added to them; then let marketing go on there.",
+    Kind.DOMAIN_FAILS: "The page says which record to publish. What waits goes out by itself after that.",
+    Kind.DOMAIN_LISTED: "Find out why on the list's own page, mend that, and ask there to be taken off.",
+    Kind.KEY_OLD: "The page says how to change it without a mail going unsigned.",
     Kind.SILENT: "Has the application stopped to send the event, or was it renamed?",
     Kind.HOT: "Does the application send the event too often? A pause keeps everybody's place.",
     Kind.NO_WORKER: "Start worker and beat, or see their logs.",
@@ -75,7 +80,18 @@ def address(finding: Finding) -> str:
             return reverse("admin:campaigns_campaign_check", args=[campaign])
         case Kind.HOT:
             return reverse("admin:campaigns_campaign_metrics", args=[campaign])
+        case Kind.HELD:
+            return reverse("admin:messaging_sendingdomain_changelist")
+        case Kind.DOMAIN_FAILS | Kind.DOMAIN_LISTED | Kind.KEY_OLD:
+            return _page_of_domain(finding.subject)
     return reverse("admin:index")
+
+
+def _page_of_domain(name: str) -> str:
+    domain = SendingDomain.objects.filter(name=name).first()
+    if domain is None:
+        return reverse("admin:messaging_sendingdomain_changelist")
+    return reverse("admin:messaging_sendingdomain_change", args=[domain.pk])
 
 
 @transaction.atomic
@@ -148,6 +164,7 @@ def _row(finding: Finding) -> dict[str, str | None]:
     return {
         "kind": finding.kind,
         "campaign": finding.campaign.slug if finding.campaign else None,
+        "subject": finding.subject or None,
         "says": finding.says,
         "since": finding.since.isoformat(),
         "until": finding.until.isoformat() if finding.until else None,

@@ -1,4 +1,7 @@
-"""Stop a campaign whose messages bounce, fail, are reported as spam or drive people away: the circuit breaker.
+"""Stop whose messages bounce, fail, are reported as spam or drive people away: the circuit breaker.
+
+A campaign is paused; for a provider, a sending domain, or the mailboxes that one provider keeps, marketing is held
+(``messaging.holds``).
 
 Rates are those of the messages that were *sent* in the last hour and in the last day, whenever the reports came in: so
 the bounces of a large mailing never count against the few messages of the hour after it. They are read from figures by
@@ -18,6 +21,9 @@ from django.db import connection
 from campaigns import metrics, publishing
 from campaigns.engine.guarding import Limits, Rate, Sample, breach
 from campaigns.models import Safeguards
+from messaging import carrier_counts, holds, mailboxes
+from messaging.carrier_counts import Subject
+from messaging.models import Provider
 
 SPANS = {"hour": timedelta(hours=1), "day": timedelta(days=1)}
 
@@ -87,6 +93,24 @@ def check(now: datetime) -> list[int]:
                 halted.append(reading.campaign_id)
                 break
     return halted
+
+
+def check_carriers(now: datetime) -> list[Subject]:
+    """Hold marketing for every provider, sending domain and mailbox provider that is over a limit. Returns which.
+
+    Four statements when all is well. Who keeps the other mailboxes is not one, so those are not held together.
+    """
+    held, lifted = limits(), holds.lifted_since(now)
+    names = {str(pk): name for pk, name in Provider.objects.values_list("pk", "name")}
+    new = []
+    for span, length in SPANS.items():
+        for (kind, name), figures in carrier_counts.by_subject(now - length, lifted).items():
+            if not name or name == mailboxes.OTHERS:
+                continue
+            over = breach(Sample(**figures), held)
+            if over and holds.hold(kind, name, names.get(name, name), words(over, span)):
+                new.append((kind, name))
+    return new
 
 
 def words(over: Rate, span: str) -> str:

@@ -760,6 +760,10 @@ class Finding(models.Model):
 
     class Kind(models.TextChoices):
         HALTED = "halted", "A campaign was stopped by itself"
+        HELD = "held", "Marketing is held"
+        DOMAIN_FAILS = "domain_fails", "A sending domain fails its checks"
+        DOMAIN_LISTED = "domain_listed", "A sending domain is on a blocklist"
+        KEY_OLD = "key_old", "A DKIM key wants to be changed"
         OVERDUE = "overdue", "Timers are overdue"
         STUCK = "stuck", "Journeys are stuck"
         PARKED = "parked", "Events are parked"
@@ -770,6 +774,9 @@ class Finding(models.Model):
 
     kind = models.CharField(max_length=20, choices=Kind)
     campaign = models.ForeignKey(Campaign, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
+    subject = models.CharField(
+        max_length=300, blank=True, default="", db_default="", help_text="What it is about besides a campaign."
+    )
     says = models.TextField()
     since = models.DateTimeField()
     until = models.DateTimeField(null=True, blank=True)
@@ -780,7 +787,7 @@ class Finding(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["kind", "campaign"],
+                fields=["kind", "campaign", "subject"],
                 condition=models.Q(until=None),
                 nulls_distinct=False,
                 name="finding_open_once",

@@ -90,6 +90,7 @@ def fold_counts() -> None:
     metrics.fold()
     now = timezone.now()
     guards.check(now)
+    guards.check_carriers(now)
     rollouts.advance_due(now)
 
 

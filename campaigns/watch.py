@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
@@ -18,6 +18,9 @@ from django.db.models import Count, Q
 from campaigns.engine import usual
 from campaigns.models import Campaign, Finding, Journey, Parked, Safeguards
 from events.models import Pending
+from messaging import dns_rules, domains
+from messaging.dns_rules import State
+from messaging.models import Hold, SendingDomain
 
 LATE = timedelta(minutes=1)
 CALM = timedelta(minutes=5)
@@ -36,6 +39,7 @@ class Seen:
     kind: str
     says: str
     campaign_id: int | None = None
+    subject: str = ""
 
 
 @transaction.atomic
@@ -45,7 +49,9 @@ def look(now: datetime) -> None:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [WATCHER])
         if not cursor.fetchone()[0]:
             return
-    _note([*_overdue(now), *_parked(), *_stuck(), *_halted(), *_unusual(now)], LOOKED_AT, now)
+    _note(
+        [*_overdue(now), *_parked(), *_stuck(), *_halted(), *_held(), *_of_domains(now), *_unusual(now)], LOOKED_AT, now
+    )
 
 
 @transaction.atomic
@@ -62,11 +68,13 @@ def note_worker(is_alive: bool, now: datetime) -> None:
 def _note(seen: Sequence[Seen], kinds: Collection[str], now: datetime) -> None:
     """Open, keep and end findings of these kinds. The caller holds the watcher's lock."""
     recent = Finding.objects.filter(Q(until=None) | Q(until__gt=now - CALM), kind__in=kinds)
-    known = {(found.kind, found.campaign_id): found for found in recent.order_by("pk")}
+    known = {(found.kind, found.campaign_id, found.subject): found for found in recent.order_by("pk")}
     for one in seen:
-        found = known.pop((one.kind, one.campaign_id), None)
+        found = known.pop((one.kind, one.campaign_id, one.subject), None)
         if found is None:
-            Finding.objects.create(kind=one.kind, campaign_id=one.campaign_id, says=one.says, since=now)
+            Finding.objects.create(
+                kind=one.kind, campaign_id=one.campaign_id, subject=one.subject, says=one.says, since=now
+            )
         elif (found.says, found.until) != (one.says, None):
             found.says, found.until = one.says, None
             found.save(update_fields=["says", "until"])
@@ -109,6 +117,34 @@ def _halted() -> list[Seen]:
         Seen(Kind.HALTED, f"“{campaign}” was stopped by itself: {campaign.paused_because}.", campaign.pk)
         for campaign in halted
     ]
+
+
+def _held() -> list[Seen]:
+    return [
+        Seen(Kind.HELD, f"Marketing is held: {hold}. {hold.because}.", subject=f"{hold.kind} {hold.name}")
+        for hold in Hold.open()
+    ]
+
+
+def _of_domains(now: datetime) -> list[Seen]:
+    """Return what is wrong with sending domains, as it was when they were last looked at."""
+    seen = []
+    for domain in SendingDomain.objects.exclude(checked_at=None):
+        found = {one.check: one for one in domains.findings(domain)}
+        if domain.fails:
+            failing = [one for one in found.values() if one.state == State.FAIL and one.check in dns_rules.NEEDED]
+            words = "; ".join(f"{one.check.upper()}: {one.fix}" for one in failing)
+            says = f"{domain} fails its checks, so marketing from it waits. {words}"
+            seen.append(Seen(Kind.DOMAIN_FAILS, says, subject=domain.name))
+        listed = found.get(dns_rules.BLOCKLISTS)
+        if listed and listed.state == State.FAIL:
+            says = f"{', '.join(listed.found.splitlines())}."
+            seen.append(Seen(Kind.DOMAIN_LISTED, says, subject=domain.name))
+        ages = [(now.date() - date.fromisoformat(day)).days for day in domain.keys.values()]
+        if ages and min(ages) > dns_rules.OLD_AFTER_DAYS:
+            says = f"The DKIM key of {domain} has been the same for {min(ages)} days at least."
+            seen.append(Seen(Kind.KEY_OLD, says, subject=domain.name))
+    return seen
 
 
 # Of each day, how many entered up to the last full hour of the clock as it is now, and up to the end of this hour. The

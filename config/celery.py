@@ -35,6 +35,8 @@ app.conf.beat_schedule = {
     "settle interrupted messages": every(10.0, "messaging.tasks.recover"),
     "report to other programs": every(2.0, "messaging.tasks.report"),
     "ask providers about what is in doubt": every(60.0, "messaging.tasks.reconcile"),
+    "look at sending domains": every(60.0, "messaging.tasks.check_domains"),
+    "fold figures of carriers": every(60.0, "messaging.tasks.fold_carrier_counts"),
     "fold campaign figures": every(10.0, "campaigns.tasks.fold_counts"),
     "watch campaigns": every(30.0, "campaigns.tasks.watch_campaigns"),
     "fold event counts": every(10.0, "events.tasks.fold_counts"),

@@ -54,6 +54,13 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             Entry("Feeds", "rss_feed", "messaging_feed_changelist", "messaging.view_feed"),
             Entry("Sending limits", "speed", "messaging_sendinglimits_changelist", "messaging.view_sendinglimits"),
             Entry("Frequency caps", "avg_pace", "messaging_frequencycap_changelist", "messaging.view_frequencycap"),
+            Entry(
+                "Deliverability",
+                "mark_email_read",
+                "messaging_sendingdomain_changelist",
+                "messaging.view_sendingdomain",
+            ),
+            Entry("Public pages", "web", "messaging_publicpages_changelist", "messaging.view_publicpages"),
             Entry("Providers", "send", "messaging_provider_changelist", "messaging.view_provider"),
             Entry(
                 "Reporting webhooks", "webhook", "messaging_reportendpoint_changelist", "messaging.view_reportendpoint"

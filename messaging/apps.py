@@ -26,10 +26,11 @@ class MessagingConfig(AppConfig):
             tasks,
             topics,
         )
-        from messaging.admin import profile_panel
+        from messaging.admin import consents, profile_panel
         from messaging.admin import topics as topics_admin
 
         nudges.register("messages", tasks.deliver)
+        nudges.register("domains", tasks.check_domains)
         kinds.add(interactions.KIND)
         interactions.teach()
         usage.register(mentions.of_trait)
@@ -50,5 +51,6 @@ class MessagingConfig(AppConfig):
         signals.preferences_said.connect(consent.heed_topics, dispatch_uid="messaging.heed_topics")
         signals.delivery_reported.connect(reported.count, dispatch_uid="messaging.count")
         panels.register(panels.PROFILE, "Messages", profile_panel.messages_panel)
+        panels.register(panels.PROFILE, "Consent", consents.panel)
         panels.register(panels.PROFILE, "Topics", topics_admin.topics_panel)
         panels.register(panels.BADGES, "Refusals", profile_panel.refusal_badges)

@@ -18,10 +18,10 @@ from django.db import connection, transaction
 
 from events import log
 from events.raw_json import storable
-from messaging import lists, machines, permission, reporting
+from messaging import carrier_counts, lists, machines, permission, reporting
 from messaging.lists import Left, Struck
 from messaging.locks import lock_messages
-from messaging.models import Message, Suppression
+from messaging.models import Message, MessageBody, Suppression
 from messaging.names import ChannelName, event
 from messaging.states import REPORTED, Status, after_report
 
@@ -149,6 +149,7 @@ def record(reports: Sequence[Report]) -> int:
     moved = _moved(fresh)
     _execute(MOVE, [{"id": one.message.pk, "status": status, "sent_at": _sent_at(one)} for one, status in moved])
     _strike(fresh)
+    _count(fresh, known)
     reporting.tell([*_proofs(moved), *_news(fresh, known)])
     return len(fresh)
 
@@ -276,6 +277,30 @@ def _strike(fresh: Sequence[_Found]) -> None:
             for one in fresh
             if one.report.type == "unsubscribed" and not one.message.is_aside
         ]
+    )
+
+
+COUNTED = {"bounced", "complained", "unsubscribed", "rejected"}
+
+
+def _count(fresh: Sequence[_Found], known: set[tuple[int, str, str]]) -> None:
+    """Count what mailbox providers and their people say, once for each mail. Two statements where they say anything."""
+    heard = {(pk, kind) for pk, kind, _ in known}
+    new: dict[tuple[int, str], _Found] = {}
+    for one in fresh:
+        if one.kind in COUNTED and one.message.channel == ChannelName.EMAIL and not one.message.is_aside:
+            new.setdefault((one.message.pk, one.kind), one)
+    told = {key: one for key, one in new.items() if key not in heard}
+    if not told:
+        return
+    bodies = MessageBody.objects.filter(message__in={pk for pk, _ in told}).values_list(
+        "message_id", "from_email", "message__provider_id"
+    )
+    senders = {pk: (sender, provider) for pk, sender, provider in bodies if provider}
+    carrier_counts.add(
+        carrier_counts.Happened(kind, _sent_at(one), senders[pk][1], senders[pk][0], one.message.address)
+        for (pk, kind), one in told.items()
+        if pk in senders
     )
 
 

@@ -15,11 +15,11 @@ from django.db import connection, transaction
 
 from events import log
 from events.raw_json import storable
-from messaging import reporting
+from messaging import carrier_counts, reporting
 from messaging.composing import Outcome
 from messaging.locks import lock_messages
 from messaging.models import TEST_KEY, Message
-from messaging.names import event
+from messaging.names import ChannelName, event
 from messaging.reasons import Reason
 from messaging.states import REPORTED, Status, after_report, move
 
@@ -58,8 +58,30 @@ def settle(outcomes: Sequence[Outcome]) -> list[Outcome]:
     counted = [outcome for outcome in outcomes if _counts(outcome, locked.get(outcome.message.pk))]
     _execute(UPDATE, [_changes(outcome, Status(locked[outcome.message.pk].status)) for outcome in counted])
     _execute(KEEP_BODIES, [_body(outcome) for outcome in counted if outcome.mail])
+    carrier_counts.add(
+        _happened(outcome, locked[outcome.message.pk]) for outcome in counted if _is_counted(outcome, locked)
+    )
     reporting.tell([_entry(one, locked[one.message.pk]) for one in counted if _is_news(one, locked[one.message.pk])])
     return counted
+
+
+def _is_counted(outcome: Outcome, locked: Mapping[int, Message]) -> bool:
+    """Return whether it says something about the provider's mails; also where a webhook was faster."""
+    if outcome.message.channel != ChannelName.EMAIL or outcome.status not in (Status.SENT, Status.FAILED):
+        return False
+    return outcome.provider is not None and not _is_aside(outcome, locked[outcome.message.pk])
+
+
+def _happened(outcome: Outcome, current: Message) -> carrier_counts.Happened:
+    assert outcome.provider is not None
+    mail = outcome.mail
+    return carrier_counts.Happened(
+        "sent" if outcome.status == Status.SENT else "failed",
+        outcome.at,
+        outcome.provider.pk,
+        mail.from_email if mail else outcome.provider.from_email,
+        mail.address if mail else current.address,
+    )
 
 
 def tell_skipped(messages: Iterable[Message], reason: Reason, at: datetime) -> None:

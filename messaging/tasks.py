@@ -9,7 +9,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from events import nudges
-from messaging import approval, delivery, pacing, reconciling, reporting
+from messaging import approval, carrier_counts, delivery, domains, pacing, reconciling, reporting
 
 SLICE_SECONDS = 10.0
 
@@ -44,6 +44,18 @@ def recover() -> None:
     now = timezone.now()
     delivery.recover(now)
     approval.expire(now)
+
+
+@shared_task
+def check_domains() -> None:
+    nudges.begin("domains")
+    domains.discover()
+    domains.check_due(timezone.now())
+
+
+@shared_task
+def fold_carrier_counts() -> None:
+    carrier_counts.fold(timezone.now())
 
 
 @shared_task

@@ -2,11 +2,14 @@
 
 from messaging.admin import (
     caps,
+    consents,
+    deliverability,
     layouts,
     limits,
     messages,
     pieces,
     providers,
+    public_pages,
     reporting,
     suppressions,
     template_versions,
@@ -17,11 +20,14 @@ from messaging.admin import (
 
 __all__ = [
     "caps",
+    "consents",
+    "deliverability",
     "layouts",
     "limits",
     "messages",
     "pieces",
     "providers",
+    "public_pages",
     "reporting",
     "suppressions",
     "template_versions",

@@ -44,11 +44,15 @@ class LimitsForm(forms.ModelForm):  # type: ignore[type-arg]
             "quiet_spares_urgent",
             "quiet_spares_transactional",
             "postal_address",
+            "consent",
+            "test_addresses",
             "utm_source",
         )
         widgets = {
             "postal_address": forms.Textarea({"rows": 3, "autocomplete": "off"}),
             "mode": forms.RadioSelect,
+            "consent": forms.RadioSelect,
+            "test_addresses": forms.Textarea({"rows": 3, "autocomplete": "off"}),
             "redirect_to": forms.EmailInput({"autocomplete": "off"}),
             "hold_until": forms.DateTimeInput({"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
             "quiet_start": forms.TimeInput({"type": "time"}, format="%H:%M"),
@@ -67,6 +71,9 @@ class LimitsForm(forms.ModelForm):  # type: ignore[type-arg]
             self.add_error("redirect_to", "Write the one address that is to get every message.")
         if mode == Mode.HOLD and until and until <= timezone.now():
             self.add_error("hold_until", "This moment has passed: choose a later one, or leave it empty.")
+        for line in found.get("test_addresses", "").split():
+            if not policy.is_address(line if not line.startswith("@") else f"any{line}"):
+                self.add_error("test_addresses", f"“{line}” is no address and no @domain: write one a line.")
         start, end = found.get("quiet_start"), found.get("quiet_end")
         if "quiet_start" not in self.errors and "quiet_end" not in self.errors:
             if (start is None) != (end is None):
@@ -89,6 +96,8 @@ def _shown(form: LimitsForm, name: str) -> str:
     value = form.cleaned_data[name]
     if name == "mode":
         return str(Mode(value).label.partition(":")[0])
+    if name == "consent":
+        return str(SendingLimits.Consent(value).label)
     if isinstance(value, time):
         return f"{value:%H:%M}"
     if isinstance(value, bool):
@@ -126,6 +135,7 @@ class SendingLimitsAdmin(ReadOnly, ModelAdmin):
             "caps": FrequencyCap.binding(),
             "may_see_caps": request.user.has_perm("messaging.view_frequencycap"),
             "zone": settings.FALLBACK_TIME_ZONE,
+            "postal": current.postal,
         }
         return TemplateResponse(request, "admin/messaging/limits/page.html", context)
 

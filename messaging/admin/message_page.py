@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
+from events import audit
 from events.audit import Actor
 from messaging import approval, outbox, preview
 from messaging.admin import frames, journal, timeline, whereabouts
@@ -39,6 +40,7 @@ def page(model_admin: MessageAdmin, request: HttpRequest, object_id: str) -> Htt
         raise Http404
     related = ("profile", "provider", "template_version__template", "template_version__topic")
     message = get_object_or_404(Message.objects.select_related(*related), pk=int(object_id))
+    audit.note_look(Actor.of_user(request.user), "read", message.profile_id)
     body = MessageBody.objects.filter(pk=message.pk).first()
     history = timeline.history(message)
     status = Status(message.status)

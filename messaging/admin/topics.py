@@ -12,14 +12,17 @@ from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from unfold.admin import TabularInline
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
+from events import audit
 from events.admin_in_turn import InTurnAdmin
+from events.audit import Actor
 from events.models import Profile
 from events.panels import Content
 from messaging import subscriptions, topics
 from messaging.admin import journal
-from messaging.models import Subscription, Topic
+from messaging.models import Subscription, Topic, TopicTranslation
 from messaging.policy import TopicState
 
 MAY_SAY = "messaging.add_subscription"
@@ -42,6 +45,15 @@ class TopicForm(forms.ModelForm):  # type: ignore[type-arg]
         }
 
 
+class TranslationInline(TabularInline):
+    """What people read on their pages, where they speak another language."""
+
+    model = TopicTranslation
+    extra = 0
+    verbose_name = "name in another language"
+    verbose_name_plural = "in other languages"
+
+
 @admin.register(Topic)
 class TopicAdmin(InTurnAdmin):
     """Topics; one that is used is not deleted, and what people have said of one neither: it can be archived."""
@@ -55,6 +67,7 @@ class TopicAdmin(InTurnAdmin):
         "people who leave it get nothing more about it."
     )
     prepopulated_fields = {"slug": ("name",)}
+    inlines = (TranslationInline,)
     actions = None
     change_form_outer_before_template = "admin/messaging/topic/facts.html"
     show_facets = admin.ShowFacets.NEVER
@@ -125,7 +138,10 @@ class TopicAdmin(InTurnAdmin):
         say = subscriptions.subscribe if subscribes else subscriptions.unsubscribe
         if say([profile.pk], topic, Subscription.Source.MANUAL):
             words = f"Subscribed to {topic} by hand." if subscribes else f"Unsubscribed from {topic} by hand."
+            if subscribes and topic.joining == Topic.Joining.CONFIRMED:
+                words = f"Asked by mail to confirm the subscription to {topic}."
             journal.note(request, profile, words)
+            audit.note(Actor.of_user(request.user), "subscriptions", profile.pk, topics=[topic.slug])
             messages.success(request, words)
         return HttpResponseRedirect(reverse("admin:events_profile_change", args=[profile.pk]))
 

@@ -17,6 +17,8 @@ from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminTextInputWidget
 
+from events import audit
+from events.audit import Actor
 from events.models import Profile
 from events.templatetags.console import moment
 from messaging import consent
@@ -112,6 +114,7 @@ class UnsubscriptionAdmin(ModelAdmin):
     def save_model(self, request: HttpRequest, obj: Unsubscription, form: Any, change: bool) -> None:
         obj.profile = form.cleaned_data["person"]
         consent.unsubscribe(obj.profile.pk, "manual")
+        audit.note(Actor.of_user(request.user), "consents", obj.profile.pk, unsubscribed=True)
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.resubscribe)
@@ -132,6 +135,7 @@ class UnsubscriptionAdmin(ModelAdmin):
             }
             return TemplateResponse(request, "admin/messaging/unsubscription/resubscribe.html", context)
         consent.resubscribe(profile_id)
+        audit.note(Actor.of_user(request.user), "consents", profile_id, unsubscribed=False)
         profile = unsubscription.profile
         journal.note(request, profile, "Resubscribed by hand.")
         messages.success(request, f"{profile} gets marketing messages again.")
