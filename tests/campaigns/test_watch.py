@@ -153,7 +153,7 @@ def test_looking_costs_the_same_however_much_is_the_matter() -> None:
         make_campaign(send(), event=f"Event {number}")
         make_journey(campaign, due_at=timezone.now() - timedelta(hours=1))
     look()
-    assert statements(look) <= few + 2 <= 16
+    assert statements(look) <= few + 2 <= 18
 
 
 # --- Who is told ---
