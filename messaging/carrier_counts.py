@@ -32,17 +32,17 @@ FROM jsonb_to_recordset(%s) AS r(bucket timestamptz, provider_id bigint, sender 
 JOIN messaging_provider p ON p.id = r.provider_id
 """
 # What is older than a day is kept by the hour.
+KEPT_AS = "CASE WHEN bucket < %(old)s THEN date_trunc('hour', bucket) ELSE bucket END"
 FOLD = f"""
 WITH gone AS (
-    DELETE FROM messaging_carriercount WHERE id <= (SELECT max(id) FROM messaging_carriercount)
-      AND (bucket, provider_id, sender, mailboxes) IN (
-        SELECT bucket, provider_id, sender, mailboxes FROM messaging_carriercount
-        GROUP BY 1, 2, 3, 4 HAVING count(*) > 1 OR bucket < %(old)s AND bucket <> date_trunc('hour', bucket))
+    DELETE FROM messaging_carriercount
+    WHERE ({KEPT_AS}, provider_id, sender, mailboxes) IN (
+        SELECT {KEPT_AS} AS kept_as, provider_id, sender, mailboxes FROM messaging_carriercount
+        GROUP BY 1, 2, 3, 4 HAVING count(*) > 1 OR bool_or(bucket <> {KEPT_AS}))
     RETURNING *
 )
 INSERT INTO messaging_carriercount (bucket, provider_id, sender, mailboxes, {", ".join(METRICS)})
-SELECT CASE WHEN bucket < %(old)s THEN date_trunc('hour', bucket) ELSE bucket END, provider_id, sender, mailboxes,
-       {", ".join(f"sum({metric})" for metric in METRICS)}
+SELECT {KEPT_AS}, provider_id, sender, mailboxes, {", ".join(f"sum({metric})" for metric in METRICS)}
 FROM gone GROUP BY 1, 2, 3, 4
 """
 FOLDER = 7_302_915_846_002

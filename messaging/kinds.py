@@ -19,7 +19,7 @@ class Kind:
     and ``needs`` are those of ``settings`` that cannot be empty.
     ``calls_out``: it is somewhere else, so a call may fail or end in doubt. ``tracks``: it counts opens and clicks
     itself; for the others the mail carries our own links and pixel. ``switches``: each mail can say whether it is to
-    be tracked, else the account's settings hold for all. ``takes_once``: what bears the same id is taken
+    be tracked, else the account's settings hold for all. ``echoes``: its reports bear our message's id. ``takes_once``: what bears the same id is taken
     once, so that after a doubt it may be handed over again. ``reports``: it calls our webhook.
     """
 
@@ -32,6 +32,7 @@ class Kind:
     calls_out: bool = True
     tracks: bool = True
     switches: bool = True
+    echoes: bool = True
     takes_once: bool = False
     reports: bool = False
     checks: str = "messaging.connection.opens"
@@ -73,12 +74,12 @@ KINDS: dict[str, Kind] = {
     "mailjet": _service("Mailjet", {**KEY, "secret_key": "Secret key"}),
     "mandrill": _service("Mandrill", KEY),
     "sparkpost": _service("SparkPost", KEY, "subaccount"),
-    "mailersend": _service("MailerSend", TOKEN),
+    "mailersend": _service("MailerSend", TOKEN, echoes=False),
     "mailtrap": _service("Mailtrap", TOKEN, switches=False),
     "scaleway": _service(
         "Scaleway", {"secret_key": "Secret key"}, "project_id", "region", needs=("project_id",), switches=False
     ),
-    "postal": _service("Postal", KEY, needs=("api_url",), tracks=False),
+    "postal": _service("Postal", KEY, needs=("api_url",), tracks=False, echoes=False),
     "unisender_go": _service("Unisender Go", KEY, needs=("api_url",)),
     "smtp": Kind(
         "SMTP server",

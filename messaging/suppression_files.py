@@ -29,7 +29,8 @@ MAX_REASON = 500
 COLUMNS = ("channel", "address", "cause", "reason", "since")
 
 ADDRESS = ("address", "email", "email address", "email_address", "recipient", "phone", "number")
-REASON = ("reason", "cause", "type", "detail", "description", "suppression reason", "suppressionreason", "status")
+CAUSE = ("cause",)
+REASON = ("reason", "type", "detail", "description", "suppression reason", "suppressionreason", "status")
 CHANNEL = ("channel",)
 # The first that a reason holds decides.
 CAUSES = (
@@ -59,13 +60,13 @@ def take(content: bytes) -> Taken:
     every = _rows(content)
     while rows := list(islice(every, BATCH)):
         struck = []
-        for number, address, reason, channel in rows:
+        for number, address, cause, reason, channel in rows:
             if refusal := _refusal(address, channel):
                 taken.refused += 1
                 if len(taken.examples) < SHOWN:
                     taken.examples.append(f"Line {number}: {refusal}")
             else:
-                struck.append(Struck(address, cause_of(reason), reason[:MAX_REASON], channel=channel))
+                struck.append(Struck(address, cause_of(cause or reason), reason[:MAX_REASON], channel=channel))
         new = lists.suppress(struck)
         taken.new += new
         taken.known += len(struck) - new
@@ -90,8 +91,8 @@ def _refusal(address: str, channel: str) -> str:
     return ""
 
 
-def _rows(content: bytes) -> Iterator[tuple[int, str, str, str]]:
-    """Yield line number, address, reason and channel of each row that is not empty."""
+def _rows(content: bytes) -> Iterator[tuple[int, str, str, str, str]]:
+    """Yield line number, address, cause, reason and channel of each row that is not empty."""
     if len(content) > MOST_BYTES:
         raise Unreadable(f"The file is larger than {MOST_BYTES // 1024 // 1024} MB: split it.")
     try:
@@ -119,13 +120,13 @@ def _rows(content: bytes) -> Iterator[tuple[int, str, str, str]]:
             yield reader.line_num, *_cells(line, at, names)
 
 
-def _cells(line: list[str], at: int, names: list[str]) -> tuple[str, str, str]:
+def _cells(line: list[str], at: int, names: list[str]) -> tuple[str, str, str, str]:
     address = line[at].strip() if at < len(line) else ""
     channel = _cell(line, names, CHANNEL).lower()
     if not channel:
         channel = "email" if "@" in address or not address.lstrip("+").isdigit() else "sms"
     address = policy.plain_number(address) if channel == "sms" else address.lower()
-    return address, " ".join(_cell(line, names, REASON).split()), channel
+    return address, _cell(line, names, CAUSE), " ".join(_cell(line, names, REASON).split()), channel
 
 
 def _cell(line: list[str], names: list[str], wanted: tuple[str, ...]) -> str:

@@ -89,11 +89,7 @@ class Service:
         read_environment_once(self.backend)
 
     def send(self, mail: Mail) -> str:
-        message = compose(mail, self.service.headers)
-        # What webhooks echo, so that a report finds its message whatever became of the answer to this call.
-        message.metadata = {"message_id": str(mail.public_id)}
-        if self.kind.tracks and self.kind.switches:
-            message.track_opens = message.track_clicks = mail.tracked
+        message = self.message(mail)
         if self.kind.takes_once:
             self.backend.session.headers["Idempotency-Key"] = str(mail.public_id)  # type: ignore[attr-defined]
         try:
@@ -101,6 +97,16 @@ class Service:
         except (AnymailError, RequestException, ValueError) as error:
             raise fault(error) from error
         return message.anymail_status.message_id or ""
+
+    def message(self, mail: Mail) -> Any:
+        """Return the Django mail with all that the service is to know of it."""
+        message = compose(mail, self.service.headers)
+        if self.kind.echoes:
+            # So that a report finds its message whatever became of the answer to this call.
+            message.metadata = {"message_id": str(mail.public_id)}
+        if self.kind.tracks and self.kind.switches:
+            message.track_opens = message.track_clicks = mail.tracked
+        return message
 
     def close(self) -> None:
         self.backend.close()

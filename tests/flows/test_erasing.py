@@ -34,8 +34,16 @@ from events.models import (
     Violation,
 )
 from events.models.transfers import Import
-from messaging import composing, consent, delivery, feedback
-from messaging.models import DeliveryEvent, Message, MessageBody, Suppression, Unsubscription
+from messaging import composing, consent, delivery, feedback, permission
+from messaging.models import (
+    DeliveryEvent,
+    Message,
+    MessageBody,
+    Suppression,
+    TrackingRefusal,
+    Unsubscription,
+)
+from messaging.permission import Given
 from messaging.reasons import Reason
 from messaging.states import Status
 from tests import dump
@@ -61,6 +69,7 @@ PLACES = {
     "events_profile",
     "events_propertystat",
     "events_violation",
+    "messaging_consent",
     "messaging_deliveryevent",
     "messaging_message",
     "messaging_messagebody",
@@ -117,6 +126,8 @@ def live_through_everything(key: str) -> Profile:
     report = {"message_public_id": str(message.public_id), "user_agent": "marker-reader", "raw": {"email": IDS[2]}}
     feedback.record([feedback.Report("clicked", "c", timezone.now(), url="https://x/?marker", **report)])
     consent.suppress(IDS[2], detail="550 unknown: marker")
+    permission.note([Given(profile.pk, "express", "page", detail="Ticked by marker")])
+    permission.track(profile.pk, False, "page")
     work()
     parked = flow.happens(profile, "Marker Seen")
     log.park(parked, "ValueError: marker")
@@ -163,6 +174,7 @@ def test_nothing_is_left_of_an_erased_person_and_the_figures_stay(key: str, capl
             (Message, "profile"),
             (MessageBody, "message__profile"),
             (DeliveryEvent, "message__profile"),
+            (TrackingRefusal, "profile"),
             (Event, "profile"),
         )
     )
