@@ -20,8 +20,8 @@ class Kind:
     ``calls_out``: it is somewhere else, so a call may fail or end in doubt. ``tracks``: it counts opens and clicks
     itself; for the others the mail carries our own links and pixel. ``switches``: each mail can say whether it is to
     be tracked, else the account's settings hold for all. ``echoes``: its reports bear our message's id.
-    ``takes_once``: what bears the same id is taken
-    once, so that after a doubt it may be handed over again. ``reports``: it calls our webhook.
+    ``takes_once``: what bears the same id is taken once, so that after a doubt it may be handed over again.
+    ``reports``: it calls our webhook.
     """
 
     label: str

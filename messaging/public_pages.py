@@ -214,18 +214,19 @@ def _choose(request: HttpRequest, profile: Profile, channels: Sequence[str], *, 
     permission.track(profile.pk, "untracked" not in request.POST, PAGE)
     said = [one for row in _rows(profile, channels) for one in _said(row, request.POST, profile.pk, is_proven)]
     consent.choose(profile.pk, said)
-    joined = [one for one in said if one.state == State.SUBSCRIBED]
-    if joined:
-        basis = Consent.Basis.CONFIRMED if is_proven else Consent.Basis.EXPRESS
-        names = ", ".join(
-            sorted(Topic.objects.filter(pk__in={one.topic_id for one in joined}).values_list("name", flat=True))
-        )
-        permission.note(
-            [
-                Given(profile.pk, basis, PAGE, channel, f"Ticked on the preference page: {names}")
-                for channel in {one.channel for one in joined}
-            ]
-        )
+    _note_consent(profile, said, is_proven=is_proven)
+
+
+def _note_consent(profile: Profile, said: Sequence[Said], *, is_proven: bool) -> None:
+    """Put on record that the person wants what they have ticked; what they are to confirm first is not yet."""
+    joined = {one.topic_id: one.channel for one in said if one.state == State.SUBSCRIBED}
+    topics = Topic.objects.filter(pk__in=joined).order_by("name")
+    if not is_proven:
+        topics = topics.exclude(joining=Topic.Joining.CONFIRMED)
+    basis = Consent.Basis.CONFIRMED if is_proven else Consent.Basis.EXPRESS
+    permission.note(
+        Given(profile.pk, basis, PAGE, joined[topic.pk], f"Ticked on the preference page: {topic}") for topic in topics
+    )
 
 
 def _said(row: Row, posted: Mapping[str, Any], profile_id: int, is_proven: bool) -> list[Said]:

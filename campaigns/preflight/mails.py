@@ -30,7 +30,7 @@ def warnings(workflow: Workflow, draft: dict[str, Any]) -> Iterator[Finding]:
     ids = [step["template"] for _, step in sends]
     templates = Template.objects.select_related("layout", "provider").in_bulk(ids)
     defaults = {provider.channel: provider for provider in Provider.objects.filter(is_default=True)}
-    postal = SendingLimits.current().postal_address.strip()
+    postal = SendingLimits.current().postal
     for place, step in sends:
         template = templates.get(step["template"])
         if template is None:

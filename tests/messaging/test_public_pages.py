@@ -187,6 +187,7 @@ def test_an_application_links_to_the_page_of_a_person(visitor: Client, ada: Prof
     assert gets(ada, news) == "NOT_JOINED", "nobody has shown that the address is theirs"
     assert "waits for your confirmation" in text(visitor.get(url))
     assert Message.objects.filter(key__startswith=optin.KEY).count() == 1
+    assert not Consent.objects.exists(), "nor is anything consented to"
 
 
 @pytest.mark.parametrize("token", ["nonsense", "~1.x", f"{'a' * 22}.{'x' * 43}"])
