@@ -68,7 +68,7 @@ def _lawful(place: str, name: str, content: Mapping[str, str], postal: str) -> I
         yield Finding(
             "postal_address",
             f"{place}.template",
-            f"{name} is marketing, and no postal address is set, which the law of many countries asks for",
+            f"{name} is marketing, and no postal address is set, which the law asks for: none of it would be sent",
             "Write yours under Sending limits: it is put at the end of such mails.",
         )
 

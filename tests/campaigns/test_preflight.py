@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.utils.text import slugify
+from pytest_django import Settings
 
 from campaigns import preflight, publishing
 from campaigns.engine.definition import parse
@@ -122,7 +123,8 @@ def test_variables_that_nobody_has_ever_had() -> None:
     assert "Did you mean trigger.plan?" in warnings[1].advice
 
 
-def test_marketing_shows_a_way_out_and_who_sends() -> None:
+def test_marketing_shows_a_way_out_and_who_sends(settings: Settings) -> None:
+    settings.POSTAL_ADDRESS = ""
     SendingLimits.objects.update(postal_address=" ")
     make_template("Bare", html="Hello", purpose="marketing")
     make_template("Receipt", html="Hello", purpose="transactional")
