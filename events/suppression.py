@@ -26,6 +26,7 @@ ON CONFLICT (digest) DO NOTHING
 _TEXT = re.compile(r'"(?:[^"\\]|\\.)*"')
 _NUMBER = re.compile(r"-?\d+")
 _PART = re.compile(r"[/?&=]")
+UNSTORABLE = re.compile("[\\0\\ud800-\\udfff]")
 
 AMONG = f"""
 SELECT id FROM jsonb_array_elements_text(%(ids)s) AS id
@@ -74,9 +75,15 @@ def is_listed(value: str) -> bool:
 
 def among(ids: Iterable[str]) -> set[str]:
     """Return those of ``ids`` that are suppressed. One statement, and quick when nobody is."""
+    asked = sorted({value for value in ids if _can_be_kept(value)})
     with connection.cursor() as cursor:
-        cursor.execute(AMONG, {"ids": msgspec.json.encode(sorted(set(ids))).decode(), **pads()})
+        cursor.execute(AMONG, {"ids": msgspec.json.encode(asked).decode(), **pads()})
         return {value for (value,) in cursor.fetchall()}
+
+
+def _can_be_kept(value: str) -> bool:
+    """Say whether a database takes a text: no NUL, and no half of a character (a lone surrogate)."""
+    return UNSTORABLE.search(value) is None
 
 
 def _words(request: InboundRequest) -> set[str]:

@@ -159,7 +159,8 @@ def _asked(asking: dns.resolver.Resolver, name: str, kind: str) -> Answer:
         return Answer()
     except dns.exception.DNSException as error:
         return Answer(error=f"{SILENT}: {type(error).__name__}")
-    return Answer(tuple(_text(record, kind) for record in found.rrset or ()))
+    # Name servers shuffle what they answer; a page says the same each day.
+    return Answer(tuple(sorted(_text(record, kind) for record in found.rrset or ())))
 
 
 def _text(record: object, kind: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict
 from urllib.parse import urlsplit
 
 import pytest
@@ -25,13 +26,25 @@ from campaigns.demo import seed
 from campaigns.models import Call, Campaign, Finding, Journey, Parked, Safeguards
 from events.models import AuditEntry, ComputedTrait, Import, KeepFor, Segment, Violation
 from events.models import Group as Company
-from messaging.models import Feed, FrequencyCap, ReportEndpoint, SendingLimits, Snippet, Suppression, Unsubscription
+from messaging import dns_rules
+from messaging.models import (
+    Feed,
+    FrequencyCap,
+    PublicPages,
+    ReportEndpoint,
+    SendingDomain,
+    SendingLimits,
+    Snippet,
+    Suppression,
+    Unsubscription,
+)
 from tests.browser.visiting import OPTIONS
 from tests.factories import make_event, make_message, make_profile, make_source, make_topic, planned
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser, pytest.mark.slow]
 # Kept by a package, and in no menu.
-WITHOUT = {"AccessAttempt", "AccessLog", "AccessFailureLog"}
+# Consents stand on the pages of their people.
+WITHOUT = {"AccessAttempt", "AccessLog", "AccessFailureLog", "Consent"}
 # Addresses differ by what they show, not by which one: one example of each is opened.
 ONE_OF = re.compile(r"(?<=/)[0-9a-f-]{36}(?=/)|(?<=/)\d+(?=/)")
 LINKS = "() => [...document.querySelectorAll('a[href]')].filter((each) => !each.download).map((each) => each.href)"
@@ -100,6 +113,9 @@ def make_one_of_each() -> None:
     FrequencyCap.objects.create(most=2, window_length=1)
     Suppression.objects.create(address="gone@example.com")
     Unsubscription.objects.create(profile=ada)
+    PublicPages.objects.create(sender="Acme")
+    check = dns_rules.Finding("spf", "fail", "acme.example", "No SPF record", "v=spf1 ~all", "Publish it.")
+    SendingDomain.objects.create(name="acme.example", checked_at=now, findings=[asdict(check)])
     parked = {"event_id": event.pk, "event_timestamp": event.timestamp, "profile": ada, "error": "broken"}
     Parked.objects.create(campaign=campaign, version=campaign.versions.all()[0], name="Signed Up", **parked)
     journey = Journey.objects.create(

@@ -136,3 +136,9 @@ def test_a_suppressed_email_names_nobody(key: str) -> None:
     beside = Item("identify", "m2", timezone.now(), user_id="ben", email="ada@example.com")
     assert ingest(source, [alone, beside], timezone.now()) == Result(1, 0)
     assert Profile.objects.get().user_id == "ben"
+
+
+@pytest.mark.django_db
+def test_an_id_that_no_database_takes_is_nobodys() -> None:
+    suppression.add([["ada"]])
+    assert suppression.among(["ada", "a\0b", "\0", "\ud800"]) == {"ada"}

@@ -24,6 +24,7 @@ def text_of(client: Client, url: str) -> str:
 def test_a_topic_is_added_and_keeps_its_short_name(admin_client: Client) -> None:
     assert "A topic is what mails are about" in text_of(admin_client, TOPICS)
     said = {"name": "News", "slug": "news", "description": "", "joining": "opt_in", "position": "2"}
+    said |= {"translations-TOTAL_FORMS": "0", "translations-INITIAL_FORMS": "0"}
     assert admin_client.post(f"{TOPICS}add/", said).status_code == 302
     topic = Topic.objects.get()
     admin_client.post(f"{TOPICS}{topic.pk}/change/", {**said, "name": "Letter", "slug": "letter", "archived": "on"})

@@ -127,12 +127,11 @@ def test_while_dns_is_silent_what_was_known_goes_on_and_no_page_waits(
         look()
     with NameServer(silent=True) as server:
         settings.DNS_SERVERS = [server.address]
-        began = time.monotonic()
         for page in ("", f"{SendingDomain.objects.get().pk}/change/"):
             assert admin_client.get(f"/admin/messaging/sendingdomain/{page}").status_code == 200
         pk = SendingDomain.objects.get().pk
         assert admin_client.post(f"/admin/messaging/sendingdomain/{pk}/look/").status_code == 302
-        assert time.monotonic() - began < 2.0 and server.asked == []
+        assert server.asked == [], "pages ask nobody"
         domain = look()
         assert len(set(server.asked)) <= domains.MOST_SILENT, "a dead server is not asked everything"
     assert {states(domain)[check] for check in dns_rules.NEEDED} == {"unknown"}

@@ -257,7 +257,13 @@ def test_who_is_not_logged_in_reads_nothing_of_it(client: Client) -> None:
 
 
 def test_the_mode_is_chosen_and_the_choice_is_on_record(admin_client: Client) -> None:
-    said = {"mode": "hold", "redirect_to": "", "hold_until": "", "quiet_spares_transactional": "on"}
+    said = {
+        "mode": "hold",
+        "redirect_to": "",
+        "hold_until": "",
+        "quiet_spares_transactional": "on",
+        "consent": "everybody",
+    }
     assert admin_client.post(PAGE, said).status_code == 302
     assert SendingLimits.current().holds(timezone.now())
     text = text_of(admin_client, PAGE)

@@ -117,7 +117,13 @@ def test_pages_say_until_when_it_waits(ada: Profile, admin_client: Client) -> No
 @pytest.mark.django_db
 def test_quiet_hours_are_set_and_taken_away(admin_client: Client) -> None:
     page = "/admin/messaging/sendinglimits/"
-    said = {"mode": "normal", "quiet_start": "22:00", "quiet_end": "08:00", "quiet_spares_transactional": "on"}
+    said = {
+        "mode": "normal",
+        "quiet_start": "22:00",
+        "quiet_end": "08:00",
+        "quiet_spares_transactional": "on",
+        "consent": "everybody",
+    }
     assert admin_client.post(page, said).status_code == 302
     assert SendingLimits.current().quiet == QuietHours(clock(22), clock(8), False, True)
     assert "Quiet from: 22:00; Quiet until: 08:00." in admin_client.get(page).content.decode()

@@ -25,7 +25,14 @@ FORMS: dict[str, tuple[str, type[Any], dict[str, Any], str]] = {
     "topic": (
         "/admin/messaging/topic/add/",
         Topic,
-        {"name": "News", "slug": "news", "joining": "opt_in", "position": "0"},
+        {
+            "name": "News",
+            "slug": "news",
+            "joining": "opt_in",
+            "position": "0",
+            "translations-TOTAL_FORMS": "0",
+            "translations-INITIAL_FORMS": "0",
+        },
         "already exists",
     ),
     "computed": (

@@ -214,8 +214,8 @@ def test_what_comes_back_about_an_erased_message_stores_nothing() -> None:
         report = feedback.Report("opened", "k", NOW, message_public_id=str(message.public_id))
         hand_over, lock = sending.hand_over, feedback.lock_messages
 
-        def erase_after(prepared: list[composing.Prepared]) -> list[composing.Outcome]:
-            outcomes = hand_over(prepared)
+        def erase_after(prepared: list[composing.Prepared], *others: Any) -> list[composing.Outcome]:
+            outcomes = hand_over(prepared, *others)
             with pytest.MonkeyPatch.context() as patched:
                 patched.setattr(feedback, "lock_messages", lambda ids: erase_and_lock(ids))
                 assert feedback.record([report]) == 0
