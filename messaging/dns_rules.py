@@ -115,7 +115,7 @@ USUAL_SELECTORS = (
 
 # --- SPF -------------------------------------------------------------------------------------------------------------
 
-MAX_LOOKUPS, MAX_VOID = 10, 2
+MAX_LOOKUPS = 10
 # Longer TXT records do not fit into a plain DNS answer together with what else stands at the name.
 LONG = 450
 TERM = re.compile(r"([+\-~?]?)(all|include|a|mx|ptr|ip4|ip6|exists)(?:[:/](.*))?", re.IGNORECASE)
@@ -136,7 +136,6 @@ class _Walk:
 
     ask: Ask
     lookups: int = 0
-    void: int = 0
     included: set[str] = field(default_factory=set)
     addresses: list[str] = field(default_factory=list)
 
@@ -171,7 +170,6 @@ class _Walk:
         if error:
             raise _Silent(error)
         if not records:
-            self.void += 1
             raise _Broken(f"it includes {target}, which has no SPF record")
         if len(records) > 1:
             raise _Broken(f"it includes {target}, which has {len(records)} SPF records")
@@ -215,7 +213,7 @@ def spf(domain: str, ask: Ask, habits: Sequence[Habits] = ()) -> Finding:
         return Finding(SPF, State.FAIL, domain, found, expected, f"Receivers give up on this record: {broken}.")
     except _Silent as silent:
         return Finding(SPF, State.UNKNOWN, domain, found, expected, str(silent))
-    return _spf_of(domain, records[0], walk, includes, expected)
+    return _spf_of(domain, records[0], walk, includes)
 
 
 def _no_spf(domain: str, expected: str, habits: Sequence[Habits]) -> Finding:
@@ -228,17 +226,25 @@ def _no_spf(domain: str, expected: str, habits: Sequence[Habits]) -> Finding:
 
 
 def _merged(records: Sequence[str]) -> str:
-    """Return one record that allows what all of them allow, as strict as the mildest."""
-    terms: list[str] = []
-    ends: list[str] = []
-    for record in records:
-        for term in record.split()[1:]:
-            (ends if term.lower().endswith("all") else terms).append(term)
-    mildest = min(ends, key=lambda term: "a+?~-".index(term[0]), default="~all")
-    return " ".join(["v=spf1", *dict.fromkeys(terms), mildest])
+    """Return one record that allows what all of them allow, as strict as the mildest; but nothing lets in everybody."""
+    terms = [term for record in records for term in record.split()[1:]]
+    ends = {term.lower() for term in terms if _is_end(term)}
+    others = dict.fromkeys(term for term in terms if not _is_end(term))
+    return " ".join(["v=spf1", *others, "-all" if ends == {"-all"} else "~all"])
 
 
-def _spf_of(domain: str, record: str, walk: _Walk, includes: Sequence[str], expected: str) -> Finding:
+def _is_end(term: str) -> bool:
+    return term.lower().lstrip("+-~?") == "all"
+
+
+def _including(record: str, name: str) -> str:
+    """Return the record with what it lacks, before it speaks of everybody else."""
+    terms = record.split()
+    at = next((place for place, term in enumerate(terms) if _is_end(term) or "redirect=" in term.lower()), len(terms))
+    return " ".join([*terms[:at], f"include:{name}", *terms[at:]])
+
+
+def _spf_of(domain: str, record: str, walk: _Walk, includes: Sequence[str]) -> Finding:
     """Judge one record that can be read."""
     if walk.lookups > MAX_LOOKUPS:
         fix = (
@@ -246,7 +252,7 @@ def _spf_of(domain: str, record: str, walk: _Walk, includes: Sequence[str], expe
             "use, or give each service a subdomain of its own to send from."
         )
         return Finding(SPF, State.FAIL, domain, record, f"At most {MAX_LOOKUPS} look-ups", fix)
-    end = next((term for term in record.lower().split() if term.lstrip("+-~?") == "all"), "")
+    end = next((term for term in record.lower().split() if _is_end(term)), "")
     if end in ("all", "+all"):
         fix = "“+all” lets anybody send in your name. Change the end to ~all."
         return Finding(SPF, State.FAIL, domain, record, re.sub(r"\+?all\s*$", "~all", record), fix)
@@ -254,9 +260,9 @@ def _spf_of(domain: str, record: str, walk: _Walk, includes: Sequence[str], expe
         fix = f"With {len(record)} characters it may not fit into an answer, and then it is as if there were none."
         return Finding(SPF, State.WARN, domain, record, f"Fewer than {LONG} characters", fix)
     missing = [name for name in includes if name not in walk.included]
-    if missing and includes:
+    if missing:
         fix = f"It does not include {missing[0]}, by which you send. Add it unless bounces go elsewhere."
-        return Finding(SPF, State.WARN, domain, record, expected, fix)
+        return Finding(SPF, State.WARN, domain, record, _including(record, missing[0]), fix)
     if end == "?all" or (not end and "redirect=" not in record.lower()):
         fix = "It says nothing about everybody else. End it with ~all."
         return Finding(SPF, State.WARN, domain, record, f"{record.removesuffix('?all').strip()} ~all", fix)
@@ -360,8 +366,11 @@ def dkim(
     shown = "\n".join(_shown(key, since, today) for key in found)
     rsa_keys = [key for key in of_named if key.algorithm == "rsa"]
     weak = [key for key in rsa_keys if key.bits < ADVISED_BITS]
-    if weak and len(weak) == len(rsa_keys):
+    if weak and weak == rsa_keys:
         fix = f"{weak[0].bits} bits can be broken with effort. Have your provider make a key of {ADVISED_BITS} bits."
+        return Finding(DKIM, State.WARN, name, shown, expected, fix)
+    if not rsa_keys:
+        fix = "Not every receiver can check Ed25519: publish an RSA key as well, and have mails signed with both."
         return Finding(DKIM, State.WARN, name, shown, expected, fix)
     if any(key.testing for key in of_named):
         fix = "t=y says that you are only trying it out: receivers then do not count the signature. Take it out."
@@ -420,7 +429,7 @@ def dmarc(domain: str, ask: Ask) -> Finding:
         records = [text for text in answer.records if re.match(r"v\s*=\s*DMARC1\s*(;|$)", text)]
         if len(records) > 1:
             fix = "There may be one only: receivers take none of several. Delete all but one."
-            return Finding(DMARC, State.FAIL, name, "\n".join(records), expected, fix)
+            return Finding(DMARC, State.FAIL, name, "\n".join(records), records[0], fix)
         if records:
             return _dmarc_of(name, records[0], expected, is_own=at == 0)
     fix = f"Publish a TXT record at _dmarc.{domain} with this text. Gmail and Yahoo ask for it."
@@ -507,7 +516,7 @@ def mx(domain: str, ask: Ask) -> Finding:
 # Of domains, and of addresses: the zone, whose it is, and answers that mean “we do not tell you” instead of “listed”.
 DOMAIN_LISTS = {"dbl.spamhaus.org": "Spamhaus DBL", "multi.surbl.org": "SURBL", "multi.uribl.com": "URIBL"}
 ADDRESS_LISTS = {"zen.spamhaus.org": "Spamhaus ZEN", "bl.spamcop.net": "SpamCop", "b.barracudacentral.org": "Barracuda"}
-NO_ANSWER = ("127.255.255.", "127.0.0.1")
+NOT_TOLD = re.compile(r"127\.255\.255\.\d+|127\.0\.0\.1")
 MOST_ADDRESSES = 4
 
 
@@ -521,7 +530,7 @@ def blocklists(domain: str, addresses: Sequence[str], ask: Ask) -> Finding:
     listed, silent = [], set()
     for name, of, subject in asked:
         answer = ask(name, "A")
-        if answer.error or any(record.startswith(NO_ANSWER) for record in answer.records):
+        if answer.error or any(NOT_TOLD.fullmatch(record) for record in answer.records):
             silent.add(of)
         elif answer.records:
             listed.append(f"{subject} is on {of}")

@@ -141,6 +141,23 @@ def test_spf_that_is_doubled_is_put_into_one(zone: Zone) -> None:
     found = finding(zone, "spf", bounces="")
     assert (found.state, found.expected) == ("fail", "v=spf1 include:sendgrid.net ip4:192.0.2.7 ~all")
     assert "may be one only" in found.fix
+    zone[DOMAIN, "TXT"] = ("v=spf1 +all", "v=spf1 include:mail.small -all", "v=spf1 mx -all")
+    assert finding(zone, "spf", bounces="").expected == "v=spf1 include:mail.small mx ~all", (
+        "never advises to let in all"
+    )
+
+
+@pytest.mark.parametrize(
+    ("record", "expected"),
+    [
+        ("v=spf1 a mx -all", "v=spf1 a mx include:sendgrid.net -all"),
+        ("v=spf1 mx", "v=spf1 mx include:sendgrid.net"),
+        ("v=spf1 mx redirect=twice.example", "v=spf1 mx include:sendgrid.net redirect=twice.example"),
+    ],
+)
+def test_what_spf_lacks_is_put_into_the_record_that_is_there(zone: Zone, record: str, expected: str) -> None:
+    zone |= {(DOMAIN, "TXT"): (record,), ("twice.example", "TXT"): ("v=spf1 mx -all",)}
+    assert finding(zone, "spf", bounces="").expected == expected
 
 
 @pytest.mark.parametrize(("count", "state"), [(10, "warn"), (11, "fail")])
@@ -200,6 +217,8 @@ def test_dkim_keys_that_work_though_they_could_be_better(zone: Zone, fair: str, 
     ).decode()
     both = with_key(zone, f"v=DKIM1; k=ed25519; p={pure}", selector="s2")
     assert finding(both, "dkim", selectors=["s1", "s2"]).state == "good"
+    found = finding(both, "dkim", selectors=["s2"])
+    assert found.state == "warn" and "RSA key as well" in found.fix
 
 
 def test_the_age_of_a_key_counts_from_when_it_was_first_seen(zone: Zone, strong: str) -> None:
@@ -285,6 +304,10 @@ def test_blocklists(zone: Zone) -> None:
     assert not report(listed).fails, "somebody else's list stops nothing"
     by_address: Zone = {**zone, ("7.2.0.192.zen.spamhaus.org", "A"): ("127.0.0.2",)}
     assert "192.0.2.7 is on Spamhaus ZEN" in finding(by_address, "blocklists", bounces="").found
+    by_policy: Zone = {**zone, ("7.2.0.192.zen.spamhaus.org", "A"): ("127.0.0.10",)}
+    assert finding(by_policy, "blocklists", bounces="").state == "fail", (
+        "not what a refused question is answered with, 127.0.0.1"
+    )
     refused: Zone = {**zone, (f"{DOMAIN}.dbl.spamhaus.org", "A"): ("127.255.255.254",)}
     found = finding(refused, "blocklists")
     assert found.state == "good" and "Spamhaus DBL did not answer" in found.found
