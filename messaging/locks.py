@@ -30,7 +30,7 @@ FIELDS = (
     "called_at",
     "sent_at",
 )
-TRIES = 5
+TRIES = 20
 
 
 class _Moved(Exception):
